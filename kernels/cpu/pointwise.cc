@@ -1,0 +1,515 @@
+// Pointwise programs: a block interpreter. Each instruction runs over a chunk of some hundred elements, so
+// that every register of the chunk stays in L1 and the cost of decoding vanishes. Dense float32 and int32
+// inputs are read, and outputs written, where they lie; anything else goes through a register.
+// Neighbours: math.h (the functions), random.cc.
+
+constexpr int32_t POINTWISE_MAX_RANK = 16;
+constexpr int32_t POINTWISE_MAX_INPUTS = 64;
+constexpr int32_t POINTWISE_MAX_OUTPUTS = 32;
+constexpr int32_t POINTWISE_MAX_REGISTERS = 1024;
+constexpr int32_t REGISTER_PAD = 32; // words between registers: keeps equal positions out of one cache set
+
+typedef uint16_t __attribute__((may_alias)) WordAlias;
+typedef float __attribute__((may_alias)) FloatAlias;
+typedef int32_t __attribute__((may_alias)) IntAlias;
+
+static inline int32_t dtypeBytes(int32_t dtype) {
+  return dtype == FOVEA_FLOAT16 || dtype == FOVEA_BFLOAT16 ? 2 : dtype == FOVEA_UINT8 || dtype == FOVEA_BOOL ? 1 : 4;
+}
+static inline bool isFloatDtype(int32_t dtype) { return dtype <= FOVEA_BFLOAT16; }
+
+// Conversions without branches, so that loops over them become vectors. Bit patterns in and out.
+static inline uint32_t float16ToBits(uint32_t h) {
+  uint32_t magnitude = h & 0x7fff;
+  uint32_t bits = magnitude << 13;
+  float scaled;
+  __builtin_memcpy(&scaled, &bits, 4);
+  scaled *= 5.192296858534828e33f; // 2^112: rebiases the exponent, denormals included
+  __builtin_memcpy(&bits, &scaled, 4);
+  bits |= magnitude >= 0x7c00 ? 0x7f800000u : 0u;
+  return bits | ((h & 0x8000) << 16);
+}
+static inline uint32_t bitsToFloat16(uint32_t bits) {
+  uint32_t sign = (bits >> 16) & 0x8000, a = bits & 0x7fffffff;
+  float small;
+  __builtin_memcpy(&small, &a, 4);
+  small += 0.5f; // the unit of 0.5 is float16's smallest denormal
+  uint32_t denormal;
+  __builtin_memcpy(&denormal, &small, 4);
+  denormal -= 0x3f000000;
+  uint32_t normal = (a - 0x38000000 + 0xfff + ((a >> 13) & 1)) >> 13;
+  uint32_t huge = a > 0x7f800000 ? 0x7e00u : 0x7c00u;
+  uint32_t h = a < 0x38800000 ? denormal : normal;
+  return sign | (a >= 0x47800000 ? huge : h);
+}
+static inline uint32_t bitsToBfloat16(uint32_t bits) {
+  uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  return (bits & 0x7fffffff) > 0x7f800000 ? (bits >> 16) | 0x40 : rounded;
+}
+
+// count elements of any dtype, `stride` apart, as 32-bit patterns (float or int32).
+template <class T, class Convert>
+static inline void loadStrided(const void* from, int64_t stride, int32_t count, uint32_t* to, Convert convert) {
+  const T* p = static_cast<const T*>(from);
+  if (stride == 1) {
+    for (int32_t i = 0; i < count; i++) to[i] = convert(p[i]);
+  } else if (stride == 0) {
+    uint32_t value = convert(p[0]);
+    for (int32_t i = 0; i < count; i++) to[i] = value;
+  } else {
+    for (int32_t i = 0; i < count; i++) to[i] = convert(p[i * stride]);
+  }
+}
+static void loadElements(int32_t dtype, const void* base, int64_t offset, int64_t stride, int32_t count, uint32_t* to) {
+  const char* from = static_cast<const char*>(base) + offset * dtypeBytes(dtype);
+  switch (dtype) {
+    case FOVEA_FLOAT16: return loadStrided<WordAlias>(from, stride, count, to, [](uint32_t h) { return float16ToBits(h); });
+    case FOVEA_BFLOAT16: return loadStrided<WordAlias>(from, stride, count, to, [](uint32_t h) { return h << 16; });
+    case FOVEA_UINT8:
+    case FOVEA_BOOL: return loadStrided<uint8_t>(from, stride, count, to, [](uint32_t v) { return v; });
+    default: return loadStrided<IntAlias>(from, stride, count, to, [](int32_t v) { return (uint32_t)v; });
+  }
+}
+static void storeElements(int32_t dtype, const uint32_t* from, int32_t count, void* base, int64_t offset) {
+  char* to = static_cast<char*>(base) + offset * dtypeBytes(dtype);
+  switch (dtype) {
+    case FOVEA_FLOAT16:
+      for (int32_t i = 0; i < count; i++) ((WordAlias*)to)[i] = (uint16_t)bitsToFloat16(from[i]);
+      return;
+    case FOVEA_BFLOAT16:
+      for (int32_t i = 0; i < count; i++) ((WordAlias*)to)[i] = (uint16_t)bitsToBfloat16(from[i]);
+      return;
+    case FOVEA_UINT8:
+      for (int32_t i = 0; i < count; i++) to[i] = (char)from[i];
+      return;
+    case FOVEA_BOOL:
+      for (int32_t i = 0; i < count; i++) to[i] = from[i] != 0;
+      return;
+    default: __builtin_memcpy(to, from, count * 4);
+  }
+}
+
+// Integer operations that wrap.
+static inline IntVector wrapAdd(IntVector a, IntVector b) { return reinterpret_cast<IntVector>(asUnsigned(a) + asUnsigned(b)); }
+static inline IntVector wrapSub(IntVector a, IntVector b) { return reinterpret_cast<IntVector>(asUnsigned(a) - asUnsigned(b)); }
+static inline IntVector wrapMul(IntVector a, IntVector b) { return reinterpret_cast<IntVector>(asUnsigned(a) * asUnsigned(b)); }
+static inline IntVector truth(IntVector mask) { return mask & splatInt(1); }
+
+static inline HalfIntVector floorDivHalf(HalfIntVector a, HalfIntVector b) {
+  DoubleVector x = toDouble(a), y = toDouble(b);
+  DoubleVector quotient = x / (y == DoubleVector{} ? splatDouble(1.0) : y); // exact enough: 2 x 31 bits below 2^-53
+  DoubleVector r = doubleRound(quotient);
+  r = r > quotient ? r - splatDouble(1.0) : r;
+  r = y == DoubleVector{} ? DoubleVector{} : r;
+  r = r == splatDouble(2147483648.0) ? splatDouble(-2147483648.0) : r; // the one quotient that wraps
+  return __builtin_convertvector(r, HalfIntVector);
+}
+static inline IntVector floorDiv(IntVector a, IntVector b) {
+  return join(floorDivHalf(lowHalf(a), lowHalf(b)), floorDivHalf(highHalf(a), highHalf(b)));
+}
+static inline IntVector floorModInt(IntVector a, IntVector b) {
+  IntVector r = wrapSub(a, wrapMul(floorDiv(a, b), b));
+  return b == splatInt(0) ? splatInt(0) : r;
+}
+static inline IntVector truncateToInt(Vector x) {
+  IntVector tooLarge = x >= splat(2147483648.0f), tooSmall = x < splat(-2147483648.0f);
+  Vector safe = tooLarge | tooSmall | (x != x) ? Vector{} : x;
+  IntVector r = __builtin_convertvector(safe, IntVector);
+  r = tooLarge ? splatInt(INT32_MAX) : r;
+  return tooSmall ? splatInt(INT32_MIN) : r;
+}
+
+// Where the interpreter stands: one chunk of `count` elements, a multiple of LANES.
+struct PointwiseChunk {
+  uint32_t* const* registers;
+  void* const* operands;
+  int64_t index; // linear index of the first element
+  int32_t count;
+};
+
+template <class F> static inline void eachFloat1(uint32_t* d, const uint32_t* a, int32_t n, F f) {
+  for (int32_t i = 0; i < n; i += LANES) store((float*)d + i, f(load((const float*)a + i)));
+}
+template <class F> static inline void eachFloat2(uint32_t* d, const uint32_t* a, const uint32_t* b, int32_t n, F f) {
+  for (int32_t i = 0; i < n; i += LANES) store((float*)d + i, f(load((const float*)a + i), load((const float*)b + i)));
+}
+template <class F> static inline void eachTest1(uint32_t* d, const uint32_t* a, int32_t n, F f) {
+  for (int32_t i = 0; i < n; i += LANES) storeInt((int32_t*)d + i, f(load((const float*)a + i)));
+}
+template <class F> static inline void eachTest2(uint32_t* d, const uint32_t* a, const uint32_t* b, int32_t n, F f) {
+  for (int32_t i = 0; i < n; i += LANES)
+    storeInt((int32_t*)d + i, truth(f(load((const float*)a + i), load((const float*)b + i))));
+}
+template <class F> static inline void eachInt1(uint32_t* d, const uint32_t* a, int32_t n, F f) {
+  for (int32_t i = 0; i < n; i += LANES) storeInt((int32_t*)d + i, f(loadInt((const int32_t*)a + i)));
+}
+template <class F> static inline void eachInt2(uint32_t* d, const uint32_t* a, const uint32_t* b, int32_t n, F f) {
+  for (int32_t i = 0; i < n; i += LANES)
+    storeInt((int32_t*)d + i, f(loadInt((const int32_t*)a + i), loadInt((const int32_t*)b + i)));
+}
+
+static const int8_t pointwiseArity[] = {
+#define X(name, arity) arity,
+    FOVEA_POINTWISE(X)
+#undef X
+};
+
+static void runInstruction(const int32_t* code, const PointwiseChunk& chunk) {
+  uint32_t* d = chunk.registers[code[1]];
+  const int32_t n = chunk.count;
+  const uint32_t *a = nullptr, *b = nullptr, *c = nullptr;
+  const int32_t operands = pointwiseArity[code[0]];
+  if (operands > 0) a = chunk.registers[code[2]];
+  if (operands > 1) b = chunk.registers[code[3]];
+  if (operands > 2) c = chunk.registers[code[4]];
+#define FLOAT1(name, expression) case FOVEA_POINTWISE_##name: return eachFloat1(d, a, n, [](Vector x) { return expression; });
+#define FLOAT2(name, expression) case FOVEA_POINTWISE_##name: return eachFloat2(d, a, b, n, [](Vector x, Vector y) { return expression; });
+#define TEST1(name, expression) case FOVEA_POINTWISE_##name: return eachTest1(d, a, n, [](Vector x) { return expression; });
+#define TEST2(name, expression) case FOVEA_POINTWISE_##name: return eachTest2(d, a, b, n, [](Vector x, Vector y) { return expression; });
+#define INT1(name, expression) case FOVEA_POINTWISE_##name: return eachInt1(d, a, n, [](IntVector x) { return expression; });
+#define INT2(name, expression) case FOVEA_POINTWISE_##name: return eachInt2(d, a, b, n, [](IntVector x, IntVector y) { return expression; });
+  switch (code[0]) {
+    case FOVEA_POINTWISE_constant:
+      for (int32_t i = 0; i < n; i += LANES) storeInt((int32_t*)d + i, splatInt(code[2]));
+      return;
+    FLOAT2(fadd, x + y)
+    FLOAT2(fsub, x - y)
+    FLOAT2(fmul, x * y)
+    FLOAT2(fdiv, x / y)
+    FLOAT2(fpow, vectorPow(x, y))
+    FLOAT2(fmax, vectorMax(x, y))
+    FLOAT2(fmin, vectorMin(x, y))
+    FLOAT2(fmod, vectorFloorMod(x, y))
+    case FOVEA_POINTWISE_fma:
+      for (int32_t i = 0; i < n; i += LANES)
+        store((float*)d + i, load((const float*)a + i) * load((const float*)b + i) + load((const float*)c + i));
+      return;
+    FLOAT1(fneg, asFloat(asInt(x) ^ splatInt(INT32_MIN)))
+    FLOAT1(fabs, vectorAbs(x))
+    FLOAT1(fsign, x > Vector{} ? splat(1.0f) : (x < Vector{} ? splat(-1.0f) : x))
+    FLOAT1(fsquare, x * x)
+    FLOAT1(fsqrt, vectorSqrt(x))
+    FLOAT1(frsqrt, vectorRsqrt(x))
+    FLOAT1(freciprocal, splat(1.0f) / x)
+    FLOAT1(fexp, vectorExp(x))
+    FLOAT1(fexpm1, vectorExpm1(x))
+    FLOAT1(flog, vectorLog(x))
+    FLOAT1(flog1p, vectorLog1p(x))
+    FLOAT1(fsin, vectorSin(x))
+    FLOAT1(fcos, vectorCos(x))
+    FLOAT1(ftan, vectorTan(x))
+    FLOAT1(ftanh, vectorTanh(x))
+    FLOAT1(fsigmoid, vectorSigmoid(x))
+    FLOAT1(fsoftplus, vectorSoftplus(x))
+    FLOAT1(ferf, vectorErf(x))
+    FLOAT1(ffloor, vectorFloor(x))
+    FLOAT1(fceil, vectorCeil(x))
+    FLOAT1(fround, vectorRound(x))
+    TEST2(feq, x == y)
+    TEST2(fne, x != y)
+    TEST2(flt, x < y)
+    TEST2(fle, x <= y)
+    TEST2(fgt, x > y)
+    TEST2(fge, x >= y)
+    TEST1(fisNan, truth(x != x))
+    TEST1(fisFinite, truth((asInt(x) & splatInt(0x7f800000)) != splatInt(0x7f800000)))
+    case FOVEA_POINTWISE_select:
+      for (int32_t i = 0; i < n; i += LANES) {
+        IntVector isChosen = loadInt((const int32_t*)a + i) != splatInt(0);
+        storeInt((int32_t*)d + i, isChosen ? loadInt((const int32_t*)b + i) : loadInt((const int32_t*)c + i));
+      }
+      return;
+    INT2(iadd, wrapAdd(x, y))
+    INT2(isub, wrapSub(x, y))
+    INT2(imul, wrapMul(x, y))
+    INT2(idiv, floorDiv(x, y))
+    INT2(imod, floorModInt(x, y))
+    INT2(imax, x > y ? x : y)
+    INT2(imin, x < y ? x : y)
+    INT1(ineg, wrapSub(splatInt(0), x))
+    INT1(iabs, x < splatInt(0) ? wrapSub(splatInt(0), x) : x)
+    INT1(isign, (x < splatInt(0)) | truth(x > splatInt(0)))
+    INT2(ieq, truth(x == y))
+    INT2(ine, truth(x != y))
+    INT2(ilt, truth(x < y))
+    INT2(ile, truth(x <= y))
+    INT2(igt, truth(x > y))
+    INT2(ige, truth(x >= y))
+    INT2(iand, x & y)
+    INT2(ior, x | y)
+    INT2(ixor, x ^ y)
+    case FOVEA_POINTWISE_toFloat:
+      for (int32_t i = 0; i < n; i += LANES) store((float*)d + i, toFloat32(loadInt((const int32_t*)a + i)));
+      return;
+    TEST1(toInt, truncateToInt(x))
+    INT1(toUint8, x & splatInt(255))
+    INT1(itest, truth(x != splatInt(0)))
+    TEST1(ftest, truth(x != Vector{}))
+    case FOVEA_POINTWISE_index:
+      for (int32_t i = 0; i < n; i++) ((int32_t*)d)[i] = (int32_t)(chunk.index + i);
+      return;
+    case FOVEA_POINTWISE_randomUniform:
+      return randomFill(RANDOM_UNIFORM, chunk.operands[code[2]], (uint32_t)code[3], chunk.index, n, (int32_t*)d);
+    case FOVEA_POINTWISE_randomNormal:
+      return randomFill(RANDOM_NORMAL, chunk.operands[code[2]], (uint32_t)code[3], chunk.index, n, (int32_t*)d);
+    case FOVEA_POINTWISE_randomBits:
+      return randomFill(RANDOM_BITS, chunk.operands[code[2]], (uint32_t)code[3], chunk.index, n, (int32_t*)d);
+  }
+#undef FLOAT1
+#undef FLOAT2
+#undef TEST1
+#undef TEST2
+#undef INT1
+#undef INT2
+}
+
+// Merges neighbouring dims that every operand walks as one, and drops those of size 1. strides is
+// [operands][POINTWISE_MAX_RANK]. Returns the new rank, at least 1.
+static int32_t collapseDims(int32_t rank, int64_t* dims, int32_t operands, int64_t (*strides)[POINTWISE_MAX_RANK]) {
+  int32_t kept = 0;
+  for (int32_t r = 0; r < rank; r++) {
+    if (dims[r] == 1) continue;
+    bool canMerge = kept > 0;
+    for (int32_t o = 0; o < operands && canMerge; o++) canMerge = strides[o][kept - 1] == strides[o][r] * dims[r];
+    int32_t to = canMerge ? kept - 1 : kept++;
+    dims[to] = canMerge ? dims[to] * dims[r] : dims[r];
+    for (int32_t o = 0; o < operands; o++) strides[o][to] = strides[o][r];
+  }
+  if (kept == 0) {
+    dims[0] = 1;
+    for (int32_t o = 0; o < operands; o++) strides[o][0] = 1;
+    kept = 1;
+  }
+  return kept;
+}
+
+struct PointwisePlan {
+  const FoveaCall* call;
+  int32_t inputs, outputs, rank, registers, instructions, chunkElements;
+  const int32_t *inputDtypes, *outputDtypes, *outRegisters, *code;
+  int64_t dims[POINTWISE_MAX_RANK];
+  int64_t strides[POINTWISE_MAX_INPUTS][POINTWISE_MAX_RANK];
+  int64_t row, rows;       // innermost dim; all the others
+  int64_t piecesPerRow;    // a row longer than a chunk is cut, shorter ones share a chunk
+  int64_t rowsPerChunk;
+  int64_t chunks;
+  bool isDense[POINTWISE_MAX_INPUTS];  // walks like the output
+  bool isFixed[POINTWISE_MAX_INPUTS];  // the same values in every chunk: loaded once a task
+  bool canRead[POINTWISE_MAX_INPUTS];  // 32-bit and never overwritten: may be read in place
+  bool canWrite[POINTWISE_MAX_OUTPUTS];
+  bool isHoisted[POINTWISE_MAX_REGISTERS]; // a constant, written once a task
+};
+
+static int64_t rowOffset(const PointwisePlan& plan, const int64_t* strides, int64_t row) {
+  int64_t offset = 0;
+  for (int32_t r = plan.rank - 2; r >= 0; r--) {
+    offset += (row % plan.dims[r]) * strides[r];
+    row /= plan.dims[r];
+  }
+  return offset;
+}
+
+// Elements [column, column + count) from row `row` on, running over into the next rows.
+static void loadInput(const PointwisePlan& plan, int32_t input, int64_t row, int64_t column, int32_t count, uint32_t* to) {
+  const int64_t* strides = plan.strides[input];
+  const int64_t step = strides[plan.rank - 1];
+  const void* base = plan.call->operands[input];
+  const int32_t dtype = plan.inputDtypes[input];
+  if (plan.isDense[input]) return loadElements(dtype, base, row * plan.row + column, 1, count, to);
+  int64_t coordinates[POINTWISE_MAX_RANK];
+  int64_t offset = 0, rest = row;
+  for (int32_t r = plan.rank - 2; r >= 0; r--) {
+    coordinates[r] = rest % plan.dims[r];
+    rest /= plan.dims[r];
+    offset += coordinates[r] * strides[r];
+  }
+  while (count > 0) {
+    int32_t part = (int32_t)(plan.row - column < count ? plan.row - column : count);
+    loadElements(dtype, base, offset + column * step, step, part, to);
+    to += part;
+    count -= part;
+    column = 0;
+    for (int32_t r = plan.rank - 2; r >= 0; r--) {
+      offset += strides[r];
+      if (++coordinates[r] < plan.dims[r]) break;
+      offset -= strides[r] * plan.dims[r];
+      coordinates[r] = 0;
+    }
+  }
+}
+
+// Runs [column, column + count) of `row` onwards. Where count is not a multiple of LANES nothing is read
+// or written in place: whole vectors would pass the end.
+static void runChunk(const PointwisePlan& plan, int64_t row, int64_t column, int32_t count, uint32_t* slots) {
+  const FoveaCall& call = *plan.call;
+  const int32_t slotWords = plan.chunkElements + REGISTER_PAD;
+  uint32_t* registers[POINTWISE_MAX_REGISTERS];
+  const int64_t index = row * plan.row + column;
+  const bool isWhole = count % LANES == 0;
+  for (int32_t r = 0; r < plan.registers; r++) registers[r] = slots + (int64_t)r * slotWords;
+  for (int32_t i = 0; i < plan.inputs; i++) {
+    if (plan.inputDtypes[i] == FOVEA_KEY || plan.isFixed[i]) continue;
+    const bool isOneRow = column + count <= plan.row;
+    if (isWhole && plan.canRead[i] && (plan.isDense[i] || (isOneRow && plan.strides[i][plan.rank - 1] == 1))) {
+      int64_t offset = plan.isDense[i] ? index : rowOffset(plan, plan.strides[i], row) + column;
+      registers[i] = call.operand<uint32_t>(i) + offset;
+    } else {
+      loadInput(plan, i, row, column, count, registers[i]);
+    }
+  }
+  for (int32_t o = 0; o < plan.outputs; o++)
+    if (isWhole && plan.canWrite[o]) registers[plan.outRegisters[o]] = call.operand<uint32_t>(plan.inputs + o) + index;
+  PointwiseChunk chunk = {registers, call.operands, index, (count + LANES - 1) / LANES * LANES};
+  for (int32_t i = 0; i < plan.instructions; i++)
+    if (!plan.isHoisted[plan.code[5 * i + 1]]) runInstruction(plan.code + 5 * i, chunk);
+  for (int32_t o = 0; o < plan.outputs; o++)
+    if (!(isWhole && plan.canWrite[o]))
+      storeElements(plan.outputDtypes[o], registers[plan.outRegisters[o]], count, call.operands[plan.inputs + o], index);
+}
+
+// Which operands may be used where they lie. An output may share its memory with an input of the same
+// layout: then nothing may read that input after the first write.
+static void planInPlace(PointwisePlan& plan) {
+  const FoveaCall& call = *plan.call;
+  uint16_t writes[POINTWISE_MAX_REGISTERS];
+  for (int32_t r = 0; r < plan.registers; r++) writes[r] = 0;
+  for (int32_t i = 0; i < plan.instructions; i++) {
+    uint16_t& count = writes[plan.code[5 * i + 1]];
+    if (count < 2) count++;
+  }
+  for (int32_t r = 0; r < plan.registers; r++) plan.isHoisted[r] = false;
+  for (int32_t i = 0; i < plan.instructions; i++) {
+    const int32_t d = plan.code[5 * i + 1];
+    if (plan.code[5 * i] == FOVEA_POINTWISE_constant && writes[d] == 1 && d >= plan.inputs) plan.isHoisted[d] = true;
+  }
+  for (int32_t i = 0; i < plan.inputs; i++) {
+    const bool isWord = plan.inputDtypes[i] == FOVEA_FLOAT32 || plan.inputDtypes[i] == FOVEA_INT32;
+    plan.canRead[i] = isWord && writes[i] == 0;
+    // An input that is itself an output is copied first: the chunk's other outputs may overwrite it.
+    for (int32_t o = 0; o < plan.outputs; o++) plan.canRead[i] = plan.canRead[i] && plan.outRegisters[o] != i;
+    if (writes[i] != 0) plan.isFixed[i] = false;
+  }
+  const int64_t total = plan.row * plan.rows;
+  for (int32_t o = 0; o < plan.outputs; o++) {
+    const int32_t r = plan.outRegisters[o];
+    const bool isWord = plan.outputDtypes[o] == FOVEA_FLOAT32 || plan.outputDtypes[o] == FOVEA_INT32;
+    bool isFree = isWord && r >= plan.inputs && !plan.isHoisted[r];
+    for (int32_t p = 0; p < o; p++) isFree = isFree && !(plan.canWrite[p] && plan.outRegisters[p] == r);
+    int32_t firstWrite = plan.instructions;
+    for (int32_t i = plan.instructions - 1; i >= 0; i--)
+      if (plan.code[5 * i + 1] == r) firstWrite = i;
+    const char* begin = call.operand<char>(plan.inputs + o);
+    for (int32_t input = 0; input < plan.inputs && isFree; input++) {
+      if (!plan.canRead[input]) continue;
+      if (call.operand<char>(input) != begin) continue;
+      for (int32_t i = firstWrite + 1; i < plan.instructions; i++) {
+        const int32_t* code = plan.code + 5 * i;
+        for (int32_t k = 0; k < pointwiseArity[code[0]]; k++) isFree = isFree && code[2 + k] != input;
+      }
+    }
+    plan.canWrite[o] = isFree && total > 0;
+  }
+}
+
+static void pointwise(const FoveaCall& call) {
+  PointwisePlan plan;
+  const int32_t* p = call.parameters;
+  plan.call = &call;
+  plan.inputs = *p++;
+  plan.outputs = *p++;
+  plan.rank = *p++;
+  if (plan.inputs > POINTWISE_MAX_INPUTS || plan.outputs > POINTWISE_MAX_OUTPUTS || plan.rank > POINTWISE_MAX_RANK) __builtin_trap();
+  int64_t total = 1;
+  for (int32_t r = 0; r < plan.rank; r++) total *= plan.dims[r] = *p++;
+  plan.inputDtypes = p;
+  plan.outputDtypes = p + plan.inputs;
+  p += plan.inputs + plan.outputs;
+  for (int32_t i = 0; i < plan.inputs; i++)
+    for (int32_t r = 0; r < plan.rank; r++) plan.strides[i][r] = *p++;
+  plan.registers = *p++;
+  plan.instructions = *p++;
+  plan.outRegisters = p;
+  plan.code = p + plan.outputs;
+  if (plan.registers > POINTWISE_MAX_REGISTERS) __builtin_trap();
+  if (total == 0) return;
+
+  for (int32_t i = 0; i < plan.inputs; i++) // keys are not walked and must not hinder a merge
+    for (int32_t r = 0; r < plan.rank && plan.inputDtypes[i] == FOVEA_KEY; r++) plan.strides[i][r] = 0;
+  plan.rank = collapseDims(plan.rank, plan.dims, plan.inputs, plan.strides);
+  plan.row = plan.dims[plan.rank - 1];
+  plan.rows = total / plan.row;
+  int32_t chunk = 8192 / (plan.registers > 0 ? plan.registers : 1);
+  chunk = chunk > 2048 ? 2048 : chunk < 128 ? 128 : chunk / 64 * 64;
+  plan.chunkElements = chunk;
+  if (plan.row >= chunk) {
+    plan.piecesPerRow = (plan.row + chunk - 1) / chunk;
+    plan.rowsPerChunk = 1;
+    plan.chunks = plan.rows * plan.piecesPerRow;
+  } else {
+    plan.piecesPerRow = 1;
+    plan.rowsPerChunk = chunk / plan.row;
+    // Whole vectors where a few rows less allow it.
+    for (int64_t fewer = plan.rowsPerChunk; fewer > plan.rowsPerChunk / 2; fewer--) {
+      if (fewer * plan.row % LANES == 0) {
+        plan.rowsPerChunk = fewer;
+        break;
+      }
+    }
+    plan.chunks = (plan.rows + plan.rowsPerChunk - 1) / plan.rowsPerChunk;
+  }
+  for (int32_t i = 0; i < plan.inputs; i++) {
+    bool isDense = true, isRepeated = true;
+    int64_t expected = 1;
+    for (int32_t r = plan.rank - 1; r >= 0; r--) {
+      isDense = isDense && plan.strides[i][r] == expected;
+      expected *= plan.dims[r];
+      if (r < plan.rank - 1) isRepeated = isRepeated && plan.strides[i][r] == 0;
+    }
+    const bool isScalar = isRepeated && plan.strides[i][plan.rank - 1] == 0;
+    plan.isDense[i] = isDense;
+    plan.isFixed[i] = plan.inputDtypes[i] != FOVEA_KEY && (isScalar || (isRepeated && plan.piecesPerRow == 1 && plan.rows > 1));
+  }
+  planInPlace(plan);
+
+  const int64_t perChunk = plan.piecesPerRow > 1 ? chunk : plan.rowsPerChunk * plan.row;
+  const int64_t wanted = 131072 / (2 + plan.instructions); // elements a task: some ten microseconds
+  const int64_t chunksPerTask = wanted > perChunk ? wanted / perChunk : 1;
+  auto body = [&](int64_t task, int32_t thread) {
+    uint32_t* slots = call.scratch<uint32_t>(thread);
+    const int32_t slotWords = plan.chunkElements + REGISTER_PAD;
+    const int64_t first = task * chunksPerTask;
+    const int64_t last = first + chunksPerTask < plan.chunks ? first + chunksPerTask : plan.chunks;
+    for (int32_t i = 0; i < plan.inputs; i++) {
+      if (!plan.isFixed[i]) continue;
+      int64_t count = plan.rowsPerChunk < plan.rows ? plan.rowsPerChunk * plan.row : plan.rows * plan.row;
+      loadInput(plan, i, 0, 0, (int32_t)(count < chunk ? count : chunk), slots + (int64_t)i * slotWords);
+    }
+    for (int32_t i = 0; i < plan.instructions; i++) {
+      const int32_t d = plan.code[5 * i + 1];
+      if (!plan.isHoisted[d]) continue;
+      for (int32_t j = 0; j < chunk; j += LANES) storeInt((int32_t*)slots + (int64_t)d * slotWords + j, splatInt(plan.code[5 * i + 2]));
+    }
+    for (int64_t c = first; c < last; c++) {
+      int64_t row, column;
+      int32_t count;
+      if (plan.piecesPerRow > 1) {
+        row = c / plan.piecesPerRow;
+        column = c % plan.piecesPerRow * chunk;
+        count = (int32_t)(plan.row - column < chunk ? plan.row - column : chunk);
+      } else {
+        row = c * plan.rowsPerChunk;
+        column = 0;
+        const int64_t rows = plan.rows - row < plan.rowsPerChunk ? plan.rows - row : plan.rowsPerChunk;
+        count = (int32_t)(rows * plan.row);
+      }
+      const int32_t whole = count / LANES * LANES;
+      if (whole == count || (plan.rank > 1 && plan.piecesPerRow == 1)) { // rows that share a chunk stay together
+        runChunk(plan, row, column, count, slots);
+      } else {
+        if (whole > 0) runChunk(plan, row, column, whole, slots);
+        runChunk(plan, row, column + whole, count - whole, slots);
+      }
+    }
+  };
+  call.parallel((plan.chunks + chunksPerTask - 1) / chunksPerTask, body);
+}

@@ -1,0 +1,324 @@
+// Reductions over any axes of any dtype. Two shapes matter: along contiguous rows (every output folds a
+// stretch of memory) and down columns (neighbouring outputs fold neighbouring elements); any other stride
+// takes the first road through a buffer. Where outputs are few, each is split into parts, chosen from the
+// shape alone, whose states meet in the operand `scratch` and are merged in order.
+// Float sums: lanes over at most REDUCE_CHUNK elements in float, everything above that in double.
+
+constexpr int32_t REDUCE_CHUNK = 2048;   // elements folded at a time along a row
+constexpr int32_t REDUCE_COLUMNS = 256;  // columns folded at a time: 2 KB of states
+constexpr int64_t REDUCE_PART = 16384;   // elements that make a part of its own worth while
+
+// A fold is {State, of 8 bytes; init; rowFold of n contiguous 32-bit patterns, the first of which is element
+// `index` of the reduction; columnFold of `rows` rows into n states; merge of a later part into an
+// earlier one; finish to the bit pattern of the result}.
+struct FloatSum {
+  typedef double State;
+  static State init() { return 0; }
+  static void rowFold(State& state, const float* p, int32_t n, int64_t) {
+    Vector s0{}, s1{}, s2{}, s3{};
+    int32_t i = 0;
+    for (; i + 4 * LANES <= n; i += 4 * LANES) {
+      s0 += load(p + i);
+      s1 += load(p + i + LANES);
+      s2 += load(p + i + 2 * LANES);
+      s3 += load(p + i + 3 * LANES);
+    }
+    for (; i + LANES <= n; i += LANES) s0 += load(p + i);
+    float rest = 0;
+    for (; i < n; i++) rest += p[i];
+    state += (double)sumLanes((s0 + s1) + (s2 + s3)) + (double)rest;
+  }
+  static void columnFold(State* states, const float* p, int64_t stride, int32_t rows, int32_t n, int64_t) {
+    int32_t r = 0;
+    for (; r + 4 <= rows; r += 4, p += 4 * stride) {
+      const float *p1 = p + stride, *p2 = p1 + stride, *p3 = p2 + stride;
+      for (int32_t i = 0; i < n; i++) states[i] += (double)((p[i] + p1[i]) + (p2[i] + p3[i]));
+    }
+    for (; r < rows; r++, p += stride)
+      for (int32_t i = 0; i < n; i++) states[i] += (double)p[i];
+  }
+  static void merge(State& state, const State& later) { state += later; }
+  static float value(const State& state) { return (float)state; }
+};
+
+// The pieces shared by folds of one element at a time: F::step(state, value).
+template <class Derived, class S, class E> struct PlainFold {
+  typedef S State;
+  static void rowFold(State& state, const E* p, int32_t n, int64_t) {
+    State s = state;
+    for (int32_t i = 0; i < n; i++) s = Derived::step(s, p[i]);
+    state = s;
+  }
+  static void columnFold(State* states, const E* p, int64_t stride, int32_t rows, int32_t n, int64_t) {
+    for (; rows > 0; rows--, p += stride)
+      for (int32_t i = 0; i < n; i++) states[i] = Derived::step(states[i], p[i]);
+  }
+};
+struct FloatProd : PlainFold<FloatProd, double, float> {
+  static double init() { return 1; }
+  static double step(double s, float v) { return s * (double)v; }
+  static void merge(double& state, double later) { state *= later; }
+  static float value(double state) { return (float)state; }
+};
+struct IntSum : PlainFold<IntSum, int64_t, int32_t> {
+  static int64_t init() { return 0; }
+  static int64_t step(int64_t s, int32_t v) { return s + v; }
+  static void merge(int64_t& state, int64_t later) { state += later; }
+  static int64_t value(int64_t state) { return state; }
+};
+struct IntProd : PlainFold<IntProd, int64_t, int32_t> { // modulo 2^32, as its steps
+  static int64_t init() { return 1; }
+  static int64_t step(int64_t s, int32_t v) { return (int64_t)((uint64_t)s * (uint64_t)(int64_t)v); }
+  static void merge(int64_t& state, int64_t later) { state = (int64_t)((uint64_t)state * (uint64_t)later); }
+  static int64_t value(int64_t state) { return state; }
+};
+// Maxima: the state's lower half holds the value; 8 bytes keep all folds alike.
+template <bool IS_MIN> struct IntExtreme : PlainFold<IntExtreme<IS_MIN>, int64_t, int32_t> {
+  static int64_t init() { return IS_MIN ? INT32_MAX : INT32_MIN; }
+  static int64_t step(int64_t s, int32_t v) { return (IS_MIN ? v < s : v > s) ? v : s; }
+  static void merge(int64_t& state, int64_t later) { state = step(state, (int32_t)later); }
+  static int64_t value(int64_t state) { return state; }
+};
+template <bool IS_ALL> struct IntTest : PlainFold<IntTest<IS_ALL>, int64_t, int32_t> {
+  static int64_t init() { return IS_ALL; }
+  static int64_t step(int64_t s, int32_t v) { return IS_ALL ? s & (v != 0) : s | (v != 0); }
+  static void merge(int64_t& state, int64_t later) { state = step(state, (int32_t)later); }
+  static int64_t value(int64_t state) { return state; }
+};
+template <bool IS_MIN> struct FloatExtreme {
+  typedef double State;
+  static State init() { return IS_MIN ? INFINITY_F : -INFINITY_F; }
+  static Vector better(Vector a, Vector b) { return IS_MIN ? vectorMin(a, b) : vectorMax(a, b); }
+  static double step(double s, double v) { return s != s || (IS_MIN ? s < v : s > v) ? s : v; }
+  static void rowFold(State& state, const float* p, int32_t n, int64_t) {
+    Vector s0 = splat((float)init()), s1 = s0;
+    int32_t i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+      s0 = better(s0, load(p + i));
+      s1 = better(s1, load(p + i + LANES));
+    }
+    s0 = better(s0, s1);
+    if (n >= 2 * LANES)
+      for (int32_t j = 0; j < LANES; j++) state = step(state, s0[j]);
+    for (; i < n; i++) state = step(state, p[i]);
+  }
+  static void columnFold(State* states, const float* p, int64_t stride, int32_t rows, int32_t n, int64_t) {
+    for (; rows > 0; rows--, p += stride)
+      for (int32_t i = 0; i < n; i++) states[i] = step(states[i], p[i]);
+  }
+  static void merge(State& state, const State& later) { state = step(state, later); }
+  static float value(const State& state) { return (float)state; }
+};
+// The first of the best; index -1 where there is nothing. Integers are compared as integers.
+template <bool IS_MIN, class E> struct ArgExtreme {
+  struct State {
+    E best;
+    int32_t index;
+  };
+  static State init() { return {E(0), -1}; }
+  static bool isBetter(E v, E best) { return (IS_MIN ? v < best : v > best) || (v != v && best == best); }
+  static void step(State& s, E v, int64_t index) {
+    if (s.index < 0 || isBetter(v, s.best)) s = {v, (int32_t)index};
+  }
+  static void rowFold(State& state, const E* p, int32_t n, int64_t index) {
+    // Most chunks hold nothing better: find their best first, in vectors, and only then its place.
+    for (int32_t i = 0; i < n;) {
+      const int32_t stop = n - i < 64 ? n : i + 64;
+      bool isWorthwhile = state.index < 0;
+      for (int32_t j = i; j < stop; j++) isWorthwhile |= (IS_MIN ? p[j] < state.best : p[j] > state.best) | (p[j] != p[j]);
+      for (; isWorthwhile && i < stop; i++) step(state, p[i], index + i);
+      i = stop;
+    }
+  }
+  static void columnFold(State* states, const E* p, int64_t stride, int32_t rows, int32_t n, int64_t index) {
+    for (int32_t r = 0; r < rows; r++, p += stride)
+      for (int32_t i = 0; i < n; i++) step(states[i], p[i], index + r);
+  }
+  static void merge(State& state, const State& later) {
+    if (later.index >= 0 && (state.index < 0 || isBetter(later.best, state.best))) state = later;
+  }
+  static int64_t value(const State& state) { return state.index; }
+};
+
+struct ReducePlan {
+  int32_t kind, dtypeIn, dtypeOut;
+  int32_t keepRank, reduceRank;
+  int64_t keepDims[POINTWISE_MAX_RANK], keepStrides[1][POINTWISE_MAX_RANK];
+  int64_t reduceDims[POINTWISE_MAX_RANK], reduceStrides[1][POINTWISE_MAX_RANK];
+  int64_t outputs, length; // elements of the result, and under each of them
+};
+
+static int64_t offsetOf(int64_t index, int32_t rank, const int64_t* dims, const int64_t* strides) {
+  int64_t offset = 0;
+  for (int32_t r = rank - 1; r >= 0; r--) {
+    offset += index % dims[r] * strides[r];
+    index /= dims[r];
+  }
+  return offset;
+}
+
+// Calls visit(offset, count, index) for each stretch of the innermost reduced dim within [begin, end).
+template <class Visit> static inline void eachStretch(const ReducePlan& plan, int64_t begin, int64_t end, int64_t longest, Visit visit) {
+  const int32_t last = plan.reduceRank - 1;
+  const int64_t inner = plan.reduceDims[last], step = plan.reduceStrides[0][last];
+  for (int64_t i = begin; i < end;) {
+    const int64_t row = i / inner, column = i % inner;
+    int64_t count = inner - column < end - i ? inner - column : end - i;
+    const int64_t base = offsetOf(row, last, plan.reduceDims, plan.reduceStrides[0]) + column * step;
+    for (int64_t done = 0; done < count; done += longest) {
+      const int64_t part = count - done < longest ? count - done : longest;
+      visit(base + done * step, (int32_t)part, i + done);
+    }
+    i += count;
+  }
+}
+
+template <class E> static inline const E* readRow(const ReducePlan& plan, const void* in, int64_t offset, int64_t step, int32_t count, uint32_t* buffer) {
+  const bool isWord = plan.dtypeIn == FOVEA_FLOAT32 || plan.dtypeIn == FOVEA_INT32;
+  if (isWord && step == 1) return static_cast<const E*>(in) + offset;
+  loadElements(plan.dtypeIn, in, offset, step, count, buffer);
+  return reinterpret_cast<const E*>(buffer);
+}
+
+static inline uint32_t resultBits(float value) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &value, 4);
+  return bits;
+}
+static inline uint32_t resultBits(int64_t value) { return (uint32_t)value; }
+
+static inline double meanNumerator(double state) { return state; }
+static inline double meanNumerator(int64_t state) { return (double)state; }
+template <class State> static inline double meanNumerator(const State&) { return 0; } // no mean of these
+
+template <class F> static inline void storeResult(const ReducePlan& plan, const typename F::State* states, int64_t count, void* out, int64_t at) {
+  for (int64_t i = 0; i < count; i++) {
+    uint32_t bits;
+    if (plan.kind == FOVEA_REDUCE_MEAN) {
+      const float mean = (float)(meanNumerator(states[i]) / (double)plan.length);
+      if (isFloatDtype(plan.dtypeOut)) __builtin_memcpy(&bits, &mean, 4);
+      else bits = plan.length == 0 ? 0 : (uint32_t)(int32_t)mean;
+    } else {
+      bits = resultBits(F::value(states[i]));
+    }
+    storeElements(plan.dtypeOut, &bits, 1, out, at + i);
+  }
+}
+
+template <class F, class E> static void reduceWith(const FoveaCall& call, const ReducePlan& plan) {
+  typedef typename F::State State;
+  static_assert(sizeof(State) == 8, "scratch is planned with 8 bytes a state");
+  const void* in = call.operands[0];
+  void* out = call.operands[1];
+  State* partial = call.operand<State>(2);
+  const int32_t keepLast = plan.keepRank - 1, reduceLast = plan.reduceRank - 1;
+  const int64_t width = plan.keepDims[keepLast], reduceStep = plan.reduceStrides[0][reduceLast];
+  const bool isColumn = plan.keepStrides[0][keepLast] == 1 && width > 1 && (reduceStep != 1 || plan.length == 1);
+
+  // Dense narrow columns (pictures' channels): several rows make one wide row, whose states are merged.
+  int64_t group = 1;
+  if (isColumn && !(plan.kind >= FOVEA_REDUCE_ARG_MAX) && plan.reduceRank == 1 && reduceStep == width && width < 64)
+    group = REDUCE_COLUMNS / width;
+
+  const int64_t tile = isColumn ? (width < REDUCE_COLUMNS ? width : REDUCE_COLUMNS) : 1;
+  const int64_t tiles = isColumn ? (width + tile - 1) / tile : 1;
+  const int64_t units = plan.outputs / (isColumn ? width : 1) * tiles;
+  const int64_t unitWork = plan.length * tile;
+  int64_t parts = 1;
+  if (units < FOVEA_PARTIAL_SUMS) {
+    parts = unitWork / REDUCE_PART;
+    parts = parts > plan.length ? plan.length : parts;
+    parts = parts > FOVEA_PARTIAL_SUMS ? FOVEA_PARTIAL_SUMS : parts < 1 ? 1 : parts;
+  }
+
+  const int64_t unitsPerTask = parts > 1 ? 1 : REDUCE_PART / (unitWork + 16) > 0 ? REDUCE_PART / (unitWork + 16) : 1;
+  auto body = [&](int64_t task, int32_t thread) {
+    uint32_t* buffer = call.scratch<uint32_t>(thread);
+    const int64_t part = task % parts, firstUnit = task / parts * unitsPerTask;
+    const int64_t lastUnit = firstUnit + unitsPerTask < units ? firstUnit + unitsPerTask : units;
+    const int64_t begin = plan.length * part / parts, end = plan.length * (part + 1) / parts;
+    for (int64_t unit = firstUnit; unit < lastUnit; unit++) {
+      State states[REDUCE_COLUMNS];
+      const int64_t column = isColumn ? unit % tiles * tile : 0;
+      const int32_t n = (int32_t)(isColumn ? (width - column < tile ? width - column : tile) : 1);
+      const int64_t output = isColumn ? unit / tiles * width + column : unit;
+      const int64_t base = offsetOf(output, plan.keepRank, plan.keepDims, plan.keepStrides[0]);
+      const int32_t lanes = (int32_t)(n * group);
+      for (int32_t i = 0; i < lanes; i++) states[i] = F::init();
+      if (!isColumn) {
+        eachStretch(plan, begin, end, REDUCE_CHUNK, [&](int64_t offset, int32_t count, int64_t index) {
+          F::rowFold(states[0], readRow<E>(plan, in, base + offset, reduceStep, count, buffer), count, index);
+        });
+      } else if (group > 1) {
+        int64_t row = begin;
+        const bool isWord = plan.dtypeIn == FOVEA_FLOAT32 || plan.dtypeIn == FOVEA_INT32;
+        if (isWord) {
+          const int64_t wide = (end - row) / group;
+          F::columnFold(states, static_cast<const E*>(in) + base + row * width, lanes, (int32_t)wide, lanes, row);
+          row += wide * group;
+        }
+        for (; row + group <= end; row += group)
+          F::columnFold(states, readRow<E>(plan, in, base + row * width, 1, lanes, buffer), lanes, 1, lanes, row);
+        for (; row < end; row++) F::columnFold(states, readRow<E>(plan, in, base + row * width, 1, n, buffer), n, 1, n, row);
+        for (int32_t g = 1; g < group; g++)
+          for (int32_t i = 0; i < n; i++) F::merge(states[i], states[g * n + i]);
+      } else {
+        const bool isWord = plan.dtypeIn == FOVEA_FLOAT32 || plan.dtypeIn == FOVEA_INT32;
+        eachStretch(plan, begin, end, isWord ? 1 << 20 : 64, [&](int64_t offset, int32_t count, int64_t index) {
+          if (isWord) return F::columnFold(states, static_cast<const E*>(in) + base + offset, reduceStep, count, n, index);
+          for (int32_t r = 0; r < count; r++)
+            loadElements(plan.dtypeIn, in, base + offset + r * reduceStep, 1, n, buffer + r * n);
+          F::columnFold(states, reinterpret_cast<const E*>(buffer), n, count, n, index);
+        });
+      }
+      if (parts == 1) storeResult<F>(plan, states, n, out, output);
+      else
+        for (int32_t i = 0; i < n; i++) partial[part * plan.outputs + output + i] = states[i];
+    }
+  };
+  call.parallel((units + unitsPerTask - 1) / unitsPerTask * parts, body);
+  if (parts == 1) return;
+  auto merge = [&](int64_t task, int32_t) {
+    const int64_t first = task * 1024, last = first + 1024 < plan.outputs ? first + 1024 : plan.outputs;
+    for (int64_t i = first; i < last; i++) {
+      State state = partial[i];
+      for (int64_t part = 1; part < parts; part++) F::merge(state, partial[part * plan.outputs + i]);
+      storeResult<F>(plan, &state, 1, out, i);
+    }
+  };
+  call.parallel((plan.outputs + 1023) / 1024, merge);
+}
+
+static void reduce(const FoveaCall& call) {
+  ReducePlan plan;
+  const int32_t* p = call.parameters;
+  plan.kind = *p++;
+  plan.dtypeIn = *p++;
+  plan.dtypeOut = *p++;
+  plan.outputs = plan.length = 1;
+  plan.keepRank = *p++;
+  for (int32_t r = 0; r < plan.keepRank; r++) plan.outputs *= plan.keepDims[r] = *p++;
+  for (int32_t r = 0; r < plan.keepRank; r++) plan.keepStrides[0][r] = *p++;
+  plan.reduceRank = *p++;
+  for (int32_t r = 0; r < plan.reduceRank; r++) plan.length *= plan.reduceDims[r] = *p++;
+  for (int32_t r = 0; r < plan.reduceRank; r++) plan.reduceStrides[0][r] = *p++;
+  if (plan.outputs == 0) return;
+  if (plan.length == 0) plan.reduceRank = 0;
+  plan.keepRank = collapseDims(plan.keepRank, plan.keepDims, 1, plan.keepStrides);
+  plan.reduceRank = collapseDims(plan.reduceRank, plan.reduceDims, 1, plan.reduceStrides);
+
+  const bool isFloat = isFloatDtype(plan.dtypeIn);
+  switch (plan.kind) {
+    case FOVEA_REDUCE_SUM:
+    case FOVEA_REDUCE_MEAN: return isFloat ? reduceWith<FloatSum, float>(call, plan) : reduceWith<IntSum, int32_t>(call, plan);
+    case FOVEA_REDUCE_PROD: return isFloat ? reduceWith<FloatProd, float>(call, plan) : reduceWith<IntProd, int32_t>(call, plan);
+    case FOVEA_REDUCE_MAX: return isFloat ? reduceWith<FloatExtreme<false>, float>(call, plan) : reduceWith<IntExtreme<false>, int32_t>(call, plan);
+    case FOVEA_REDUCE_MIN: return isFloat ? reduceWith<FloatExtreme<true>, float>(call, plan) : reduceWith<IntExtreme<true>, int32_t>(call, plan);
+    case FOVEA_REDUCE_ANY: return reduceWith<IntTest<false>, int32_t>(call, plan);
+    case FOVEA_REDUCE_ALL: return reduceWith<IntTest<true>, int32_t>(call, plan);
+    case FOVEA_REDUCE_ARG_MAX:
+      return isFloat ? reduceWith<ArgExtreme<false, float>, float>(call, plan) : reduceWith<ArgExtreme<false, int32_t>, int32_t>(call, plan);
+    case FOVEA_REDUCE_ARG_MIN:
+      return isFloat ? reduceWith<ArgExtreme<true, float>, float>(call, plan) : reduceWith<ArgExtreme<true, int32_t>, int32_t>(call, plan);
+  }
+}

@@ -1,0 +1,66 @@
+// Softmax and its logarithm over rows of any length. The maximum is subtracted first, so nothing
+// overflows; a row that holds a NaN or whose maximum is infinite gives NaN, as exp(inf - inf) would.
+
+// Up to LANES elements, the rest `padding`.
+static inline Vector loadPart(const float* p, int32_t count, float padding) {
+  Vector v = splat(padding);
+  for (int32_t i = 0; i < count; i++) v[i] = p[i];
+  return v;
+}
+static inline void storePart(float* p, int32_t count, Vector v) {
+  for (int32_t i = 0; i < count; i++) p[i] = v[i];
+}
+
+template <bool IS_LOG> static void softmaxRow(const float* x, float* y, int64_t columns) {
+  const int64_t whole = columns / LANES * LANES;
+  const int32_t rest = (int32_t)(columns - whole);
+  const Vector tail = loadPart(x + whole, rest, -INFINITY_F);
+  Vector largest = tail;
+  for (int64_t i = 0; i < whole; i += LANES) largest = vectorMax(largest, load(x + i));
+  const Vector shift = splat(maxLanes(largest));
+  // Rows are summed in pieces of 4096: lanes in float within a piece, pieces in double.
+  double total = 0;
+  for (int64_t piece = 0; piece < whole; piece += 4096) {
+    const int64_t end = piece + 4096 < whole ? piece + 4096 : whole;
+    Vector sum{};
+    for (int64_t i = piece; i < end; i += LANES) {
+      Vector e = vectorExp(load(x + i) - shift);
+      if (!IS_LOG) store(y + i, e);
+      sum += e;
+    }
+    total += (double)sumLanes(sum);
+  }
+  const Vector tailExp = vectorExp(tail - shift);
+  if (rest > 0) {
+    Vector kept = tailExp;
+    for (int32_t i = rest; i < LANES; i++) kept[i] = 0; // a -inf row: padding gave NaN or 1 there
+    total += (double)sumLanes(kept);
+  }
+  if (IS_LOG) {
+    const Vector sum = splat((float)total);
+    const Vector logSum = vectorLog(sum);
+    for (int64_t i = 0; i < whole; i += LANES) store(y + i, (load(x + i) - shift) - logSum);
+    storePart(y + whole, rest, (tail - shift) - logSum);
+  } else {
+    const Vector scale = splat((float)(1.0 / total));
+    for (int64_t i = 0; i < whole; i += LANES) store(y + i, load(y + i) * scale);
+    storePart(y + whole, rest, tailExp * scale);
+  }
+}
+
+static void softmax(const FoveaCall& call) {
+  const int64_t rows = call.parameters[0], columns = call.parameters[1];
+  const bool isLog = call.parameters[2] != 0;
+  const float* x = call.operand<const float>(0);
+  float* y = call.operand<float>(1);
+  if (rows * columns == 0) return;
+  const int64_t perTask = 16384 / columns > 0 ? 16384 / columns : 1;
+  auto body = [&](int64_t task, int32_t) {
+    const int64_t end = (task + 1) * perTask < rows ? (task + 1) * perTask : rows;
+    for (int64_t row = task * perTask; row < end; row++) {
+      if (isLog) softmaxRow<true>(x + row * columns, y + row * columns, columns);
+      else softmaxRow<false>(x + row * columns, y + row * columns, columns);
+    }
+  };
+  call.parallel((rows + perTask - 1) / perTask, body);
+}

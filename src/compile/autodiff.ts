@@ -1,0 +1,122 @@
+// Reverse-mode differentiation: walks the graph back from a scalar, asking each op for its rule. The rules
+// are written in ops, so what comes out can be differentiated again.
+import { isFloat } from '../core/dtype.js';
+import { FoveaError } from '../core/errors.js';
+import { formatShape, sameShape } from '../core/shape.js';
+import { topological } from '../graph/interpret.js';
+import type { Node } from '../graph/node.js';
+import { scalar, Tensor } from '../graph/tensor.js';
+import { add, cast } from '../ops/arithmetic.js';
+import { broadcastTo, sumTo } from '../ops/shape.js';
+
+/**
+ * The gradients of `y` with respect to `xs`. A tensor that y does not depend on gets zeros.
+ * `dy` is what flows into y, default 1. Throws `argument` where y is not a scalar and dy is missing.
+ */
+export function gradients(y: Tensor, xs: readonly Tensor[], dy?: Tensor): Tensor[] {
+  if (dy === undefined && y.size !== 1) {
+    throw new FoveaError({
+      code: 'argument',
+      op: 'grad',
+      message: `the function must give a scalar; it gave ${formatShape(y.shape)}.`,
+      got: y.shape,
+      hint: 'Sum or average the result first.',
+    });
+  }
+  const order = topological([y]);
+  const isOnPath = markPath(order, xs);
+  const flowing = new Map<Node, (Tensor | undefined)[]>();
+  const send = (to: Tensor, gradient: Tensor): void => {
+    let slots = flowing.get(to.node);
+    if (slots === undefined) {
+      slots = to.node.types.map(() => undefined);
+      flowing.set(to.node, slots);
+    }
+    const before = slots[to.index];
+    slots[to.index] = before === undefined ? gradient : add(before, gradient);
+  };
+  const zeros = (of: Tensor): Tensor => broadcastTo(scalar(0, of.dtype), of.shape);
+  send(y, dy ?? broadcastTo(scalar(1, y.dtype), y.shape));
+  for (const node of order.reverse()) {
+    const dys = flowing.get(node);
+    if (dys === undefined || node.inputs.length === 0 || !isOnPath.has(node)) continue;
+    if (node.op.gradient === 'none') continue;
+    const outputs = node.types.map((_, index) => new Tensor(node, index));
+    const first = dys[0] ?? zeros(outputs[0] as Tensor);
+    const results = node.op.gradient({ inputs: node.inputs, outputs, params: node.params, dys, dy: first });
+    node.inputs.forEach((input, i) => {
+      const dx = results[i];
+      if (dx === undefined || !isOnPath.has(input.node) || !isFloat(input.dtype)) return;
+      // A pointwise rule speaks of the broadcast shape; its input may have been smaller.
+      const fitted = node.op.lower === undefined ? dx : sumTo(dx, input.shape);
+      if (!sameShape(fitted.shape, input.shape)) {
+        throw new FoveaError({
+          code: 'internal',
+          op: node.op.name,
+          message: `the gradient of input ${i} has shape ${formatShape(fitted.shape)}, not ${formatShape(input.shape)}.`,
+        });
+      }
+      send(input, fitted.dtype === input.dtype ? fitted : cast(fitted, input.dtype));
+    });
+  }
+  return xs.map((x) => flowing.get(x.node)?.[x.index] ?? zeros(x));
+}
+
+/** The nodes through which y depends on one of xs. */
+function markPath(order: readonly Node[], xs: readonly Tensor[]): Set<Node> {
+  const path = new Set<Node>(xs.map((x) => x.node));
+  for (const node of order) {
+    if (node.inputs.some((input) => path.has(input.node))) path.add(node);
+  }
+  return path;
+}
+
+/** A function of tensors that gives a scalar. */
+export type ScalarFunction = (...args: Tensor[]) => Tensor;
+
+/** What `grad` differentiates by: positions of arguments, by default the first. */
+export interface GradOptions {
+  arguments?: readonly number[];
+}
+
+/**
+ * The function that gives the value of `fn` and its gradients with respect to the chosen arguments.
+ *
+ * @example
+ * const f = fovea.valueAndGrad((x) => fovea.sum(fovea.square(x)));
+ * const { value, gradients } = f(fovea.tensor([1, 2]));
+ */
+export function valueAndGrad(
+  fn: ScalarFunction,
+  options: GradOptions = {},
+): (...args: Tensor[]) => { value: Tensor; gradients: Tensor[] } {
+  const by = options.arguments ?? [0];
+  return (...args) => {
+    const value = fn(...args);
+    const xs = by.map((i) => {
+      const x = args[i];
+      if (x === undefined || !isFloat(x.dtype)) {
+        throw new FoveaError({
+          code: 'argument',
+          op: 'grad',
+          message: x === undefined ? `there is no argument ${i}.` : `argument ${i} is ${x.dtype}; only floats have gradients.`,
+          got: x?.dtype ?? args.length,
+        });
+      }
+      return x;
+    });
+    return { value, gradients: gradients(value, xs) };
+  };
+}
+
+/**
+ * The gradient of `fn` with respect to its first argument.
+ *
+ * @example
+ * const slope = fovea.grad((x) => fovea.sum(fovea.square(x)));
+ * console.log(await slope(fovea.tensor([3])).data()); // [6]
+ */
+export function grad(fn: ScalarFunction): (...args: Tensor[]) => Tensor {
+  const both = valueAndGrad(fn);
+  return (...args) => both(...args).gradients[0] as Tensor;
+}

@@ -1,0 +1,253 @@
+// Gives every value its place: the caller's buffers for what comes in and goes out, one workspace for the
+// rest, where regions whose lives do not overlap share bytes. Pointwise results may take over an input's place.
+import { ALIGNMENT } from '../core/abi.js';
+import { bytesPerElement } from '../core/dtype.js';
+import { sizeOf } from '../core/shape.js';
+import { constantOp, type Node } from '../graph/node.js';
+import type { KernelCall, TensorType } from '../graph/op.js';
+import { Tensor } from '../graph/tensor.js';
+import { type Graph, TensorMap } from './graph.js';
+import { isWhole, type Placements } from './layout.js';
+
+/** A buffer that the caller gives a Program. */
+export type Binding =
+  | { readonly kind: 'leaf'; readonly node: Node; readonly type: TensorType }
+  | { readonly kind: 'output'; readonly index: number; readonly type: TensorType };
+
+/** Where a value's root lies. */
+export type Location =
+  | { readonly space: 'workspace'; readonly offset: number }
+  | { readonly space: 'constants'; readonly offset: number }
+  | { readonly space: 'binding'; readonly index: number };
+
+/** A copy at the end of the Program, for an update that could not be written in place. */
+export interface FinalCopy {
+  readonly value: Tensor;
+  readonly binding: number;
+}
+
+/** The memory of a Program. */
+export interface MemoryPlan {
+  readonly bindings: readonly Binding[];
+  readonly locations: TensorMap<Location>;
+  /** Where each step's scratch lies. */
+  readonly scratch: readonly (number | undefined)[];
+  readonly workspaceBytes: number;
+  readonly constants: readonly Tensor[];
+  readonly constantBytes: number;
+  readonly finalCopies: readonly FinalCopy[];
+  /** Regions of the workspace by life, for tests and `explain`. */
+  readonly regions: readonly Region[];
+}
+
+/** Bytes of the workspace that are taken from step `first` to step `last`. */
+export interface Region {
+  readonly bytes: number;
+  readonly first: number;
+  last: number;
+  offset: number;
+}
+
+/** One scheduled node and its kernel calls. */
+export interface PlannedStep {
+  readonly node: Node;
+  readonly calls: readonly KernelCall[];
+}
+
+const align = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+const bytesOf = ({ shape, dtype }: TensorType): number => sizeOf(shape) * bytesPerElement(dtype);
+
+/** How memory may be planned; `reuse: false` keeps every region apart, for tests. */
+export interface PlanOptions {
+  readonly reuse?: boolean;
+}
+
+/** Plans the memory of scheduled steps. */
+export function planMemory(graph: Graph, steps: readonly PlannedStep[], placements: Placements, options: PlanOptions = {}): MemoryPlan {
+  return new Planner(graph, steps, placements, options.reuse ?? true).plan();
+}
+
+class Planner {
+  private readonly bindings: Binding[] = [];
+  private readonly leafBindings = new Map<Node, number>();
+  private readonly locations = new TensorMap<Location>();
+  private readonly regionOf = new TensorMap<Region>();
+  private readonly regions: Region[] = [];
+  private readonly constants: Tensor[] = [];
+  private constantBytes = 0;
+  private readonly finalCopies: FinalCopy[] = [];
+  private readonly lastUse = new TensorMap<number>();
+  /** Steps that read a leaf, in order. */
+  private readonly leafReaders = new Map<Node, Set<number>>();
+
+  constructor(
+    private readonly graph: Graph,
+    private readonly steps: readonly PlannedStep[],
+    private readonly placements: Placements,
+    private readonly reuse: boolean,
+  ) {}
+
+  plan(): MemoryPlan {
+    this.findUses();
+    this.placeOutputs();
+    this.placeUpdates();
+    const scratch = this.steps.map((step, at) => this.placeStep(step, at));
+    const workspaceBytes = this.assignOffsets();
+    return {
+      bindings: this.bindings,
+      locations: this.locations,
+      scratch: scratch.map((region) => region?.offset),
+      workspaceBytes,
+      constants: this.constants,
+      constantBytes: this.constantBytes,
+      finalCopies: this.finalCopies,
+      regions: this.regions,
+    };
+  }
+
+  private findUses(): void {
+    const computed = new Set(this.steps.map(({ node }) => node));
+    this.steps.forEach(({ node }, at) => {
+      for (const input of node.inputs) {
+        const { root } = this.placements.of(input);
+        this.lastUse.set(root, at);
+        if (!computed.has(root.node)) this.noteLeaf(root, at);
+      }
+    });
+    for (const { value } of this.graph.updates) this.lastUse.set(this.placements.of(value).root, this.steps.length);
+  }
+
+  private noteLeaf(root: Tensor, at: number): void {
+    if (root.node.op === constantOp) {
+      if (this.locations.get(root) === undefined) {
+        this.locations.set(root, { space: 'constants', offset: this.constantBytes });
+        this.constants.push(root);
+        this.constantBytes += align(bytesOf(root));
+      }
+      return;
+    }
+    this.bindLeaf(root.node);
+    const readers = this.leafReaders.get(root.node) ?? new Set();
+    this.leafReaders.set(root.node, readers.add(at));
+  }
+
+  private bindLeaf(node: Node): number {
+    let index = this.leafBindings.get(node);
+    if (index === undefined) {
+      index = this.bindings.length;
+      const type = node.types[0] as TensorType;
+      this.bindings.push({ kind: 'leaf', node, type });
+      this.leafBindings.set(node, index);
+      this.locations.set(new Tensor(node), { space: 'binding', index });
+    }
+    return index;
+  }
+
+  private placeOutputs(): void {
+    this.graph.outputs.forEach((output, index) => {
+      const binding = this.bindings.length;
+      this.bindings.push({ kind: 'output', index, type: { shape: output.shape, dtype: output.dtype } });
+      this.locations.set(this.placements.of(output).root, { space: 'binding', index: binding });
+    });
+  }
+
+  private placeUpdates(): void {
+    for (const { target, value } of this.graph.updates) {
+      const binding = this.bindLeaf(target);
+      const placement = this.placements.of(value);
+      const at = this.steps.findIndex((step) => step.node === placement.root.node);
+      const isFree = at >= 0 && isWhole(placement) && this.locations.get(placement.root) === undefined;
+      if (isFree && this.mayOverwrite(target, at)) {
+        this.locations.set(placement.root, { space: 'binding', index: binding });
+      } else {
+        if (at < 0) this.noteLeaf(placement.root, this.steps.length);
+        this.finalCopies.push({ value, binding });
+      }
+    }
+  }
+
+  /** Whether step `at` may write over a leaf: nobody reads it later, and the step reads it element by element if at all. */
+  private mayOverwrite(target: Node, at: number): boolean {
+    for (const reader of this.leafReaders.get(target) ?? []) {
+      if (reader > at) return false;
+      if (reader === at && !this.readsElementwise(new Tensor(target), this.steps[at] as PlannedStep)) return false;
+    }
+    return true;
+  }
+
+  /** Whether the step's kernel may have `root` as input and output at once. */
+  private readsElementwise(root: Tensor, { node }: PlannedStep): boolean {
+    const reads = node.inputs
+      .map((input) => this.placements.of(input))
+      .filter((placement) => placement.root.node === root.node && placement.root.index === root.index);
+    const [only] = reads;
+    if (only === undefined || reads.length !== 1 || !isWhole(only) || node.op.name !== 'fused') return false;
+    const type = node.types[0] as TensorType;
+    const isSameSpace = sizeOf(only.layout.shape) === sizeOf(type.shape);
+    return isSameSpace && node.types.every((each) => bytesPerElement(each.dtype) === bytesPerElement(root.dtype));
+  }
+
+  private placeStep({ node, calls }: PlannedStep, at: number): Region | undefined {
+    node.types.forEach((type, index) => {
+      const output = new Tensor(node, index);
+      if (this.locations.get(output) !== undefined) return;
+      const last = this.lastUse.get(output) ?? at;
+      const taken = this.reuse ? this.takeOver(node, output, at) : undefined;
+      if (taken !== undefined) {
+        taken.last = last;
+        this.regionOf.set(output, taken);
+      } else {
+        this.regionOf.set(output, this.addRegion(bytesOf(type), at, last));
+      }
+    });
+    const scratchBytes = Math.max(0, ...calls.map((call) => call.scratchBytes ?? 0));
+    return scratchBytes === 0 ? undefined : this.addRegion(scratchBytes, at, at);
+  }
+
+  /** The region of an input that ends here and that the output may be written over. */
+  private takeOver(node: Node, output: Tensor, at: number): Region | undefined {
+    for (const input of node.inputs) {
+      const { root } = this.placements.of(input);
+      const region = this.regionOf.get(root);
+      if (region === undefined || region.last !== at || this.lastUse.get(root) !== at) continue;
+      if (bytesOf(root) !== bytesOf(output)) continue;
+      if (bytesPerElement(root.dtype) !== bytesPerElement(output.dtype)) continue;
+      if (!this.readsElementwise(root, { node, calls: [] })) continue;
+      return region;
+    }
+    return undefined;
+  }
+
+  private addRegion(bytes: number, first: number, last: number): Region {
+    const region = { bytes: align(bytes), first, last, offset: -1 };
+    this.regions.push(region);
+    return region;
+  }
+
+  /** Largest first, each at the lowest place where no living neighbour lies. */
+  private assignOffsets(): number {
+    let end = 0;
+    const placed: Region[] = [];
+    for (const region of [...this.regions].sort((a, b) => b.bytes - a.bytes)) {
+      const neighbours = placed
+        .filter((other) => !this.reuse || (other.first <= region.last && region.first <= other.last))
+        .sort((a, b) => a.offset - b.offset);
+      let offset = 0;
+      for (const other of neighbours) {
+        if (offset + region.bytes <= other.offset) break;
+        offset = Math.max(offset, other.offset + other.bytes);
+      }
+      region.offset = offset;
+      placed.push(region);
+      end = Math.max(end, offset + region.bytes);
+    }
+    for (const { node } of this.steps) {
+      node.types.forEach((_, index) => {
+        const output = new Tensor(node, index);
+        const region = this.regionOf.get(output);
+        if (region !== undefined) this.locations.set(output, { space: 'workspace', offset: region.offset });
+      });
+    }
+    return end;
+  }
+}

@@ -1,0 +1,109 @@
+// The order in which nodes run. Program order (node ids) is kept where it can be, since a trace is written
+// in a good one; updates of variables run as early as their readers allow, which frees gradients soon.
+import type { Node } from '../graph/node.js';
+import type { Graph } from './graph.js';
+import { computedNodes, type Placements } from './layout.js';
+
+/** The computed nodes, each after what it reads, updates after the other readers of their target where possible. */
+export function schedule(graph: Graph, placements: Placements): Node[] {
+  const nodes = computedNodes(graph);
+  const computed = new Set(nodes);
+  const needs = new Map<Node, Set<Node>>(nodes.map((node) => [node, new Set<Node>()]));
+  const readers = new Map<Node, Set<Node>>();
+  for (const node of nodes) {
+    for (const input of node.inputs) {
+      const root = placements.of(input).root.node;
+      if (computed.has(root)) needs.get(node)?.add(root);
+      else readers.set(root, (readers.get(root) ?? new Set()).add(node));
+    }
+  }
+  const writers = new Set<Node>();
+  for (const { target, value } of graph.updates) {
+    const writer = placements.of(value).root.node;
+    if (!computed.has(writer)) continue;
+    const others = [...(readers.get(target) ?? [])].filter((reader) => reader !== writer);
+    // A reader that needs the new value too cannot come first: the planner will copy instead.
+    if (others.some((reader) => dependsOn(reader, writer, needs))) continue;
+    for (const reader of others) needs.get(writer)?.add(reader);
+    writers.add(writer);
+  }
+  return runInOrder(nodes, needs, writers);
+}
+
+function dependsOn(from: Node, on: Node, needs: ReadonlyMap<Node, ReadonlySet<Node>>): boolean {
+  const seen = new Set<Node>();
+  const stack = [from];
+  while (stack.length > 0) {
+    const node = stack.pop() as Node;
+    if (node === on) return true;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    stack.push(...(needs.get(node) ?? []));
+  }
+  return false;
+}
+
+/** Kahn's algorithm; among ready nodes writers first, then the oldest. */
+function runInOrder(nodes: readonly Node[], needs: ReadonlyMap<Node, ReadonlySet<Node>>, writers: ReadonlySet<Node>): Node[] {
+  const users = new Map<Node, Node[]>();
+  const missing = new Map<Node, number>();
+  for (const node of nodes) {
+    const needed = needs.get(node) ?? new Set();
+    missing.set(node, needed.size);
+    for (const each of needed) users.set(each, [...(users.get(each) ?? []), node]);
+  }
+  const rank = new Map(nodes.map((node, position) => [node, position]));
+  const before = (a: Node, b: Node): boolean => {
+    if (writers.has(a) !== writers.has(b)) return writers.has(a);
+    return a.id !== b.id ? a.id < b.id : (rank.get(a) as number) < (rank.get(b) as number);
+  };
+  const ready = new Heap(before);
+  for (const node of nodes) if (missing.get(node) === 0) ready.push(node);
+  const order: Node[] = [];
+  for (let node = ready.pop(); node !== undefined; node = ready.pop()) {
+    order.push(node);
+    for (const user of users.get(node) ?? []) {
+      const left = (missing.get(user) as number) - 1;
+      missing.set(user, left);
+      if (left === 0) ready.push(user);
+    }
+  }
+  return order;
+}
+
+class Heap {
+  private readonly items: Node[] = [];
+
+  constructor(private readonly before: (a: Node, b: Node) => boolean) {}
+
+  push(node: Node): void {
+    const { items, before } = this;
+    let at = items.length;
+    items.push(node);
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (!before(node, items[parent] as Node)) break;
+      items[at] = items[parent] as Node;
+      at = parent;
+    }
+    items[at] = node;
+  }
+
+  pop(): Node | undefined {
+    const { items, before } = this;
+    const top = items[0];
+    const last = items.pop();
+    if (last === undefined || items.length === 0) return top;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= items.length) break;
+      if (child + 1 < items.length && before(items[child + 1] as Node, items[child] as Node)) child++;
+      if (!before(items[child] as Node, last)) break;
+      items[at] = items[child] as Node;
+      at = child;
+    }
+    items[at] = last;
+    return top;
+  }
+}

@@ -1,0 +1,31 @@
+// Tracing: runs a function once over placeholders and keeps the graph it builds.
+import type { Node } from '../graph/node.js';
+import type { TensorType } from '../graph/op.js';
+import { placeholder, type Tensor } from '../graph/tensor.js';
+import { traceVariables, type Variable } from '../graph/variable.js';
+import type { Graph } from './graph.js';
+
+/** A traced function: its graph and what its leaves stand for. */
+export interface Trace {
+  readonly graph: Graph;
+  readonly arguments: readonly Node[];
+  /** Variables the function read or assigned, by the leaf that stands for them. */
+  readonly variables: ReadonlyMap<Node, Variable>;
+  /** Those it assigned. */
+  readonly assigned: readonly Variable[];
+}
+
+/** Traces `fn` over arguments of the given types. */
+export function trace(fn: (...args: Tensor[]) => readonly Tensor[], types: readonly TensorType[]): Trace {
+  const args = types.map((type) => placeholder(type));
+  const { result, scope } = traceVariables(() => fn(...args));
+  return {
+    graph: {
+      outputs: result,
+      updates: [...scope.assigned].map(([variable, value]) => ({ target: scope.captured.get(variable) as Node, value })),
+    },
+    arguments: args.map(({ node }) => node),
+    variables: new Map([...scope.captured].map(([variable, leaf]) => [leaf, variable])),
+    assigned: [...scope.assigned.keys()],
+  };
+}

@@ -1,0 +1,69 @@
+// What every engine offers: memory, Programs, and an ordered queue of work. Engines are equal in
+// behaviour; only ./native, ./wasm and ./webgpu know how. Neighbours: ./abi.ts (the image's layout),
+// ./select.ts (which engine runs).
+
+/** Memory that belongs to an engine; opaque to everyone else. */
+export interface EngineBuffer {
+  readonly byteLength: number;
+}
+
+/** A Program an engine has taken in. */
+export interface LoadedProgram {
+  /** Forgets the Program. Runs already queued still finish. */
+  dispose(): void;
+}
+
+/** What `fovea doctor` and the logs say of an engine. */
+export interface EngineInfo {
+  readonly name: 'native' | 'wasm' | 'webgpu';
+  /** The instruction-set level in use, e.g. `avx512`, `portable`, `relaxed`. */
+  readonly level: string;
+  /** Every level this machine can run, best first. */
+  readonly levels: readonly string[];
+  readonly threads: number;
+  /** Why `threads` is what it is, e.g. `2 cores`, `FOVEA_THREADS`, `no SharedArrayBuffer`. */
+  readonly threadsReason: string;
+}
+
+/** Bytes an engine holds, for leak tests and `fovea doctor`. */
+export interface EngineMemory {
+  /** Live buffers, as allocated. */
+  readonly buffers: number;
+  readonly bufferBytes: number;
+  /** The one workspace that all Programs share. */
+  readonly workspaceBytes: number;
+  readonly programs: number;
+}
+
+/**
+ * Runs Programs. `write`, `run`, `read` and `copy` are queued and take effect in the order of the calls;
+ * none blocks the caller's thread.
+ */
+export interface Engine {
+  readonly info: EngineInfo;
+  /** Reserves memory, 64-byte aligned, contents undefined. Throws `FoveaError` code `memory`. */
+  allocate(byteLength: number): EngineBuffer;
+  /** Gives memory back once the work already queued is done with it. */
+  free(buffer: EngineBuffer): void;
+  /** Copies bytes in; `data` may be reused as soon as this returns. */
+  write(buffer: EngineBuffer, data: ArrayBufferView, byteOffset?: number): void;
+  /** Copies bytes out, after everything queued before. */
+  read(buffer: EngineBuffer, byteOffset?: number, byteLength?: number): Promise<ArrayBuffer>;
+  load(image: Uint8Array): LoadedProgram;
+  /**
+   * Queues one run over the bindings, in the Program's order. Resolves when it has finished; a caller
+   * that reads afterwards need not wait for it.
+   */
+  run(program: LoadedProgram, bindings: readonly EngineBuffer[]): Promise<void>;
+  memory(): EngineMemory;
+  /** Ends threads and workers and gives all memory back; the engine cannot be used again. */
+  dispose(): Promise<void>;
+}
+
+/** How to start an engine. */
+export interface EngineOptions {
+  /** Threads, the caller's share included; default: the machine's cores, or `FOVEA_THREADS`. */
+  threads?: number;
+  /** Forces an instruction-set level; default: the best, or `FOVEA_LEVEL`. */
+  level?: string;
+}

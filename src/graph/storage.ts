@@ -1,0 +1,104 @@
+// The bytes behind a realised tensor: on the host, in an engine, or in both.
+import type { Dtype, TypedArray } from '../core/dtype.js';
+import { bytesPerElement } from '../core/dtype.js';
+import { FoveaError } from '../core/errors.js';
+
+/** Memory of an engine, as the runtime hands it out. */
+export interface DeviceMemory {
+  readonly byteLength: number;
+  read(): Promise<ArrayBuffer>;
+  free(): void;
+}
+
+/** One tensor's elements. At least one of `host` and `device` is there until it is disposed. */
+export class Storage {
+  readonly dtype: Dtype;
+  readonly size: number;
+  private hostArray: TypedArray | undefined;
+  private deviceMemory: DeviceMemory | undefined;
+  private isDisposed = false;
+
+  constructor(dtype: Dtype, size: number, from: { host?: TypedArray; device?: DeviceMemory }) {
+    this.dtype = dtype;
+    this.size = size;
+    this.hostArray = from.host;
+    this.deviceMemory = from.device;
+    if (from.device !== undefined) collect(this, from.device);
+  }
+
+  get byteLength(): number {
+    return this.size * bytesPerElement(this.dtype);
+  }
+
+  get host(): TypedArray | undefined {
+    this.check();
+    return this.hostArray;
+  }
+
+  get device(): DeviceMemory | undefined {
+    this.check();
+    return this.deviceMemory;
+  }
+
+  /** Notes a copy in an engine; it is freed when this storage is disposed or collected. */
+  attach(device: DeviceMemory): void {
+    this.deviceMemory?.free();
+    this.deviceMemory = device;
+    collect(this, device);
+  }
+
+  /** Says that the engine's copy was overwritten by a Program. */
+  invalidateHost(): void {
+    this.hostArray = undefined;
+  }
+
+  /** Gives up the engine's copy, for an engine that ends; the host's copy must exist. */
+  detach(): void {
+    const device = this.deviceMemory;
+    this.deviceMemory = undefined;
+    if (device !== undefined) {
+      registry.unregister(this);
+      device.free();
+    }
+  }
+
+  /** Replaces the elements on the host; the engine's copy is given up. */
+  replaceHost(host: TypedArray): void {
+    this.check();
+    this.detach();
+    this.hostArray = host;
+  }
+
+  /** The elements, read back from the engine where the host has none. The caller must not change them. */
+  async read(make: (dtype: Dtype, bytes: ArrayBuffer) => TypedArray): Promise<TypedArray> {
+    this.check();
+    if (this.hostArray !== undefined) return this.hostArray;
+    const device = this.deviceMemory as DeviceMemory;
+    return make(this.dtype, await device.read());
+  }
+
+  dispose(): void {
+    if (this.isDisposed) return;
+    this.detach();
+    this.hostArray = undefined;
+    this.isDisposed = true;
+  }
+
+  private check(): void {
+    if (this.isDisposed) {
+      throw new FoveaError({
+        code: 'disposed',
+        op: 'tensor',
+        message: 'this tensor was disposed.',
+        hint: 'Read it before dispose(), or leave it to the garbage collector.',
+      });
+    }
+  }
+}
+
+const registry = new FinalizationRegistry<DeviceMemory>((device) => device.free());
+
+function collect(storage: Storage, device: DeviceMemory): void {
+  registry.unregister(storage);
+  registry.register(storage, device, storage);
+}

@@ -1,0 +1,150 @@
+// Variables: tensors with a name that may be assigned. Inside a trace an assignment becomes an in-place
+// update of the Program; outside it the variable simply takes the new (lazy) tensor.
+import type { Dtype, TypedArray } from '../core/dtype.js';
+import { FoveaError } from '../core/errors.js';
+import { formatShape, sameShape, type Shape, sizeOf } from '../core/shape.js';
+import { type Node, variableOp } from './node.js';
+import { currentRuntime } from './runtime.js';
+import { Storage } from './storage.js';
+import { fromStorage, placeholder, Tensor, whileTracing } from './tensor.js';
+
+/** How a variable is made. */
+export interface VariableOptions {
+  name?: string;
+  dtype?: Dtype;
+  trainable?: boolean;
+}
+
+/** What a trace notes of the variables it meets. */
+export interface VariableScope {
+  /** The leaf under which each variable was read or is updated. */
+  readonly captured: Map<Variable, Node>;
+  readonly assigned: Map<Variable, Tensor>;
+}
+
+let scope: VariableScope | undefined;
+
+/** Runs `body` as a trace and tells which variables it read and assigned. */
+export function traceVariables<T>(body: () => T): { result: T; scope: VariableScope } {
+  const outer = scope;
+  const inner: VariableScope = { captured: new Map(), assigned: new Map() };
+  scope = inner;
+  try {
+    return { result: whileTracing(body), scope: inner };
+  } finally {
+    scope = outer;
+  }
+}
+
+/**
+ * A tensor that can be assigned: a weight, a statistic, a counter.
+ *
+ * @example
+ * const counter = new fovea.Variable(fovea.tensor([0]), { name: 'counter' });
+ * counter.assign(fovea.add(counter.value, 1));
+ * console.log(await counter.value.data()); // [1]
+ */
+export class Variable {
+  name: string;
+  trainable: boolean;
+  readonly shape: Shape;
+  readonly dtype: Dtype;
+  private current: Tensor;
+  private isShared = false;
+
+  constructor(initial: Tensor, options: VariableOptions = {}) {
+    this.name = options.name ?? 'variable';
+    this.trainable = options.trainable ?? true;
+    this.shape = initial.shape;
+    this.dtype = initial.dtype;
+    this.current = initial;
+  }
+
+  /** A variable over elements on the host. */
+  static from(elements: TypedArray, shape: Shape, dtype: Dtype, options: VariableOptions = {}): Variable {
+    return new Variable(fromStorage(new Storage(dtype, elements.length, { host: elements }), shape), options);
+  }
+
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  /** The value now; inside a trace, the value that the trace has assigned so far. */
+  get value(): Tensor {
+    if (scope !== undefined) return scope.assigned.get(this) ?? this.capture(scope);
+    this.isShared = true;
+    return this.current;
+  }
+
+  /** Takes a new value. Throws `shape` where its shape or dtype differs. */
+  assign(value: Tensor): void {
+    if (!sameShape(value.shape, this.shape) || value.dtype !== this.dtype) {
+      throw new FoveaError({
+        code: 'shape',
+        op: 'assign',
+        message: `variable "${this.name}" is ${this.dtype} ${formatShape(this.shape)}; the value is ${value.dtype} ${formatShape(value.shape)}.`,
+        got: value.shape,
+        want: this.shape,
+      });
+    }
+    if (scope !== undefined) {
+      this.capture(scope);
+      scope.assigned.set(this, value);
+      return;
+    }
+    this.current = value;
+    this.isShared = true;
+  }
+
+  /** Takes new elements. */
+  set(elements: TypedArray): void {
+    if (elements.length !== this.size) {
+      throw new FoveaError({
+        code: 'shape',
+        op: 'set',
+        message: `variable "${this.name}" of shape ${formatShape(this.shape)} holds ${this.size} elements; got ${elements.length}.`,
+        got: elements.length,
+        want: this.size,
+      });
+    }
+    this.current = fromStorage(new Storage(this.dtype, elements.length, { host: elements }), this.shape);
+    this.isShared = false;
+  }
+
+  /** The elements now, as the caller's own copy (16-bit floats as bits). */
+  async elements(): Promise<TypedArray> {
+    return (await this.current.elements()).slice();
+  }
+
+  /** @internal The storage a Program may overwrite: computed, and nobody else's. */
+  async own(): Promise<Storage> {
+    if (this.current.storage === undefined) await currentRuntime().realize([this.current]);
+    if (this.isShared) {
+      const elements = (await this.current.elements()).slice();
+      this.current = fromStorage(new Storage(this.dtype, elements.length, { host: elements }), this.shape);
+      this.isShared = false;
+    }
+    return this.current.storage as Storage;
+  }
+
+  /** @internal The storage a Program may read, or undefined while it is not computed. */
+  get storage(): Storage | undefined {
+    return this.current.storage;
+  }
+
+  /** @internal The tensor behind the variable, without counting as a reader. */
+  get tensor(): Tensor {
+    return this.current;
+  }
+
+  dispose(): void {
+    this.current.dispose();
+  }
+
+  private capture(into: VariableScope): Tensor {
+    // A placeholder: the trace must not depend on the tensor that happens to be there now.
+    const leaf = into.captured.get(this) ?? placeholder({ shape: this.shape, dtype: this.dtype }, variableOp).node;
+    into.captured.set(this, leaf);
+    return new Tensor(leaf);
+  }
+}

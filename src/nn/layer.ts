@@ -1,0 +1,264 @@
+// The base of every layer: weights made on first use, a `call` written in ops, a name and a config. A
+// custom layer is a subclass with `build` and `call`; its gradient and output shape follow by themselves.
+import type { Dtype } from '../core/dtype.js';
+import { makeTypedArray } from '../core/dtype.js';
+import { FoveaError } from '../core/errors.js';
+import { formatShape, type Shape, sizeOf } from '../core/shape.js';
+import { placeholder, Tensor, whileTracing } from '../graph/tensor.js';
+import { Variable } from '../graph/variable.js';
+import { type InitializerLike, makeInitializer } from './initializers.js';
+import { snakeCase, uniqueName } from './naming.js';
+import { type CallOptions, type LayerCall, type PartialShape, SymbolicTensor } from './symbolic.js';
+
+/** What every layer accepts. */
+export interface LayerOptions {
+  /** Default: the class's name in snake_case, numbered. */
+  name?: string;
+  trainable?: boolean;
+  dtype?: Dtype;
+}
+
+/** What a layer's `call` is told. */
+export interface CallContext {
+  /** True in `fit` and `trainOnBatch`. */
+  readonly training: boolean;
+  /** The random key of this step and a stream of it that no other caller has. */
+  random(): { key: Tensor; stream: number };
+}
+
+/** Plain data that describes a layer, as Keras writes it: snake_case keys. */
+export type LayerConfig = Record<string, unknown>;
+
+/** How a weight is made. */
+export interface WeightOptions {
+  name: string;
+  shape: Shape;
+  initializer?: InitializerLike;
+  trainable?: boolean;
+  dtype?: Dtype;
+}
+
+/** A layer: a function of tensors with weights. */
+export abstract class Layer {
+  /** Keras's class name, under which the layer is saved. */
+  static readonly className: string = 'Layer';
+  /** Keras's package: `keras.layers` for its own, another for custom layers. */
+  static readonly module: string = 'keras.layers';
+
+  readonly name: string;
+  readonly dtype: Dtype;
+  trainable: boolean;
+  isBuilt = false;
+  /** The shapes the weights were made for. */
+  builtFor: readonly PartialShape[] = [];
+  /** Calls on symbolic tensors, in order. */
+  readonly calls: LayerCall[] = [];
+  private readonly ownTrainable: Variable[] = [];
+  private readonly ownFixed: Variable[] = [];
+
+  constructor(options: LayerOptions = {}) {
+    this.name = options.name ?? uniqueName(snakeCase(this.className));
+    this.trainable = options.trainable ?? true;
+    this.dtype = options.dtype ?? 'float32';
+  }
+
+  get className(): string {
+    return (this.constructor as typeof Layer).className;
+  }
+
+  /** Layers inside this one, in order. */
+  get sublayers(): readonly Layer[] {
+    return [];
+  }
+
+  /** Makes the weights for inputs of these shapes. Layers without weights leave it. */
+  build(_inputShapes: readonly PartialShape[]): void {}
+
+  /** Computes the output. Written in ops; `inputs` has one entry unless the layer merges several. */
+  abstract call(inputs: readonly Tensor[], context: CallContext): Tensor | readonly Tensor[];
+
+  /** The layer's arguments, as Keras saves them (without name, trainable and dtype, which the base adds). */
+  getConfig(): LayerConfig {
+    return {};
+  }
+
+  /** All of what Keras writes under `config`. */
+  get config(): LayerConfig {
+    return { name: this.name, trainable: this.trainable, dtype: this.dtype, ...this.getConfig() };
+  }
+
+  /** The output shapes for inputs of these shapes, found by tracing `call`; unknown sizes stay unknown. */
+  computeOutputShapes(inputShapes: readonly PartialShape[], dtypes?: readonly Dtype[]): { shape: PartialShape; dtype: Dtype }[] {
+    // Sizes that change with an unknown input size are unknown themselves.
+    const [first, second] = this.probe(inputShapes, dtypes);
+    return first.map(({ shape, dtype }, index) => ({
+      shape: shape.map((dim, axis) => (dim === second[index]?.shape[axis] ? dim : null)),
+      dtype,
+    }));
+  }
+
+  private probe(inputShapes: readonly PartialShape[], dtypes?: readonly Dtype[]): [readonly Tensor[], readonly Tensor[]] {
+    const isBatchOnly = inputShapes.every((shape) => shape.slice(1).every((dim) => dim !== null));
+    // Large enough for a deep stack of poolings where height and width are unknown.
+    const probes = isBatchOnly ? [{ batch: 2, size: 1 }, { batch: 3, size: 1 }] : [{ batch: 2, size: 512 }, { batch: 3, size: 544 }];
+    return probes.map(({ batch, size }) => {
+      const inputs = inputShapes.map((shape, i) =>
+        placeholder({ shape: shape.map((dim, axis) => dim ?? (axis === 0 ? batch : size)), dtype: dtypes?.[i] ?? 'float32' }),
+      );
+      // Weights are made for the shapes as they are known, not for the probe's.
+      this.ensureBuilt(inputShapes);
+      return whileTracing(() => this.run(inputs, inferenceContext));
+    }) as [readonly Tensor[], readonly Tensor[]];
+  }
+
+  /** Builds if needed and calls, naming this layer in errors. */
+  run(inputs: readonly Tensor[], context: CallContext): readonly Tensor[] {
+    try {
+      this.ensureBuilt(inputs.map(({ shape }) => shape));
+      const result = this.call(inputs, context);
+      return result instanceof Tensor ? [result] : result;
+    } catch (error) {
+      throw error instanceof FoveaError ? error.at(this.name) : error;
+    }
+  }
+
+  ensureBuilt(inputShapes: readonly PartialShape[]): void {
+    if (this.isBuilt) return;
+    this.builtFor = inputShapes;
+    this.build(inputShapes);
+    this.isBuilt = true;
+  }
+
+  /**
+   * Applies the layer: to symbolic tensors it adds a step to the model being defined, to tensors it computes
+   * (in inference mode unless `training` is given).
+   */
+  apply(inputs: SymbolicTensor | readonly SymbolicTensor[], options?: CallOptions): SymbolicTensor;
+  apply(inputs: Tensor | readonly Tensor[], options?: CallOptions): Tensor;
+  apply(
+    inputs: SymbolicTensor | Tensor | readonly (SymbolicTensor | Tensor)[],
+    options: CallOptions = {},
+  ): SymbolicTensor | Tensor {
+    const isList = Array.isArray(inputs);
+    const list = (isList ? inputs : [inputs]) as readonly (SymbolicTensor | Tensor)[];
+    if (list.every((each): each is Tensor => each instanceof Tensor)) {
+      return this.run(list, options.training ? eagerTraining() : inferenceContext)[0] as Tensor;
+    }
+    return this.applySymbolic(list as readonly SymbolicTensor[], isList, options)[0] as SymbolicTensor;
+  }
+
+  /** `apply` for layers with several outputs. */
+  applySymbolic(inputs: readonly SymbolicTensor[], isList: boolean, options: CallOptions = {}): readonly SymbolicTensor[] {
+    for (const input of inputs) {
+      if (!(input instanceof SymbolicTensor)) {
+        throw new FoveaError({
+          code: 'argument',
+          op: this.className,
+          message: `was applied to ${input === undefined ? 'undefined' : typeof input}.`,
+          hint: 'Apply a layer to the result of layers.input or of another layer, or to tensors.',
+          path: this.name,
+        });
+      }
+    }
+    const shapes = inputs.map(({ shape }) => shape);
+    this.builtFor = this.isBuilt ? this.builtFor : shapes;
+    const types = this.computeOutputShapes(shapes, inputs.map(({ dtype }) => dtype));
+    const call: LayerCall = { layer: this, inputs, isList, options, outputs: [] };
+    types.forEach(({ shape, dtype }, index) => {
+      const output = new SymbolicTensor(shape, dtype, `${this.name}/output${index === 0 ? '' : `_${index}`}`);
+      output.source = { call, index };
+      call.outputs.push(output);
+    });
+    this.calls.push(call);
+    return call.outputs;
+  }
+
+  /** Adds a weight; call it in `build`. */
+  addWeight({ name, shape, initializer = 'glorotUniform', trainable = true, dtype = this.dtype }: WeightOptions): Variable {
+    if (shape.some((dim) => !Number.isInteger(dim) || dim < 0)) {
+      throw new FoveaError({
+        code: 'shape',
+        op: this.className,
+        message: `cannot make weight "${name}" of shape ${formatShape(shape)}: a size of the input is not known.`,
+        got: shape,
+        hint: 'Give the input layer every size that a weight depends on.',
+      });
+    }
+    const elements = makeTypedArray(dtype, sizeOf(shape));
+    const variable = Variable.from(elements, shape, dtype, { name, trainable });
+    makeInitializer(initializer).fill(variable);
+    (trainable ? this.ownTrainable : this.ownFixed).push(variable);
+    return variable;
+  }
+
+  /** Own weights and those of the layers inside, in Keras's order: trainable ones first in each layer. */
+  get weights(): Variable[] {
+    return [...this.ownTrainable, ...this.ownFixed, ...this.sublayers.flatMap((layer) => layer.weights)];
+  }
+
+  /** Weights that training changes. */
+  get trainableWeights(): Variable[] {
+    if (!this.trainable) return [];
+    return [...this.ownTrainable, ...this.sublayers.flatMap((layer) => layer.trainableWeights)];
+  }
+
+  /** Weights that training leaves alone: statistics, and everything in frozen layers. */
+  get nonTrainableWeights(): Variable[] {
+    const trainable = new Set(this.trainableWeights);
+    return this.weights.filter((weight) => !trainable.has(weight));
+  }
+
+  /** This layer's own variables, without those of layers inside. */
+  get ownWeights(): Variable[] {
+    return [...this.ownTrainable, ...this.ownFixed];
+  }
+
+  countParams(): number {
+    return this.weights.reduce((total, { size }) => total + size, 0);
+  }
+
+  /** The weights' values, as copies, in the order of `weights`. */
+  async getWeights(): Promise<Float32Array[]> {
+    return Promise.all(this.weights.map(async (weight) => (await weight.tensor.data()) as Float32Array));
+  }
+
+  /** Sets the weights from arrays in the order of `weights`. Throws `shape` where counts differ. */
+  setWeights(values: readonly Float32Array[]): void {
+    const { weights } = this;
+    if (values.length !== weights.length) {
+      throw new FoveaError({
+        code: 'shape',
+        op: 'setWeights',
+        message: `layer "${this.name}" has ${weights.length} weights; got ${values.length} arrays.`,
+        got: values.length,
+        want: weights.length,
+        hint: this.isBuilt ? 'Give one array per weight, in the order of layer.weights.' : 'Build the layer first: apply it to an input.',
+      });
+    }
+    weights.forEach((weight, i) => {
+      weight.set((values[i] as Float32Array).slice());
+    });
+  }
+}
+
+/** The layer is not training and random ops do not run. */
+export const inferenceContext: CallContext = {
+  training: false,
+  random() {
+    throw new FoveaError({ code: 'internal', op: 'random', message: 'a layer asked for random numbers outside training.' });
+  },
+};
+
+let eagerStreams = 0;
+
+function eagerTraining(): CallContext {
+  return {
+    training: true,
+    random: () => ({ key: randomKeyTensor(), stream: eagerStreams++ }),
+  };
+}
+
+function randomKeyTensor(): Tensor {
+  const words = Int32Array.from({ length: 4 }, () => (Math.random() * 2 ** 32) | 0);
+  return Variable.from(words, [4], 'int32').value;
+}

@@ -1,0 +1,231 @@
+// Normalisation: `moments` reads a tensor once for mean and variance per channel; the rest are compositions
+// that apply one scale and one shift per channel, so that the pointwise pass fuses them.
+import { PARTIAL_SUMS } from '../core/abi.js';
+import { FoveaError } from '../core/errors.js';
+import { formatShape, normalizeAxes, sameShape, sizeOf } from '../core/shape.js';
+import { defineOp, toTensor, unify } from '../graph/define.js';
+import type { ReferenceArray, TensorType } from '../graph/op.js';
+import type { Tensor, TensorLike } from '../graph/tensor.js';
+import { add, cast, divide, maximum, multiply, subtract } from './arithmetic.js';
+import { mean, sum, variance } from './reduce.js';
+import { broadcastTo, reshape } from './shape.js';
+import { rsqrt, square } from './unary.js';
+
+type None = Record<string, never>;
+
+const momentsOp = defineOp<None>({
+  name: 'moments',
+  summary: 'mean and population variance of every channel (the last axis), in float32',
+  shape(inputs) {
+    const [{ shape, dtype }] = inputs as readonly [TensorType];
+    if (shape.length === 0) {
+      throw new FoveaError({
+        code: 'shape',
+        op: 'moments',
+        message: 'x must have an axis of channels; got a scalar.',
+        got: shape,
+        hint: 'Give x at least one axis; the last holds the channels.',
+      });
+    }
+    if (dtype !== 'float32') {
+      throw new FoveaError({
+        code: 'dtype',
+        op: 'moments',
+        message: `takes float32; got ${dtype}.`,
+        got: dtype,
+        hint: 'Cast the input with fovea.cast.',
+      });
+    }
+    const channels = [shape.at(-1) as number];
+    return [
+      { shape: channels, dtype },
+      { shape: channels, dtype },
+    ];
+  },
+  gradient({ inputs, outputs, dys: [dMean, dVariance] }) {
+    const [x] = inputs as readonly [Tensor];
+    const rows = rowsOf(x);
+    const fromMean = dMean === undefined ? undefined : divide(dMean, rows);
+    if (dVariance === undefined) return [fromMean === undefined ? undefined : broadcastTo(fromMean, x.shape)];
+    const fromVariance = multiply(subtract(x, outputs[0] as Tensor), multiply(dVariance, 2 / rows));
+    return [fromMean === undefined ? fromVariance : add(fromVariance, fromMean)];
+  },
+  reference([input]) {
+    const x = input as ReferenceArray;
+    const channels = x.shape.at(-1) as number;
+    const rows = rowsOf(x);
+    const average = new Float64Array(channels);
+    const spread = new Float64Array(channels);
+    x.data.forEach((value, i) => {
+      average[i % channels] = (average[i % channels] as number) + value / rows;
+    });
+    x.data.forEach((value, i) => {
+      const offset = value - (average[i % channels] as number);
+      spread[i % channels] = (spread[i % channels] as number) + offset ** 2 / rows;
+    });
+    return rows === 0 ? [average.fill(Number.NaN), spread.fill(Number.NaN)] : [average, spread];
+  },
+  reduces: ([x]) => rowsOf(x as TensorType),
+  flops: ([x]) => 3 * sizeOf((x as TensorType).shape),
+  kernels({ inputs: [x] }) {
+    const type = x as TensorType;
+    const channels = type.shape.at(-1) as number;
+    return [
+      {
+        kernel: 'moments',
+        operands: [
+          { kind: 'input', index: 0 },
+          { kind: 'output', index: 0 },
+          { kind: 'output', index: 1 },
+          { kind: 'scratch' },
+        ],
+        parameters: [rowsOf(type), channels],
+        scratchBytes: PARTIAL_SUMS * 16 * channels,
+      },
+    ];
+  },
+  cases: () => [
+    ...[1, 7, 8, 9, 16, 17, 31, 33, 65].map((c) => ({
+      name: `${c} channels`,
+      inputs: [{ shape: [2, 3, 5, c] }],
+      params: {},
+    })),
+    { name: 'one row', inputs: [{ shape: [1, 9] }], params: {} },
+    { name: 'vector', inputs: [{ shape: [9] }], params: {} },
+    { name: 'many rows', inputs: [{ shape: [3001, 3] }], params: {} },
+    // The mean of squares minus the square of the mean would lose everything here.
+    { name: 'far from zero', inputs: [{ shape: [129, 5], low: 1000, high: 1002 }], params: {}, gradient: false },
+    { name: 'constant', inputs: [{ shape: [65, 4], low: 3, high: 3 }], params: {}, gradient: false },
+  ],
+});
+
+function rowsOf({ shape }: TensorType): number {
+  return sizeOf(shape.slice(0, -1));
+}
+
+/** Mean and population variance of every channel, [...,c] to two of [c], in float32 whatever the dtype of x. */
+export function moments(x: TensorLike): { mean: Tensor; variance: Tensor } {
+  const [average, spread] = momentsOp.apply([cast(x, 'float32')], {}) as [Tensor, Tensor];
+  return { mean: average, variance: spread };
+}
+
+/** Statistics and parameters of a batch normalisation, each [channels]. */
+export interface BatchNormOptions {
+  mean: TensorLike;
+  variance: TensorLike;
+  /** Default: 1. */
+  gamma?: TensorLike | undefined;
+  /** Default: 0. */
+  beta?: TensorLike | undefined;
+  /** Added to the variance; default 1e-3. */
+  epsilon?: number;
+}
+
+/** Normalises the last axis of x with given statistics: gamma * (x - mean) / sqrt(variance + epsilon) + beta. */
+export function batchNorm(x: TensorLike, options: BatchNormOptions): Tensor {
+  const from = toTensor(x);
+  const { gamma, beta, epsilon = 1e-3 } = options;
+  const [average, spread] = unify([options.mean, options.variance], cast, 'float') as [Tensor, Tensor];
+  checkChannels('batchNorm', from, { mean: average, variance: spread, gamma, beta });
+  const inverse = rsqrt(add(spread, epsilon));
+  const scale = gamma === undefined ? inverse : multiply(gamma, inverse);
+  const shift = subtract(beta ?? 0, multiply(average, scale));
+  const y = add(multiply(from, scale), shift);
+  return isHalf(from) ? cast(y, from.dtype) : y;
+}
+
+/** What `batchNormTrain` gives: y, and the batch's statistics for the running ones, [channels] in float32. */
+export interface BatchNormResult {
+  y: Tensor;
+  mean: Tensor;
+  variance: Tensor;
+}
+
+/** Normalises the last axis of x with the batch's own statistics, through which gradients flow. */
+export function batchNormTrain(
+  x: TensorLike,
+  options: { gamma?: TensorLike | undefined; beta?: TensorLike | undefined; epsilon?: number } = {},
+): BatchNormResult {
+  const from = toTensor(x);
+  const statistics = moments(from);
+  return { y: batchNorm(from, { ...options, ...statistics }), ...statistics };
+}
+
+function isHalf({ dtype }: Tensor): boolean {
+  return dtype === 'float16' || dtype === 'bfloat16';
+}
+
+/** Throws `shape` unless every given operand is [channels] of x. */
+function checkChannels(op: string, x: Tensor, operands: Record<string, TensorLike | undefined>): void {
+  const channels = x.shape.at(-1);
+  for (const [name, operand] of Object.entries(operands)) {
+    if (operand === undefined) continue;
+    const { shape } = toTensor(operand);
+    if (shape.length === 1 && shape[0] === channels) continue;
+    throw new FoveaError({
+      code: 'shape',
+      op,
+      message: `${name} is ${formatShape(shape)} but x has ${channels} channels.`,
+      lines: [`x=${formatShape(x.shape)}`],
+      got: shape,
+      want: [channels],
+      hint: 'Give one value per channel, the last axis of x.',
+    });
+  }
+}
+
+/** Which axes a normalisation averages, its scale and shift, and what keeps it from dividing by zero. */
+export interface LayerNormOptions {
+  /** Default: the last. */
+  axis?: number | readonly number[];
+  /** Of the sizes of the axes; default 1. */
+  gamma?: TensorLike | undefined;
+  beta?: TensorLike | undefined;
+  /** Default 1e-3. */
+  epsilon?: number;
+}
+
+/** Normalises every example by its own mean and variance over the axes; gamma and beta have the sizes of the axes. */
+export function layerNorm(x: TensorLike, options: LayerNormOptions = {}): Tensor {
+  const { axis = -1, gamma, beta, epsilon = 1e-3 } = options;
+  const [from] = unify([toTensor(x)], cast, 'float') as [Tensor];
+  const wide = cast(from, 'float32');
+  const axes = normalizeAxes(axis, wide.rank, 'layerNorm');
+  const centred = subtract(wide, mean(wide, { axis: axes, keepDims: true }));
+  const inverse = rsqrt(add(variance(wide, { axis: axes, keepDims: true }), epsilon));
+  const normal = multiply(centred, inverse);
+  const spread = (operand: TensorLike, name: string): Tensor => alongAxes(toTensor(operand), wide, axes, name);
+  const scaled = gamma === undefined ? normal : multiply(normal, spread(gamma, 'gamma'));
+  const y = beta === undefined ? scaled : add(scaled, spread(beta, 'beta'));
+  return cast(y, from.dtype);
+}
+
+/** An operand of the sizes of `axes`, laid so that it broadcasts along the others. */
+function alongAxes(operand: Tensor, x: Tensor, axes: readonly number[], name: string): Tensor {
+  const want = axes.map((axis) => x.shape[axis] as number);
+  if (!sameShape(operand.shape, want)) {
+    throw new FoveaError({
+      code: 'shape',
+      op: 'layerNorm',
+      message: `${name} is ${formatShape(operand.shape)} but the normalised axes are ${formatShape(want)}.`,
+      lines: [`x=${formatShape(x.shape)} axis=${axes.join(',')}`],
+      got: operand.shape,
+      want,
+    });
+  }
+  return reshape(
+    operand,
+    x.shape.map((dim, axis) => (axes.includes(axis) ? dim : 1)),
+  );
+}
+
+/** x divided by its Euclidean length along an axis; lengths below sqrt(epsilon) count as that. */
+export function l2Normalize(
+  x: TensorLike,
+  { axis = -1, epsilon = 1e-12 }: { axis?: number | readonly number[]; epsilon?: number } = {},
+): Tensor {
+  const [from] = unify([toTensor(x)], cast, 'float') as [Tensor];
+  return multiply(from, rsqrt(maximum(sum(square(from), { axis, keepDims: true }), epsilon)));
+}
+
+export const normOps = [momentsOp] as const;

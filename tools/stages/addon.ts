@@ -1,0 +1,147 @@
+// kernels/cpu to a Node-API addon with the machine's C++ compiler: build/native/<platform>-<arch>-<libc>/
+// fovea.node. No compiler, or a failure, is one line: the WebAssembly engine then serves.
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { nativeTarget } from '../../src/engine/target.js';
+import { type BuildContext, hashInputs, isFresh, listFiles, markFresh, packageVersion, writeBeside } from './cache.js';
+
+// Best first. AVX-512 here is the set that every server since Skylake and Zen 4 has.
+const LEVELS: Record<string, Record<string, string[]>> = {
+  x64: {
+    avx512: '-mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c -mprefer-vector-width=512'.split(' '),
+    avx2: '-mavx2 -mfma -mf16c'.split(' '),
+    portable: [],
+  },
+  arm64: { neon: [], portable: [] },
+};
+
+const COMPILE = [
+  ...['-O3', '-std=c++17', '-fPIC', '-Wall', '-fvisibility=hidden', '-ffp-contract=fast', '-fno-math-errno'],
+  ...['-fno-trapping-math', '-fno-exceptions', '-fno-rtti', '-DNAPI_VERSION=8'],
+];
+
+class CompileError extends Error {}
+
+/** Gives whether anything was built. */
+export async function buildAddon(context: BuildContext): Promise<boolean> {
+  const { root, log } = context;
+  if (process.env['FOVEA_SKIP_NATIVE'] === '1') return false;
+  const target = nativeTarget();
+  const output = `build/native/${target}/fovea.node`;
+  const reasonFile = join(root, `build/native/${target}/reason.txt`);
+  const compiler = await findCompiler();
+  const files = listFiles(root, 'kernels/cpu', ['.h', '.cc']);
+  const own = readFileSync(join(root, 'tools/stages/addon.ts'), 'utf8');
+  const headers = packageVersion(root, 'node-api-headers');
+  const texts = [own, headers, target, compiler?.version ?? 'none', compiler?.command.join(' ') ?? ''];
+  const key = hashInputs(root, files, texts);
+  if (compiler === undefined) {
+    if (isFresh(context, 'addon', key)) return false;
+    log('no C++ compiler (`c++`) found, so the native engine is not built; the WebAssembly engine will serve.');
+    rmSync(join(root, output), { force: true });
+    writeBeside(reasonFile, 'no C++ compiler (`c++`) was found when fovea was built');
+    markFresh(context, 'addon', key, []);
+    return false;
+  }
+  if (isFresh(context, 'addon', key)) return false;
+  const started = performance.now();
+  try {
+    const levels = await compileAddon(root, compiler.command, output);
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    log(`addon: ${levels.join(', ')} in ${seconds} s.`);
+  } catch (error) {
+    if (!(error instanceof CompileError)) throw error;
+    writeBeside(join(root, 'build/addon.log'), error.message);
+    writeBeside(reasonFile, 'its C++ did not compile (see build/addon.log)');
+    rmSync(join(root, output), { force: true });
+    log('the native engine does not compile (see build/addon.log); the WebAssembly engine will serve.');
+    return false;
+  }
+  rmSync(reasonFile, { force: true });
+  markFresh(context, 'addon', key, [output]);
+  return true;
+}
+
+/** The compiler's command and version; undefined where there is none. */
+async function findCompiler(): Promise<{ command: string[]; version: string } | undefined> {
+  const command = (process.env['CXX'] ?? '').trim().split(/\s+/).filter(Boolean);
+  if (command.length === 0) {
+    // macOS ships a `c++` that opens a dialog until the developer tools are there.
+    if (process.platform === 'darwin' && !(await succeeds('xcode-select', ['-p']))) return undefined;
+    command.push('c++');
+  }
+  try {
+    return { command, version: await execute(command, ['--version']) };
+  } catch {
+    return undefined;
+  }
+}
+
+async function compileAddon(root: string, compiler: string[], output: string): Promise<string[]> {
+  const work = join(root, 'build/addon');
+  rmSync(work, { recursive: true, force: true });
+  mkdirSync(work, { recursive: true });
+  const levels = await availableLevels(compiler, work);
+  const include = join(root, 'node_modules/node-api-headers/include');
+  const kernels = join(root, 'kernels/cpu');
+  const jobs = Object.entries(levels).map(([level, flags]) => ({
+    object: `level-${level}.o`,
+    args: [...COMPILE, ...flags, `-DFOVEA_LEVEL=${level}`, '-c', join(kernels, 'level.cc')],
+  }));
+  const has = Object.keys(levels).map((level) => `-DFOVEA_HAS_${level.toUpperCase()}`);
+  for (const name of ['addon', 'runtime']) {
+    const args = [...COMPILE, ...has, `-I${include}`, '-c', join(kernels, `${name}.cc`)];
+    jobs.push({ object: `${name}.o`, args });
+  }
+  await inParallel(jobs, async ({ object, args }) => {
+    await execute(compiler, [...args, '-o', join(work, object)]);
+  });
+  const link = process.platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared', '-pthread'];
+  const objects = jobs.map(({ object }) => join(work, object));
+  await execute(compiler, [...link, ...objects, '-o', join(work, 'fovea.node')]);
+  const file = join(root, output);
+  mkdirSync(join(file, '..'), { recursive: true });
+  renameSync(join(work, 'fovea.node'), file);
+  return Object.keys(levels);
+}
+
+/** This architecture's levels, without those whose flags the compiler does not know. */
+async function availableLevels(compiler: string[], work: string): Promise<Record<string, string[]>> {
+  const levels: Record<string, string[]> = {};
+  const probe = join(work, 'probe.cc');
+  writeBeside(probe, 'int probe;\n');
+  for (const [level, flags] of Object.entries(LEVELS[process.arch] ?? { portable: [] })) {
+    const args = ['-Werror', ...flags, '-c', probe, '-o', join(work, 'probe.o')];
+    if (flags.length === 0 || (await succeeds(compiler[0] as string, [...compiler.slice(1), ...args]))) {
+      levels[level] = flags;
+    }
+  }
+  return levels;
+}
+
+async function inParallel<T>(jobs: readonly T[], work: (job: T) => Promise<void>): Promise<void> {
+  const queue = [...jobs];
+  const lanes = Array.from({ length: Math.max(1, availableParallelism()) }, async () => {
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) await work(job);
+  });
+  await Promise.all(lanes);
+}
+
+async function succeeds(command: string, args: string[]): Promise<boolean> {
+  return execute([command], args).then(
+    () => true,
+    () => false,
+  );
+}
+
+function execute(command: string[], args: string[]): Promise<string> {
+  const [program, ...first] = command as [string, ...string[]];
+  return new Promise((resolve, reject) => {
+    execFile(program, [...first, ...args], { maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout);
+      else reject(new CompileError(`${program} ${[...first, ...args].join(' ')}\n${stderr || error.message}\n`));
+    });
+  });
+}

@@ -1,0 +1,36 @@
+// src to dist with tsc, declarations included. Made in build/ and renamed, so that dist never holds a mixture.
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type BuildContext, hashInputs, isFresh, listFiles, markFresh, packageVersion } from './cache.js';
+
+/** Gives whether anything was built. */
+export async function buildDist(context: BuildContext): Promise<boolean> {
+  const { root } = context;
+  const files = [...listFiles(root, 'src', ['.ts']), 'tsconfig.json', 'tools/stages/dist.ts'];
+  const key = hashInputs(root, files, [packageVersion(root, 'typescript')]);
+  if (isFresh(context, 'dist', key)) return false;
+  const next = join(root, 'build/dist');
+  rmSync(next, { recursive: true, force: true });
+  const started = performance.now();
+  await tsc(root, ['-p', 'tsconfig.json', '--outDir', next]);
+  const old = join(root, 'build/dist-old');
+  rmSync(old, { recursive: true, force: true });
+  mkdirSync(next, { recursive: true });
+  if (existsSync(join(root, 'dist'))) renameSync(join(root, 'dist'), old);
+  renameSync(next, join(root, 'dist'));
+  rmSync(old, { recursive: true, force: true });
+  context.log(`dist in ${((performance.now() - started) / 1000).toFixed(1)} s.`);
+  markFresh(context, 'dist', key, ['dist/index.js']);
+  return true;
+}
+
+function tsc(root: string, args: string[]): Promise<void> {
+  const program = join(root, 'node_modules/typescript/bin/tsc');
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [program, ...args], { cwd: root, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+      if (error === null) resolve();
+      else reject(new Error(`tsc finds errors:\n${stdout}${stderr}`));
+    });
+  });
+}

@@ -1,0 +1,88 @@
+// kernels/cpu to WebAssembly with clang from npm: one binary with SIMD128, one with relaxed SIMD too.
+// Both are deflated and inlined as text in src/engine/wasm/binary-*.generated.ts, so that nobody has to
+// tell a bundler where a .wasm file lies.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Tree } from '@yowasp/clang';
+import { deflateSync } from 'fflate';
+import { type BuildContext, hashInputs, isFresh, listFiles, markFresh, packageVersion, writeBeside } from './cache.js';
+
+const VARIANTS = { simd128: ['-msimd128'], relaxed: ['-msimd128', '-mrelaxed-simd'] } as const;
+type Variant = keyof typeof VARIANTS;
+
+const SOURCES = ['runtime.cc', 'wasm.cc', 'level.cc'];
+// The scheduler's default order hoists the splats of a micro-kernel and spills its accumulators.
+const COMPILE = [
+  ...['--target=wasm32', '-c', '-O3', '-std=c++17', '-nostdlib', '-nostdinc++', '-ffreestanding'],
+  ...['-matomics', '-mbulk-memory', '-ffp-contract=fast', '-fno-math-errno', '-fno-trapping-math'],
+  ...['-fno-exceptions', '-fno-rtti', '-fvisibility=hidden', '-mllvm', '-pre-RA-sched=source'],
+];
+const LINK = [
+  ...['--no-entry', '--import-memory', '--shared-memory', '--max-memory=4294967296', '--strip-all'],
+  ...['--export=__heap_base', '--export=__stack_pointer'],
+];
+
+/** Gives whether anything was built. */
+export async function buildWasm(context: BuildContext): Promise<boolean> {
+  const { root } = context;
+  const files = listFiles(root, 'kernels/cpu', ['.h', '.cc']);
+  const version = packageVersion(root, '@yowasp/clang');
+  const own = readFileSync(join(root, 'tools/stages/wasm.ts'), 'utf8');
+  const variants = Object.keys(VARIANTS) as Variant[];
+  const outputs = variants.map((variant) => `src/engine/wasm/binary-${variant}.generated.ts`);
+  const key = hashInputs(root, files, [own, version]);
+  if (isFresh(context, 'wasm', key)) return false;
+  const kernels: Tree = {};
+  for (const file of files) kernels[file.slice('kernels/cpu/'.length)] = readFileSync(join(root, file));
+  for (const [i, variant] of variants.entries()) {
+    const started = performance.now();
+    const binary = await compile(variant, kernels);
+    writeBeside(join(root, outputs[i] as string), binaryModule(binary));
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    context.log(`wasm ${variant}: ${Math.round(binary.length / 1024)} KiB in ${seconds} s.`);
+  }
+  markFresh(context, 'wasm', key, outputs);
+  return true;
+}
+
+async function compile(variant: Variant, kernels: Tree): Promise<Uint8Array> {
+  let files: Tree = { ...kernels };
+  const flags = [...COMPILE, ...VARIANTS[variant], `-DFOVEA_LEVEL=${variant}`, `-DFOVEA_WASM_TABLE=foveaLevel_${variant}`];
+  for (const source of SOURCES) {
+    files = await run('clang++', [...flags, source, '-o', source.replace('.cc', '.o')], files);
+  }
+  const objects = SOURCES.map((source) => source.replace('.cc', '.o'));
+  files = await run('wasm-ld', [...objects, ...LINK, '-o', 'fovea.wasm'], files);
+  return files['fovea.wasm'] as Uint8Array;
+}
+
+async function run(tool: 'clang++' | 'wasm-ld', args: string[], files: Tree): Promise<Tree> {
+  // Loading the package costs a tenth of a second, so only when there is something to compile.
+  const { commands } = await import('@yowasp/clang');
+  const decoder = new TextDecoder();
+  let text = '';
+  const collect = (bytes: Uint8Array | null): void => {
+    if (bytes !== null) text += decoder.decode(bytes, { stream: true });
+  };
+  try {
+    const made = await commands[tool](args, files, { stdout: collect, stderr: collect, fetchProgress: () => undefined });
+    return { ...files, ...made };
+  } catch (error) {
+    throw new Error(`kernels/cpu does not compile to WebAssembly:\n${text}${text === '' ? String(error) : ''}`);
+  }
+}
+
+function binaryModule(binary: Uint8Array): string {
+  // The first byte that is neither data nor stack: memory is handed out from there.
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(binary as BufferSource), {
+    env: { memory: new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true }) },
+  });
+  const heapBase = (instance.exports['__heap_base'] as WebAssembly.Global).value as number;
+  const text = Buffer.from(deflateSync(binary, { level: 9 })).toString('base64');
+  return [
+    '// Made by tools/stages/wasm.ts from kernels/cpu.',
+    `export const heapBase: number = ${heapBase};`,
+    `export const byteLength: number = ${binary.length};`,
+    `export const binary: string =\n  '${text}';\n`,
+  ].join('\n');
+}
