@@ -4,8 +4,10 @@
 import { buildAddon } from './stages/addon.js';
 import { type BuildContext, withLock } from './stages/cache.js';
 import { buildDist } from './stages/dist.js';
-import { buildWasm } from './stages/wasm.js';
+import { buildWasm, runWasmJob } from './stages/wasm.js';
 import { buildWorker } from './stages/worker.js';
+
+await runWasmJob(); // this file is also the program of the wasm compiler's threads
 
 /** Runs the stages; gives the process's exit code. */
 export async function build(root: string, args: readonly string[]): Promise<number> {

@@ -26,30 +26,37 @@ template <class T> static inline void copyRow(const T* in, int64_t inStride, T* 
 }
 
 // out[a + b * outB] = in[a * inA + b] for a < rows, b < columns: `in` is contiguous along b, out along a.
+// By way of a buffer: strides that are powers of two would otherwise throw each other out of the cache.
 template <class T> static inline void transposeTile(const T* in, int64_t inA, T* out, int64_t outB, int32_t rows, int32_t columns) {
-  if (sizeof(T) == 4 && rows == COPY_TILE && columns == COPY_TILE) {
-    typedef int32_t Four __attribute__((vector_size(16)));
-    typedef int32_t FourU __attribute__((vector_size(16), aligned(4), may_alias));
+  alignas(64) T buffer[COPY_TILE * COPY_TILE];
+  int32_t done = 0;
 #ifdef FOVEA_SHUFFLE
-    for (int32_t b = 0; b < COPY_TILE; b += 4) {
-      for (int32_t a = 0; a < COPY_TILE; a += 4) {
-        const T* from = in + a * inA + b;
+  typedef int32_t Four __attribute__((vector_size(16)));
+  typedef int32_t FourU __attribute__((vector_size(16), aligned(4), may_alias));
+  if (sizeof(T) == 4 && columns == COPY_TILE) {
+    for (; done + 4 <= rows; done += 4) {
+      for (int32_t b = 0; b < COPY_TILE; b += 4) {
+        const T* from = in + done * inA + b;
         Four r0 = *(const FourU*)from, r1 = *(const FourU*)(from + inA);
         Four r2 = *(const FourU*)(from + 2 * inA), r3 = *(const FourU*)(from + 3 * inA);
         Four low01 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5), high01 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7);
         Four low23 = __builtin_shufflevector(r2, r3, 0, 4, 1, 5), high23 = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
-        T* to = out + a + b * outB;
+        T* to = buffer + done + b * COPY_TILE;
         *(FourU*)to = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
-        *(FourU*)(to + outB) = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
-        *(FourU*)(to + 2 * outB) = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
-        *(FourU*)(to + 3 * outB) = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
+        *(FourU*)(to + COPY_TILE) = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
+        *(FourU*)(to + 2 * COPY_TILE) = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
+        *(FourU*)(to + 3 * COPY_TILE) = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
       }
     }
-    return;
-#endif
   }
-  for (int32_t b = 0; b < columns; b++)
-    for (int32_t a = 0; a < rows; a++) out[a + b * outB] = in[a * inA + b];
+#endif
+  for (; done < rows; done++)
+    for (int32_t b = 0; b < columns; b++) buffer[done + b * COPY_TILE] = in[done * inA + b];
+  for (int32_t b = 0; b < columns; b++) {
+    if (rows == COPY_TILE) __builtin_memcpy(out + b * outB, buffer + b * COPY_TILE, COPY_TILE * sizeof(T));
+    else
+      for (int32_t a = 0; a < rows; a++) out[a + b * outB] = buffer[a + b * COPY_TILE];
+  }
 }
 
 template <class T> static void copyTyped(const FoveaCall& call, CopyPlan& plan, int64_t total, const T* in, T* out) {

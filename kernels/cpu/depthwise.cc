@@ -5,13 +5,13 @@
 constexpr int32_t LINE_PIXELS = TILE_ROWS > 6 ? 8 : 4;
 
 // The channels of x that belong to output channels channel..channel+LANES-1.
-static inline Vector loadRepeated(const float* x, int64_t channel, int64_t count, int32_t multiplier) {
+FOVEA_SELDOM Vector loadRepeated(const float* x, int64_t channel, int64_t count, int32_t multiplier) {
   Vector v = {};
   for (int32_t i = 0; i < LANES; i++)
     if (i < count) v[i] = x[(channel + i) / multiplier];
   return v;
 }
-static inline Vector loadStrided(const float* p, int64_t count, int64_t stride) {
+FOVEA_SELDOM Vector loadStrided(const float* p, int64_t count, int64_t stride) {
   Vector v = {};
   for (int32_t i = 0; i < LANES; i++)
     if (i < count) v[i] = p[i * stride];
@@ -37,51 +37,65 @@ struct TapBlock {
   int64_t filterLine, filterColumn;              // steps in the filter
 };
 
-// LINE: how the source's channels relate to the output's.
+// How the source's channels relate to the output's.
 enum DepthwiseForm { DEPTHWISE_EQUAL, DEPTHWISE_REPEATED, DEPTHWISE_SUMMED };
 
-template <int32_t PIXELS, DepthwiseForm FORM>
-static void depthwisePixels(const Depthwise& g, const TapBlock& taps, float* out, int64_t outStep) {
+// PIXELS neighbours by VECTORS vectors of channels from c on.
+template <int32_t PIXELS, int32_t VECTORS, DepthwiseForm FORM>
+static inline void depthwiseTile(const Depthwise& g, const TapBlock& taps, float* out, int64_t outStep, int64_t c) {
   const Epilogue& e = g.epilogue;
-  const int64_t channels = g.outChannels;
-  const int32_t multiplier = g.multiplier;
-  for (int64_t c = 0; c < channels; c += LANES) {
-    const int64_t count = smaller(LANES, channels - c);
-    Vector sum[PIXELS];
+  const int64_t count = g.outChannels - c;
+  const bool isWhole = VECTORS > 1 || count >= LANES;
+  Vector sum[PIXELS][VECTORS];
 #pragma GCC unroll 8
-    for (int32_t p = 0; p < PIXELS; p++) sum[p] = Vector{};
-    for (int32_t a = 0; a < taps.lines; a++) {
-      const float* source = taps.source + a * taps.toLine;
-      const float* filter = taps.filter + a * taps.filterLine;
-      for (int32_t b = 0; b < taps.columns; b++, source += taps.toColumn, filter += taps.filterColumn) {
-        if (FORM == DEPTHWISE_SUMMED) {
-          for (int32_t m = 0; m < multiplier; m++)
-            sum[0] += loadStrided(source + c * multiplier + m, count, multiplier) *
-                      loadStrided(filter + c * multiplier + m, count, multiplier);
-        } else if (FORM == DEPTHWISE_EQUAL && count == LANES) {
-          const Vector f = load(filter + c);
+  for (int32_t p = 0; p < PIXELS; p++)
 #pragma GCC unroll 8
-          for (int32_t p = 0; p < PIXELS; p++) sum[p] += load(source + p * taps.toPixel + c) * f;
-        } else {
-          const Vector f = loadPart(filter + c, count);
-          for (int32_t p = 0; p < PIXELS; p++) {
-            const float* x = source + p * taps.toPixel;
-            sum[p] += (FORM == DEPTHWISE_EQUAL ? loadPart(x + c, count) : loadRepeated(x, c, count, multiplier)) * f;
-          }
-        }
+    for (int32_t v = 0; v < VECTORS; v++) sum[p][v] = Vector{};
+  for (int32_t a = 0; a < taps.lines; a++) {
+    const float* source = taps.source + a * taps.toLine;
+    const float* filter = taps.filter + a * taps.filterLine + c;
+    for (int32_t b = 0; b < taps.columns; b++, source += taps.toColumn, filter += taps.filterColumn) {
+      if (FORM == DEPTHWISE_SUMMED) {
+        for (int32_t m = 0; m < g.multiplier; m++)
+          sum[0][0] += loadStrided(source + c * g.multiplier + m, count, g.multiplier) *
+                       loadStrided(filter + c * (g.multiplier - 1) + m, count, g.multiplier);
+      } else if (FORM == DEPTHWISE_REPEATED) {
+        sum[0][0] += loadRepeated(source, c, count, g.multiplier) * loadSome(filter, count);
+      } else if (isWhole) {
+        Vector f[VECTORS];
+#pragma GCC unroll 8
+        for (int32_t v = 0; v < VECTORS; v++) f[v] = load(filter + v * LANES);
+#pragma GCC unroll 8
+        for (int32_t p = 0; p < PIXELS; p++)
+#pragma GCC unroll 8
+          for (int32_t v = 0; v < VECTORS; v++) sum[p][v] += load(source + p * taps.toPixel + c + v * LANES) * f[v];
+      } else {
+        const Vector f = loadPart(filter, count);
+#pragma GCC unroll 8
+        for (int32_t p = 0; p < PIXELS; p++) sum[p][0] += loadPart(source + p * taps.toPixel + c, count) * f;
       }
     }
-    const Vector bias = e.bias ? loadSome(e.bias + c, count) : Vector{};
-#pragma GCC unroll 8
-    for (int32_t p = 0; p < PIXELS; p++) {
-      float* to = out + p * outStep + c;
-      Vector v = sum[p];
-      if (e.bias) v += bias;
-      if (e.residual) v += loadSome(e.residual + (to - g.out), count);
-      if (e.activation) v = activate(v, e.activation, e.alpha);
-      storeSome(to, v, count);
-    }
   }
+#pragma GCC unroll 8
+  for (int32_t p = 0; p < PIXELS; p++)
+#pragma GCC unroll 8
+    for (int32_t v = 0; v < VECTORS; v++) {
+      const int64_t left = count - v * LANES;
+      float* to = out + p * outStep + c + v * LANES;
+      Vector y = sum[p][v];
+      if (e.bias) y += loadSome(e.bias + c + v * LANES, left);
+      if (e.residual) y += loadSome(e.residual + (to - g.out), left);
+      if (e.activation) y = activate(y, e.activation, e.alpha);
+      storeSome(to, y, left);
+    }
+}
+
+template <int32_t PIXELS, int32_t VECTORS, DepthwiseForm FORM>
+static void depthwisePixels(const Depthwise& g, const TapBlock& taps, float* out, int64_t outStep) {
+  int64_t c = 0;
+  for (; c + VECTORS * LANES <= g.outChannels; c += VECTORS * LANES)
+    depthwiseTile<PIXELS, VECTORS, FORM>(g, taps, out, outStep, c);
+  for (; c < g.outChannels; c += LANES) depthwiseTile<PIXELS, 1, FORM>(g, taps, out, outStep, c);
 }
 
 // The taps of an axis that lie inside for output position i: [from, until).
@@ -125,12 +139,13 @@ static void depthwiseLine(const Depthwise& g, const Axis& h, const Axis& w, int6
     taps.filterLine = (int64_t)h.tapStep * g.geometry.kw * filterChannels;
     taps.filterColumn = w.tapStep * filterChannels;
     float* to = out + j * outStep;
-    if (form == DEPTHWISE_REPEATED) depthwisePixels<1, DEPTHWISE_REPEATED>(g, taps, to, outStep);
-    else if (form == DEPTHWISE_SUMMED) depthwisePixels<1, DEPTHWISE_SUMMED>(g, taps, to, outStep);
-    else if (LINE_PIXELS == 8 && pixels == 8) depthwisePixels<LINE_PIXELS, DEPTHWISE_EQUAL>(g, taps, to, outStep);
-    else if (pixels == 4) depthwisePixels<4, DEPTHWISE_EQUAL>(g, taps, to, outStep);
-    else if (pixels == 2) depthwisePixels<2, DEPTHWISE_EQUAL>(g, taps, to, outStep);
-    else depthwisePixels<1, DEPTHWISE_EQUAL>(g, taps, to, outStep);
+    // Few pixels take several vectors instead: enough sums at once to hide the latency.
+    if (form == DEPTHWISE_REPEATED) depthwisePixels<1, 1, DEPTHWISE_REPEATED>(g, taps, to, outStep);
+    else if (form == DEPTHWISE_SUMMED) depthwisePixels<1, 1, DEPTHWISE_SUMMED>(g, taps, to, outStep);
+    else if (pixels > 4) depthwisePixels<LINE_PIXELS, 1, DEPTHWISE_EQUAL>(g, taps, to, outStep);
+    else if (pixels == 4) depthwisePixels<4, LINE_PIXELS / 4, DEPTHWISE_EQUAL>(g, taps, to, outStep);
+    else if (pixels == 2) depthwisePixels<2, 2, DEPTHWISE_EQUAL>(g, taps, to, outStep);
+    else depthwisePixels<1, 4, DEPTHWISE_EQUAL>(g, taps, to, outStep);
     j += pixels;
   }
 }

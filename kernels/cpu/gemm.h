@@ -28,14 +28,17 @@ static inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static inline int64_t roundUp(int64_t a, int64_t b) { return divideUp(a, b) * b; }
 
+// Seldom run and long once unrolled: inlined they would double the size of the binary.
+#define FOVEA_SELDOM static __attribute__((noinline))
+
 // Fewer than LANES elements, the other lanes zero.
-static inline Vector loadPart(const float* p, int64_t count) {
+FOVEA_SELDOM Vector loadPart(const float* p, int64_t count) {
   Vector v = {};
   for (int32_t i = 0; i < LANES; i++)
     if (i < count) v[i] = p[i];
   return v;
 }
-static inline void storePart(float* p, Vector v, int64_t count) {
+FOVEA_SELDOM void storePart(float* p, Vector v, int64_t count) {
   for (int32_t i = 0; i < LANES; i++)
     if (i < count) p[i] = v[i];
 }
@@ -44,12 +47,12 @@ static inline void storeSome(float* p, Vector v, int64_t count) {
   if (count >= LANES) store(p, v);
   else storePart(p, v, count);
 }
-static inline void clearFloats(float* p, int64_t count) {
+FOVEA_SELDOM void clearFloats(float* p, int64_t count) {
   int64_t i = 0;
   for (; i + LANES <= count; i += LANES) store(p + i, Vector{});
   if (i < count) storePart(p + i, Vector{}, count - i);
 }
-static inline void copyFloats(float* to, const float* from, int64_t count) {
+FOVEA_SELDOM void copyFloats(float* to, const float* from, int64_t count) {
   int64_t i = 0;
   for (; i + LANES <= count; i += LANES) store(to + i, load(from + i));
   for (; i < count; i++) to[i] = from[i];
@@ -63,7 +66,7 @@ struct Epilogue {
   float alpha;
 };
 
-static inline Vector activate(Vector v, int32_t activation, float alpha) {
+FOVEA_SELDOM Vector activate(Vector v, int32_t activation, float alpha) {
   const Vector zero = {};
   switch (activation) {
   case FOVEA_ACTIVATION_RELU: return v < zero ? zero : v;
@@ -80,6 +83,18 @@ static inline Vector activate(Vector v, int32_t activation, float alpha) {
   case FOVEA_ACTIVATION_TANH: return vectorTanh(v);
   case FOVEA_ACTIVATION_SILU: return vectorSilu(v);
   default: return v;
+  }
+}
+
+FOVEA_SELDOM void finishOddRow(const float* sums, int64_t columns, const float* bias, const float* residual,
+                               int32_t activation, float alpha, float* out) {
+  for (int64_t j = 0; j < columns; j += LANES) {
+    const int64_t count = columns - j;
+    Vector v = load(sums + j);
+    if (bias) v += loadSome(bias + j, count);
+    if (residual) v += loadSome(residual + j, count);
+    if (activation) v = activate(v, activation, alpha);
+    storeSome(out + j, v, count);
   }
 }
 
@@ -103,14 +118,7 @@ static inline void finishRow(const float* sums, int64_t columns, const float* bi
     for (int32_t i = 0; i < TILE_VECTORS; i++) store(out + i * LANES, v[i]);
     return;
   }
-  for (int64_t j = 0; j < columns; j += LANES) {
-    const int64_t count = columns - j;
-    Vector v = load(sums + j);
-    if (bias) v += loadSome(bias + j, count);
-    if (residual) v += loadSome(residual + j, count);
-    if (activation) v = activate(v, activation, alpha);
-    storeSome(out + j, v, count);
-  }
+  finishOddRow(sums, columns, bias, residual, activation, alpha, out);
 }
 
 // tile[r] (+)= sum over taps t and k of rows[t*ROWS + r][k] * panel[t][k]; a tile's row is TILE_COLUMNS.

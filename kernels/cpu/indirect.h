@@ -49,6 +49,7 @@ static inline Geometry geometryOf(const FoveaCall& call) {
   return geometry;
 }
 constexpr int32_t GEOMETRY_WORDS = 16;
+constexpr int32_t MOST_OWN_PANELS = 8; // that one unit packs for itself
 
 struct IndirectGemm {
   Geometry geometry;
@@ -81,9 +82,11 @@ struct IndirectGemm {
     return isTurned ? gradientAxis(g.w, g.kw, g.strideW, g.padLeft, g.dilationW, phase)
                     : forwardAxis(g.kw, g.ow, g.strideW, g.padLeft, g.dilationW);
   }
-  // A chunk of the sum is up to MAX_TAPS taps by so many channels: its panel should stay in L2.
+  // A chunk of the sum is up to MAX_TAPS taps by so many channels: its panel should stay in L2. Chunks
+  // decide the order of the sum, so the shape alone decides them.
   int64_t chunkDepth(int64_t taps) const {
-    const int64_t most = PANEL_BYTES / (4 * TILE_COLUMNS) / larger(1, smaller(taps, MAX_TAPS));
+    const int64_t room = isPackedFirst ? PANEL_BYTES : PANEL_BYTES / MOST_OWN_PANELS;
+    const int64_t most = room / (4 * TILE_COLUMNS) / larger(1, smaller(taps, MAX_TAPS));
     const int64_t limit = larger(1, smaller(most, MAX_DEPTH));
     return larger(1, divideUp(depth, larger(1, divideUp(depth, limit))));
   }
@@ -180,11 +183,13 @@ static void runUnit(const IndirectGemm& g, const IndirectUnit& unit, char* scrat
     const int64_t tapCount = smaller(MAX_TAPS, taps - tap), channels = smaller(depthStep, g.depth - channel);
     const int64_t done = tap * g.depth + tapCount * channel; // rows of the panel before this chunk
     const bool isLast = taps == 0 || (tap + tapCount >= taps && channel + channels >= g.depth);
+    const int64_t ownPanel = tapCount * channels * TILE_COLUMNS;
     if (!g.isPackedFirst)
       for (int64_t t = 0; t < tapCount; t++)
-        g.packTap(unit.group, unit.h.firstTap + (int32_t)((tap + t) / unit.w.taps) * unit.h.tapStep,
-                  unit.w.firstTap + (int32_t)((tap + t) % unit.w.taps) * unit.w.tapStep, channel, channels, unit.panel,
-                  own + t * channels * panelWidth(g.columns, unit.panel * TILE_COLUMNS));
+        for (int64_t panel = unit.panel; panel < unit.panel + unit.panels; panel++)
+          g.packTap(unit.group, unit.h.firstTap + (int32_t)((tap + t) / unit.w.taps) * unit.h.tapStep,
+                    unit.w.firstTap + (int32_t)((tap + t) % unit.w.taps) * unit.w.tapStep, channel, channels, panel,
+                    own + (panel - unit.panel) * ownPanel + t * channels * panelWidth(g.columns, panel * TILE_COLUMNS));
     float* tile = sums;
     for (int64_t row = 0; row < unit.rows; row += TILE_ROWS) {
       const int64_t rows = smaller(TILE_ROWS, unit.rows - row);
@@ -192,7 +197,7 @@ static void runUnit(const IndirectGemm& g, const IndirectUnit& unit, char* scrat
       pointRows(g, unit, unit.row + row, rows, kernel, tap, tapCount, channel, zero, pointers);
       for (int64_t panel = unit.panel; panel < unit.panel + unit.panels; panel++) {
         const int64_t width = panelWidth(g.columns, panel * TILE_COLUMNS);
-        const float* b = own;
+        const float* b = own + (panel - unit.panel) * ownPanel;
         if (g.isPackedFirst) b = packed + panel * TILE_COLUMNS * taps * g.depth + done * width;
         rowsKernel(kernel, width)(pointers, tapCount, channels, b, tile, tap + channel > 0);
         if (isLast) finishTile(g, unit, unit.row + row, rows, panel, tile);
@@ -329,7 +334,10 @@ static void planIndirect(IndirectGemm& g, int32_t threads) {
     else g.narrowLines = (int32_t)larger(1, smaller(smaller((budget - margin) / lineFloats, target / w.count), h.count));
     g.rowUnits = divideUp(geometry.n, g.narrowImages) * divideUp(h.count, g.narrowLines);
   } else if (!g.isPackedFirst) {
-    g.panelsPerUnit = 1;
+    // Neighbouring panels together read longer pieces of the filter's rows.
+    const int64_t spread = g.panels * phases / (4 * (int64_t)threads);
+    const int64_t fit = PANEL_BYTES / (4 * TILE_COLUMNS) / larger(1, smaller(taps, MAX_TAPS));
+    g.panelsPerUnit = larger(1, smaller(smaller(MOST_OWN_PANELS, fit), spread));
     g.tilesPerUnit = larger(1, tiles);
     g.rowUnits = tiles > 0;
   }

@@ -463,7 +463,13 @@ static inline float sumLanes(Vector v) {
   return lanes[0];
 }
 static inline float maxLanes(Vector v) { // NaN wins
-  float best = v[0];
-  for (int32_t i = 1; i < LANES; i++) best = best != best || v[i] < best || v[i] == best ? best : v[i];
-  return best;
+  float lanes[LANES];
+  store(lanes, v);
+  for (int32_t width = LANES / 2; width > 0; width /= 2) {
+    for (int32_t i = 0; i < width; i++) {
+      const float a = lanes[i], b = lanes[i + width];
+      lanes[i] = a != a || a > b ? a : b;
+    }
+  }
+  return lanes[0];
 }

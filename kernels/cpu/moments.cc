@@ -49,7 +49,12 @@ static void moments(const FoveaCall& call) {
   const int64_t tile = channels < MOMENTS_WIDTH ? channels : MOMENTS_WIDTH;
   const int64_t tiles = (channels + tile - 1) / tile;
   // Narrow rows join into wide ones, whose moments are combined at the end.
-  const int64_t group = channels < 64 ? MOMENTS_WIDTH / channels : 1;
+  int64_t group = channels < 64 ? MOMENTS_WIDTH / channels : 1;
+  for (int64_t fewer = group; fewer > group / 2; fewer--) {
+    if (fewer * channels % 16 != 0) continue; // whole vectors on every level
+    group = fewer;
+    break;
+  }
   int64_t parts = rows * tile / 16384;
   parts = parts > FOVEA_PARTIAL_SUMS ? FOVEA_PARTIAL_SUMS : parts < 1 ? 1 : parts;
   double* partialSquares = partial + parts * channels;

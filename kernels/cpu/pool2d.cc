@@ -125,17 +125,21 @@ void avgPoolGradient(const FoveaCall& call) {
     for (int32_t x = 0; x < pool.w; x++) {
       windowsOver(x, pool.padLeft, pool.kw, pool.strideW, pool.ow, left, right);
       float* to = dx + ((image * pool.h + y) * pool.w + x) * pool.c;
-      for (int64_t c = 0; c < pool.c; c += LANES) {
-        const int64_t count = pool.c - c;
-        Vector sum = {};
-        for (int32_t i = top; i < bottom; i++)
-          for (int32_t j = left; j < right; j++) {
-            const PoolWindow window = poolWindow(pool, i, j);
-            const float size = (float)(window.bottom - window.top) * (float)(window.right - window.left);
-            sum += loadSome(dy + ((image * pool.oh + i) * pool.ow + j) * pool.c + c, count) / splat(size);
+      if (top >= bottom || left >= right) clearFloats(to, pool.c);
+      for (int32_t i = top; i < bottom; i++)
+        for (int32_t j = left; j < right; j++) {
+          const PoolWindow window = poolWindow(pool, i, j);
+          const float size = (float)(window.bottom - window.top) * (float)(window.right - window.left);
+          const Vector share = splat(1.0f / size);
+          const float* from = dy + ((image * pool.oh + i) * pool.ow + j) * pool.c;
+          const bool isFirst = i == top && j == left;
+          for (int64_t c = 0; c < pool.c; c += LANES) {
+            const int64_t count = pool.c - c;
+            Vector v = loadSome(from + c, count) * share;
+            if (!isFirst) v += loadSome(to + c, count);
+            storeSome(to + c, v, count);
           }
-        storeSome(to + c, sum, count);
-      }
+        }
     }
   };
   eachPoolLine(call, pool, pool.h, body);

@@ -15,8 +15,12 @@ struct FloatSum {
   typedef double State;
   static State init() { return 0; }
   static void rowFold(State& state, const float* p, int32_t n, int64_t) {
-    Vector s0{}, s1{}, s2{}, s3{};
     int32_t i = 0;
+    if (n < 16) { // whatever the level
+      for (; i < n; i++) state += (double)p[i];
+      return;
+    }
+    Vector s0{}, s1{}, s2{}, s3{};
     for (; i + 4 * LANES <= n; i += 4 * LANES) {
       s0 += load(p + i);
       s1 += load(p + i + LANES);
@@ -121,14 +125,28 @@ template <bool IS_MIN, class E> struct ArgExtreme {
     if (s.index < 0 || isBetter(v, s.best)) s = {v, (int32_t)index};
   }
   static void rowFold(State& state, const E* p, int32_t n, int64_t index) {
-    // Most chunks hold nothing better: find their best first, in vectors, and only then its place.
-    for (int32_t i = 0; i < n;) {
-      const int32_t stop = n - i < 64 ? n : i + 64;
-      bool isWorthwhile = state.index < 0;
-      for (int32_t j = i; j < stop; j++) isWorthwhile |= (IS_MIN ? p[j] < state.best : p[j] > state.best) | (p[j] != p[j]);
-      for (; isWorthwhile && i < stop; i++) step(state, p[i], index + i);
-      i = stop;
+    int32_t i = 0;
+    if (n >= 4 * LANES) { // each lane keeps its own first best; then the lanes meet
+      typedef E Values __attribute__((vector_size(FOVEA_VECTOR_BYTES)));
+      typedef E ValuesU __attribute__((vector_size(FOVEA_VECTOR_BYTES), aligned(4), may_alias));
+      Values best = *(const ValuesU*)p;
+      IntVector at{}, place{};
+      for (i = LANES; i + LANES <= n; i += LANES) {
+        Values v = *(const ValuesU*)(p + i);
+        at += LANES;
+        IntVector isTaken = (IS_MIN ? v < best : v > best) | ((v != v) & (best == best));
+        best = isTaken ? v : best;
+        place = isTaken ? at : place;
+      }
+      State lanes = {best[0], place[0]};
+      for (int32_t j = 1; j < LANES; j++) {
+        const int32_t found = place[j] + j;
+        const bool isEqual = best[j] == lanes.best || (best[j] != best[j] && lanes.best != lanes.best);
+        if (isBetter(best[j], lanes.best) || (isEqual && found < lanes.index)) lanes = {best[j], found};
+      }
+      step(state, lanes.best, index + lanes.index);
     }
+    for (; i < n; i++) step(state, p[i], index + i);
   }
   static void columnFold(State* states, const E* p, int64_t stride, int32_t rows, int32_t n, int64_t index) {
     for (int32_t r = 0; r < rows; r++, p += stride)
@@ -149,6 +167,7 @@ struct ReducePlan {
 };
 
 static int64_t offsetOf(int64_t index, int32_t rank, const int64_t* dims, const int64_t* strides) {
+  if (rank == 1) return index * strides[0];
   int64_t offset = 0;
   for (int32_t r = rank - 1; r >= 0; r--) {
     offset += index % dims[r] * strides[r];
@@ -162,7 +181,7 @@ template <class Visit> static inline void eachStretch(const ReducePlan& plan, in
   const int32_t last = plan.reduceRank - 1;
   const int64_t inner = plan.reduceDims[last], step = plan.reduceStrides[0][last];
   for (int64_t i = begin; i < end;) {
-    const int64_t row = i / inner, column = i % inner;
+    const int64_t row = last == 0 ? 0 : i / inner, column = i - row * inner;
     int64_t count = inner - column < end - i ? inner - column : end - i;
     const int64_t base = offsetOf(row, last, plan.reduceDims, plan.reduceStrides[0]) + column * step;
     for (int64_t done = 0; done < count; done += longest) {

@@ -1,20 +1,28 @@
 // Softmax and its logarithm over rows of any length. The maximum is subtracted first, so nothing
 // overflows; a row that holds a NaN or whose maximum is infinite gives NaN, as exp(inf - inf) would.
 
-// Up to LANES elements, the rest `padding`.
-static inline Vector loadPart(const float* p, int32_t count, float padding) {
-  Vector v = splat(padding);
-  for (int32_t i = 0; i < count; i++) v[i] = p[i];
-  return v;
+// The first `count` < LANES elements, the rest -inf. Where the tensor goes on, a whole vector is read.
+static inline Vector loadRowEnd(const float* p, int32_t count, const float* end) {
+  float lanes[LANES];
+  if (end - p >= LANES) {
+    int32_t places[LANES];
+    for (int32_t i = 0; i < LANES; i++) places[i] = i;
+    return loadInt(places) < splatInt(count) ? load(p) : splat(-INFINITY_F);
+  }
+  for (int32_t i = 0; i < LANES; i++) lanes[i] = -INFINITY_F;
+  for (int32_t i = 0; i < count; i++) lanes[i] = p[i];
+  return load(lanes);
 }
 static inline void storePart(float* p, int32_t count, Vector v) {
-  for (int32_t i = 0; i < count; i++) p[i] = v[i];
+  float lanes[LANES];
+  store(lanes, v);
+  for (int32_t i = 0; i < count; i++) p[i] = lanes[i];
 }
 
-template <bool IS_LOG> static void softmaxRow(const float* x, float* y, int64_t columns) {
+template <bool IS_LOG> static void softmaxRow(const float* x, float* y, int64_t columns, const float* xEnd) {
   const int64_t whole = columns / LANES * LANES;
   const int32_t rest = (int32_t)(columns - whole);
-  const Vector tail = loadPart(x + whole, rest, -INFINITY_F);
+  const Vector tail = loadRowEnd(x + whole, rest, xEnd);
   Vector largest = tail;
   for (int64_t i = 0; i < whole; i += LANES) largest = vectorMax(largest, load(x + i));
   const Vector shift = splat(maxLanes(largest));
@@ -32,9 +40,8 @@ template <bool IS_LOG> static void softmaxRow(const float* x, float* y, int64_t 
   }
   const Vector tailExp = vectorExp(tail - shift);
   if (rest > 0) {
-    Vector kept = tailExp;
-    for (int32_t i = rest; i < LANES; i++) kept[i] = 0; // a -inf row: padding gave NaN or 1 there
-    total += (double)sumLanes(kept);
+    // The padding adds exp(-inf) = 0, or makes a row NaN that is NaN already.
+    total += (double)sumLanes(tailExp);
   }
   if (IS_LOG) {
     const Vector sum = splat((float)total);
@@ -58,8 +65,8 @@ static void softmax(const FoveaCall& call) {
   auto body = [&](int64_t task, int32_t) {
     const int64_t end = (task + 1) * perTask < rows ? (task + 1) * perTask : rows;
     for (int64_t row = task * perTask; row < end; row++) {
-      if (isLog) softmaxRow<true>(x + row * columns, y + row * columns, columns);
-      else softmaxRow<false>(x + row * columns, y + row * columns, columns);
+      if (isLog) softmaxRow<true>(x + row * columns, y + row * columns, columns, x + rows * columns);
+      else softmaxRow<false>(x + row * columns, y + row * columns, columns, x + rows * columns);
     }
   };
   call.parallel((rows + perTask - 1) / perTask, body);

@@ -7,7 +7,7 @@ import type { KernelCall, Layout, PointwiseBuilder, Register, TensorType } from 
 import type { FusedParams } from './fuse-pointwise.js';
 
 /** Opcodes whose result is an int register; `select` follows its operands. */
-const INT_RESULTS = /^(i|toInt|toUint8|randomBits|feq|fne|flt|fle|fgt|fge|fisNan|fisFinite|ftest)/;
+const INT_RESULTS = /^(i.*|toInt|toUint8|randomBits|feq|fne|flt|fle|fgt|fge|fisNan|fisFinite|ftest)$/;
 
 const kindOf = (dtype: Dtype): 'float' | 'int' => (isFloat(dtype) ? 'float' : 'int');
 
@@ -93,7 +93,8 @@ export function lowerPointwise(params: FusedParams, inputs: readonly TensorType[
         message: `lowers to a ${result?.kind} register where its dtype is ${type.dtype}.`,
       });
     }
-    results.push(result);
+    // A register holds 32 bits: what the next step reads must be what storing as uint8 would have left.
+    results.push(type.dtype === 'uint8' ? builder.emit('toUint8', result) : result);
   }
   const shape = (params.types[0] as TensorType).shape;
   const outRegisters = params.outputs.map((step) => (results[step] as Register).id);

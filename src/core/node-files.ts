@@ -41,7 +41,10 @@ export function systemCode(error: unknown): string | undefined {
 
 const REMEDIES: Record<string, readonly [what: string, hint: string]> = {
   ENOSPC: ['the disk is full', 'Free some space, or write to another disk. What was there before is untouched.'],
-  EDQUOT: ['the disk quota is used up', 'Free some space, or write to another disk. What was there before is untouched.'],
+  EDQUOT: [
+    'the disk quota is used up',
+    'Free some space, or write to another disk. What was there before is untouched.',
+  ],
   EACCES: ['permission denied', 'Write to a folder you may write to, or change its permissions.'],
   EPERM: ['the operation is not permitted', 'Write to a folder you may write to, or change its permissions.'],
   EROFS: ['the file system is read-only', 'Write to another folder.'],

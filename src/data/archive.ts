@@ -9,7 +9,9 @@ export function isGzip(bytes: Uint8Array): boolean {
 /** Whether bytes begin like a web page, which servers send in place of a missing file. */
 export function looksLikeHtml(bytes: Uint8Array): boolean {
   const start = new TextDecoder('latin1').decode(bytes.subarray(0, 256)).trimStart().toLowerCase();
-  return start.startsWith('<!doctype') || start.startsWith('<html') || start.startsWith('<?xml') || start.startsWith('<head');
+  return (
+    start.startsWith('<!doctype') || start.startsWith('<html') || start.startsWith('<?xml') || start.startsWith('<head')
+  );
 }
 
 /** The `data` error for a file that is damaged at `offset`. */
@@ -42,7 +44,9 @@ export async function gunzip(bytes: Uint8Array, path: string, op: string): Promi
       length += next.value.length;
     }
   } catch (error) {
-    const isCut = error instanceof Error && /unexpected end|Z_BUF|premature|incomplete/i.test(`${error.message} ${String(error.cause)}`);
+    const isCut =
+      error instanceof Error &&
+      /unexpected end|Z_BUF|premature|incomplete/i.test(`${error.message} ${String(error.cause)}`);
     throw damagedFile(
       op,
       path,

@@ -3,7 +3,15 @@
 import { FoveaError } from '../core/errors.js';
 import { keyFromSeed, permutation, type RandomKey, uniform } from '../core/random.js';
 import { ArrayDataset } from './array-dataset.js';
-import { type HostArray, type HostArrayLike, rowCount, rowOf, sliceRows, stackRows, toHostArray } from './host-array.js';
+import {
+  type HostArray,
+  type HostArrayLike,
+  rowCount,
+  rowOf,
+  sliceRows,
+  stackRows,
+  toHostArray,
+} from './host-array.js';
 
 export * from './array-dataset.js';
 export * from './host-array.js';
@@ -198,7 +206,12 @@ export class Dataset implements AsyncIterable<Example> {
   repeat(count = Number.POSITIVE_INFINITY): Dataset {
     const { start } = this;
     return this.derive({
-      length: count === 0 || this.length === 0 ? 0 : this.length === undefined && count < Infinity ? undefined : (this.length ?? 1) * count,
+      length:
+        count === 0 || this.length === 0
+          ? 0
+          : this.length === undefined && count < Infinity
+            ? undefined
+            : (this.length ?? 1) * count,
       async *open(pass) {
         for (let round = 0; round < count; round++) {
           let isEmpty = true;

@@ -2,14 +2,10 @@
 import { FoveaError } from '../core/errors.js';
 import { fileError, nodeModule, syncFolder, systemCode } from '../core/node-files.js';
 import { looksLikeHtml } from './archive.js';
-import { Md5, md5 } from './md5.js';
+import { md5 } from './md5.js';
 
 /** Called as bytes arrive; `total` is undefined where the server does not say. */
-export type DownloadProgress = (progress: {
-  file: string;
-  loaded: number;
-  total: number | undefined;
-}) => void;
+export type DownloadProgress = (progress: { file: string; loaded: number; total: number | undefined }) => void;
 
 /** How to fetch; `fetch` may be replaced, for instance to add headers. */
 export interface DownloadOptions {
@@ -83,15 +79,13 @@ export async function downloadFile(url: string, path: string, options: DownloadO
   const isOwner = await takeLock(lock);
   const part = isOwner ? `${path}.part` : `${path}.part-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
   try {
-    const isResumed = await downloadPart(url, part, options).then(
-      () => false,
-      (error: unknown) => {
-        if (error instanceof WrongContent && error.isResumed) return true;
-        throw error;
-      },
-    );
-    // The part may have come from another version of the file: once more from the start.
-    if (isResumed) await downloadPart(url, part, options);
+    try {
+      await downloadPart(url, part, options);
+    } catch (error) {
+      if (!(error instanceof WrongContent && error.isResumed)) throw error;
+      // What was there may have come from another version of the file: once more from the start.
+      await downloadPart(url, part, options);
+    }
     try {
       await fs.rename(part, path);
     } catch (error) {
@@ -143,7 +137,7 @@ async function downloadPart(url: string, part: string, options: DownloadOptions)
     await file.close();
   }
   try {
-    const digest = options.md5 === undefined || answered.isRecoded ? undefined : new Md5().update(bytes).hex();
+    const digest = options.md5 === undefined || answered.isRecoded ? undefined : md5(bytes);
     await checkContent(url, bytes, digest, options);
   } catch (error) {
     // Wrong bytes are worth nothing as a start to resume from.
@@ -170,6 +164,7 @@ async function transfer(url: string, options: DownloadOptions, sink: Sink): Prom
       const answer = await ask(url, sink.have(), options);
       if (answer === 'complete') return { isRecoded: false };
       if (answer === 'restart') {
+        if (attempt >= ATTEMPTS) throw networkError(url, options, 'the server refuses every range of it');
         await sink.restart();
         continue;
       }

@@ -136,7 +136,12 @@ export function gatherRows(array: HostArray, indices: ArrayLike<number>): HostAr
 export function concatRows(arrays: readonly HostArray[]): HostArray {
   const [first] = arrays;
   if (first === undefined) {
-    throw new FoveaError({ code: 'argument', op: 'concatRows', message: 'no arrays to join.', hint: 'Give at least one.' });
+    throw new FoveaError({
+      code: 'argument',
+      op: 'concatRows',
+      message: 'no arrays to join.',
+      hint: 'Give at least one.',
+    });
   }
   for (const array of arrays) checkAlike(first, array, 'concatRows', 1);
   const out = makeHostData(

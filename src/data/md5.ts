@@ -43,7 +43,7 @@ export class Md5 {
   /** The digest in hexadecimal; nothing may be added afterwards. */
   hex(): string {
     const bits = this.total * 8;
-    const padding = new Uint8Array(((this.filled < 56 ? 56 : 120) - this.filled) + 8);
+    const padding = new Uint8Array((this.filled < 56 ? 56 : 120) - this.filled + 8);
     padding[0] = 0x80;
     const view = new DataView(padding.buffer);
     view.setUint32(padding.length - 8, bits >>> 0, true);
@@ -51,7 +51,7 @@ export class Md5 {
     this.update(padding);
     const bytes = new Uint8Array(16);
     const out = new DataView(bytes.buffer);
-    this.state.forEach((word, i) => out.setInt32(4 * i, word, true));
+    for (let i = 0; i < 4; i++) out.setInt32(4 * i, this.state[i] as number, true);
     return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
   }
 

@@ -109,7 +109,8 @@ export function scale(x: HostArrayLike, factor = 1 / 255, offset = 0): HostArray
  */
 export function toCategorical(labels: HostArrayLike, numClasses?: number): HostArray {
   const { data, shape } = toHostArray(labels, 'toCategorical');
-  const classes = numClasses ?? data.reduce((most: number, label: number) => Math.max(most, label + 1), 0);
+  let classes = numClasses ?? 0;
+  if (numClasses === undefined) for (const label of data) classes = Math.max(classes, label + 1);
   const out = new Float32Array(data.length * classes);
   for (let i = 0; i < data.length; i++) {
     const label = data[i] as number;

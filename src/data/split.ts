@@ -58,7 +58,9 @@ function parseBound(text: string | undefined, expression: string): Bound | undef
     throw new FoveaError({
       code: 'argument',
       op: 'split',
-      message: isPercent ? `${text} in '${expression}' is over 100%.` : `${text} in '${expression}' is no whole number.`,
+      message: isPercent
+        ? `${text} in '${expression}' is over 100%.`
+        : `${text} in '${expression}' is no whole number.`,
       got: text,
       hint: isPercent ? 'Give a percentage from -100% to 100%.' : 'Give whole numbers of examples, or percentages.',
     });

@@ -104,7 +104,8 @@ function drawPicture(label: number, random: Float32Array, ink: Float32Array): vo
       const [ax, ay] = place((stroke[2 * i] as number) + dx, (stroke[2 * i + 1] as number) + dy);
       const [qx, qy] = bend(ax, ay);
       const along = i / Math.max(1, points - 1) - 0.5;
-      if (i > start) drawSegment(ink, px, py, qx, qy, halfWidth * (1 + (isReversed ? -taper : taper) * along), darkness);
+      if (i > start)
+        drawSegment(ink, px, py, qx, qy, halfWidth * (1 + (isReversed ? -taper : taper) * along), darkness);
       [px, py] = [qx, qy];
     }
   }
@@ -115,10 +116,10 @@ type Between = (low: number, high: number) => number;
 
 // Rotation, shear, unequal scales and a shift that keeps the shape inside the picture.
 function choosePlace(between: Between): (x: number, y: number) => readonly [number, number] {
-  const turns = between(-0.07, 0.07);
-  const size = between(7.5, 11);
+  const turns = between(-0.055, 0.055);
+  const size = between(7.5, 10.5);
   const stretch = between(0.85, 1.18);
-  const shear = between(-0.2, 0.2);
+  const shear = between(-0.16, 0.16);
   const room = Math.max(0, CENTRE - size * 0.98);
   const shiftX = CENTRE + between(-room, room);
   const shiftY = CENTRE + between(-room, room);
@@ -134,11 +135,10 @@ function choosePlace(between: Between): (x: number, y: number) => readonly [numb
 // Elastic distortion: random shifts at the corners of a coarse grid, smoothly joined, applied to the pen's path. Moving
 // points instead of pixels keeps the lines sharp and costs a hundredth.
 function chooseBend(between: Between): (x: number, y: number) => readonly [number, number] {
-  const strength = between(0.3, 1.3);
+  const strength = between(0.3, 1.1);
   const shifts = Float64Array.from({ length: GRID * GRID * 2 }, () => between(-strength, strength));
   const cell = SIZE / (GRID - 1);
-  const at = (row: number, column: number, axis: number): number =>
-    shifts[2 * (GRID * row + column) + axis] as number;
+  const at = (row: number, column: number, axis: number): number => shifts[2 * (GRID * row + column) + axis] as number;
   return (x, y) => {
     const gx = Math.max(0, Math.min(GRID - 1.001, x / cell));
     const gy = Math.max(0, Math.min(GRID - 1.001, y / cell));
@@ -199,8 +199,8 @@ function finishPicture(random: Float32Array, ink: Float32Array, out: Uint8Array)
   const between = (low: number, high: number): number => low + (high - low) * (random[next++] as number);
   const paper = between(0, 0.12);
   const [slopeX, slopeY] = [between(-0.08, 0.08), between(-0.08, 0.08)];
-  const pen = between(0.7, 1);
-  const noise = between(0.02, 0.16);
+  const pen = between(0.75, 1);
+  const noise = between(0.02, 0.12);
   for (let i = 0; i < PIXELS; i++) {
     const shade = paper + slopeX * ((i % SIZE) / SIZE - 0.5) + slopeY * (Math.floor(i / SIZE) / SIZE - 0.5);
     const grain = noise * ((random[DRAWING + i] as number) - 0.5);

@@ -60,7 +60,7 @@ async function runTrace({ executable, arguments: leaves, variables, assigned }: 
   for (const [at, leaf] of leaves.entries()) storages.set(leaf, await storageOf(args[at] as Tensor));
   for (const [leaf, variable] of variables) {
     if (assigned.includes(variable)) storages.set(leaf, await bring(executable.engine, await variable.own()));
-    else storages.set(leaf, await bring(executable.engine, await storageOf(variable.tensor)));
+    else storages.set(leaf, await bring(executable.engine, await variable.readable()));
   }
   const { outputs, finished } = executable.run((leaf) => storages.get(leaf) ?? (leaf.storage?.[0] as Storage));
   for (const variable of assigned) variable.storage?.invalidateHost();

@@ -66,4 +66,6 @@ export interface EngineOptions {
   threads?: number;
   /** Forces an instruction-set level; default: the best, or `FOVEA_LEVEL`. */
   level?: string;
+  /** For tests: fills the workspace with NaN before each run and watches for writes behind every buffer. */
+  poison?: boolean;
 }

@@ -174,7 +174,8 @@ function pointwiseCases<P extends object>(definition: PointwiseDefinition<P>): O
   const { arity, domain, range } = definition;
   const variants = definition.variants ?? [{} as P];
   const cases: OpCase<P>[] = [];
-  const add = (name: string, shapes: readonly Shape[], dtype: Dtype, params: P): void => {
+  const add = (kind: string, shapes: readonly Shape[], dtype: Dtype, params: P): void => {
+    const name = variants.length === 1 ? kind : `${kind} ${JSON.stringify(params)}`;
     const inputs = shapes.map((shape, i): CaseInput => {
       const [low, high] = range?.[i] ?? [-2, 2];
       if (isFloat(dtype)) return { shape, dtype, low, high };

@@ -72,6 +72,8 @@ export class Variable {
   /** The value now; inside a trace, the value that the trace has assigned so far. */
   get value(): Tensor {
     if (scope !== undefined) return scope.assigned.get(this) ?? this.capture(scope);
+    // Whoever holds this tensor must not see a Program write over it.
+    if (!this.isShared) changes++;
     this.isShared = true;
     return this.current;
   }
@@ -94,6 +96,7 @@ export class Variable {
     }
     this.current = value;
     this.isShared = true;
+    changes++;
   }
 
   /** Takes new elements. */
@@ -109,6 +112,7 @@ export class Variable {
     }
     this.current = fromStorage(new Storage(this.dtype, elements.length, { host: elements }), this.shape);
     this.isShared = false;
+    changes++;
   }
 
   /** The elements now, as the caller's own copy (16-bit floats as bits). */
@@ -118,16 +122,22 @@ export class Variable {
 
   /** @internal The storage a Program may overwrite: computed, and nobody else's. */
   async own(): Promise<Storage> {
-    if (this.current.storage === undefined) await currentRuntime().realize([this.current]);
+    await this.readable();
     if (this.isShared) {
       const elements = (await this.current.elements()).slice();
-      this.current = fromStorage(new Storage(this.dtype, elements.length, { host: elements }), this.shape);
-      this.isShared = false;
+      this.set(elements);
     }
     return this.current.storage as Storage;
   }
 
-  /** @internal The storage a Program may read, or undefined while it is not computed. */
+  /** @internal The storage a Program may read, computed. */
+  async readable(): Promise<Storage> {
+    if (this.current.storage === undefined) await currentRuntime().realize([this.current]);
+    if (this.current.storage === undefined) this.set(await this.current.elements());
+    return this.current.storage as Storage;
+  }
+
+  /** @internal The storage, or undefined while it is not computed. */
   get storage(): Storage | undefined {
     return this.current.storage;
   }
@@ -147,4 +157,20 @@ export class Variable {
     into.captured.set(this, leaf);
     return new Tensor(leaf);
   }
+}
+
+/** Inside a trace: replaces what has been assigned so far, e.g. to keep the old value under a condition. */
+export function mapAssignments(map: (variable: Variable, assigned: Tensor, before: Tensor) => Tensor): void {
+  if (scope === undefined) return;
+  for (const [variable, assigned] of scope.assigned) {
+    const before = new Tensor(scope.captured.get(variable) as Node);
+    scope.assigned.set(variable, map(variable, assigned, before));
+  }
+}
+
+let changes = 0;
+
+/** @internal Grows whenever any variable takes other memory, so that bound Programs know to look again. */
+export function variableChanges(): number {
+  return changes;
 }

@@ -43,7 +43,8 @@ const leakyReluOp = definePointwise<{ alpha: number }>({
   arity: 1,
   domain: 'float',
   scalar: ([x], { alpha }) => ((x as number) < 0 ? alpha * (x as number) : (x as number)),
-  lower: (p, [x], { alpha }) => p.emit('select', p.emit('flt', x!, p.constant(0)), p.emit('fmul', x!, p.constant(alpha)), x!),
+  lower: (p, [x], { alpha }) =>
+    p.emit('select', p.emit('flt', x!, p.constant(0)), p.emit('fmul', x!, p.constant(alpha)), x!),
   // By y where its sign tells that of x: then x need not be kept for the backward pass.
   gradient: ({ inputs: [x], outputs: [y], params: { alpha }, dy }) => [
     where(greater(alpha >= 0 ? y! : x!, 0), dy, multiply(dy, alpha)),

@@ -33,7 +33,12 @@ const lessEqualOp = defineComparison('lessEqual', 'a <= b', 'number', ['fle', 'i
 const greaterOp = defineComparison('greater', 'a > b', 'number', ['fgt', 'igt'], (a, b) => a > b);
 const greaterEqualOp = defineComparison('greaterEqual', 'a >= b', 'number', ['fge', 'ige'], (a, b) => a >= b);
 
-function defineLogic(name: string, summary: string, opcode: PointwiseName, test: (a: number, b: number) => number): Op<None> {
+function defineLogic(
+  name: string,
+  summary: string,
+  opcode: PointwiseName,
+  test: (a: number, b: number) => number,
+): Op<None> {
   return definePointwise({
     name,
     summary,

@@ -25,7 +25,8 @@ const rangeOp = defineOp<RangeParams>({
   usesIndex: true,
   lower(p, _inputs, { start, step, dtype }) {
     const index = p.emit('index');
-    if (dtype === 'int32') return [p.emit('iadd', p.emit('imul', index, p.constant(step, 'int')), p.constant(start, 'int'))];
+    if (dtype === 'int32')
+      return [p.emit('iadd', p.emit('imul', index, p.constant(step, 'int')), p.constant(start, 'int'))];
     return [p.emit('fadd', p.emit('fmul', p.toFloat(index), p.constant(step)), p.constant(start))];
   },
   cases: () => [
@@ -104,7 +105,12 @@ export function range(first: number, second?: number | CreateOptions, third = 1,
 /** `count` numbers from start to stop, both included, evenly spaced; float32. */
 export function linspace(start: number, stop: number, count: number): Tensor {
   if (!Number.isInteger(count) || count < 1) {
-    throw new FoveaError({ code: 'argument', op: 'linspace', message: `count must be a whole number of at least 1; got ${count}.`, got: count });
+    throw new FoveaError({
+      code: 'argument',
+      op: 'linspace',
+      message: `count must be a whole number of at least 1; got ${count}.`,
+      got: count,
+    });
   }
   if (count === 1) return full([1], start);
   // Weighted this way, both ends come out exactly.

@@ -1,7 +1,7 @@
 // Picking elements by index, and its adjoint, adding at indices. Kernels: gather and scatterAdd.
 import { bytesPerElement, isFloat } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
-import { formatShape, normalizeAxis, sameShape, type Shape, sizeOf } from '../core/shape.js';
+import { formatShape, normalizeAxis, type Shape, sameShape, sizeOf } from '../core/shape.js';
 import { defineOp, type Op, toTensor } from '../graph/define.js';
 import type { ReferenceArray, TensorType } from '../graph/op.js';
 import type { Tensor, TensorLike } from '../graph/tensor.js';
@@ -54,7 +54,11 @@ const gatherOp: Op<{ axis: number }> = defineOp({
     return [
       {
         kernel: 'gather',
-        operands: [{ kind: 'input', index: 0 }, { kind: 'input', index: 1 }, { kind: 'output', index: 0 }],
+        operands: [
+          { kind: 'input', index: 0 },
+          { kind: 'input', index: 1 },
+          { kind: 'output', index: 0 },
+        ],
         parameters: [bytesPerElement(x!.dtype), outer, dim, sizeOf(indices!.shape), inner],
       },
     ];
@@ -67,7 +71,11 @@ const gatherOp: Op<{ axis: number }> = defineOp({
       { name: 'middle', inputs: [{ shape: [2, 5, 3] }, indices([3], [4, 1, 4])], params: { axis: 1 } },
       { name: 'scalar index', inputs: [{ shape: [4, 2] }, indices([], [2])], params: { axis: 0 } },
       { name: 'outside', inputs: [{ shape: [3, 2] }, indices([4], [-1, 3, 2, 100])], params: { axis: 0 } },
-      { name: 'many', inputs: [{ shape: [7, 33] }, { shape: [129], dtype: 'int32', low: 0, high: 6 }], params: { axis: 0 } },
+      {
+        name: 'many',
+        inputs: [{ shape: [7, 33] }, { shape: [129], dtype: 'int32', low: 0, high: 6 }],
+        params: { axis: 0 },
+      },
       ...(['float16', 'bfloat16', 'int32', 'uint8', 'bool'] as const).map((dtype) => ({
         name: dtype,
         inputs: [{ shape: [5, 3], dtype }, indices([3], [4, 0, 2])],
@@ -138,7 +146,11 @@ const scatterAddOp: Op<ScatterParams> = defineOp({
     return [
       {
         kernel: 'scatterAdd',
-        operands: [{ kind: 'input', index: 0 }, { kind: 'input', index: 1 }, { kind: 'output', index: 0 }],
+        operands: [
+          { kind: 'input', index: 0 },
+          { kind: 'input', index: 1 },
+          { kind: 'output', index: 0 },
+        ],
         parameters: [outer, dim, sizeOf(indices!.shape), inner],
       },
     ];
@@ -150,7 +162,11 @@ const scatterAddOp: Op<ScatterParams> = defineOp({
       { name: 'columns', inputs: [{ shape: [3, 2, 2] }, indices([2, 2], [1, 3, 3, 0])], params: { axis: 1, size: 4 } },
       { name: 'middle', inputs: [{ shape: [2, 3, 3] }, indices([3], [4, 1, 4])], params: { axis: 1, size: 5 } },
       { name: 'outside', inputs: [{ shape: [3] }, indices([3], [-1, 2, 7])], params: { axis: 0, size: 3 } },
-      { name: 'many', inputs: [{ shape: [129, 33] }, { shape: [129], dtype: 'int32', low: 0, high: 6 }], params: { axis: 0, size: 7 } },
+      {
+        name: 'many',
+        inputs: [{ shape: [129, 33] }, { shape: [129], dtype: 'int32', low: 0, high: 6 }],
+        params: { axis: 0, size: 7 },
+      },
     ];
   },
 });

@@ -1,4 +1,6 @@
 // Every operation: the public functions, and the definitions that the tests and the docs go through.
+
+import type { AnyOp } from '../graph/op.js';
 import { activationOps } from './activation.js';
 import { arithmeticOps } from './arithmetic.js';
 import { compareOps } from './compare.js';
@@ -17,7 +19,6 @@ import { shapeOps } from './shape.js';
 import { softmaxOps } from './softmax.js';
 import { unaryOps } from './unary.js';
 import { whereOps } from './where.js';
-import type { AnyOp } from '../graph/op.js';
 
 export {
   elu,
@@ -49,6 +50,14 @@ export {
   notEqual,
 } from './compare.js';
 export { type Conv2dOptions, conv2d } from './conv.js';
+export {
+  type Conv1dOptions,
+  type Conv2dTransposeOptions,
+  conv1d,
+  conv2dTranspose,
+  depthwiseConv2d,
+  separableConv2d,
+} from './conv-variants.js';
 export {
   type CreateOptions,
   eye,
@@ -84,7 +93,15 @@ export {
   maxPool2d,
   type Pool2dOptions,
 } from './pool.js';
-export { type DropoutOptions, dropout, randomBits, randomKey, randomNormal, randomUniform, type StreamOptions } from './random.js';
+export {
+  type DropoutOptions,
+  dropout,
+  randomBits,
+  randomKey,
+  randomNormal,
+  randomUniform,
+  type StreamOptions,
+} from './random.js';
 export {
   all,
   any,
@@ -129,6 +146,7 @@ export {
   tanh,
 } from './unary.js';
 export { where } from './where.js';
+export type { DataFormat, Padding, Pair } from './window.js';
 
 /** Every op there is, for what goes through all of them: gradient checks, engine parity, the docs. */
 export const allOps: readonly AnyOp[] = [

@@ -42,7 +42,12 @@ function floorModulo(a: number, b: number, isFloating: boolean): number {
   return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest;
 }
 
-function defineBitwise(name: string, summary: string, opcode: PointwiseName, of: (a: number, b: number) => number): Op<None> {
+function defineBitwise(
+  name: string,
+  summary: string,
+  opcode: PointwiseName,
+  of: (a: number, b: number) => number,
+): Op<None> {
   return definePointwise({
     name,
     summary,

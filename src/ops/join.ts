@@ -1,7 +1,7 @@
 // Putting tensors together and taking them apart: concat, stack, split, unstack, pad, tile, repeat.
 import { bytesPerElement, type Dtype, encodeElements, floatBits, promote } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
-import { formatShape, normalizeAxis, sameShape, type Shape, sizeOf, stridesOf } from '../core/shape.js';
+import { formatShape, normalizeAxis, type Shape, sameShape, sizeOf, stridesOf } from '../core/shape.js';
 import { defineOp, type Op, toTensor } from '../graph/define.js';
 import type { KernelCall, Layout, OpCase, ReferenceArray, TensorType } from '../graph/op.js';
 import type { Tensor, TensorLike } from '../graph/tensor.js';
@@ -17,7 +17,10 @@ interface Placement {
 function copyCall(index: number, input: Layout, output: Placement, dtype: Dtype): KernelCall {
   return {
     kernel: 'copy',
-    operands: [{ kind: 'input', index }, { kind: 'output', index: 0 }],
+    operands: [
+      { kind: 'input', index },
+      { kind: 'output', index: 0 },
+    ],
     parameters: [
       bytesPerElement(dtype),
       input.shape.length,
@@ -62,7 +65,8 @@ const concatOp: Op<{ axis: number }> = defineOp({
       throw new FoveaError({ code: 'argument', op: 'concat', message: 'needs at least one tensor; got none.' });
     }
     for (const { shape, dtype } of inputs) {
-      const isFit = shape.length === first.shape.length && shape.every((dim, each) => each === axis || dim === first.shape[each]);
+      const isFit =
+        shape.length === first.shape.length && shape.every((dim, each) => each === axis || dim === first.shape[each]);
       if (!isFit || dtype !== first.dtype) {
         throw new FoveaError({
           code: isFit ? 'dtype' : 'shape',
@@ -103,14 +107,21 @@ const concatOp: Op<{ axis: number }> = defineOp({
     );
   },
   cases: () => [
-    { name: 'channels', inputs: [{ shape: [2, 3, 4] }, { shape: [2, 3, 5] }, { shape: [2, 3, 1] }], params: { axis: 2 } },
+    {
+      name: 'channels',
+      inputs: [{ shape: [2, 3, 4] }, { shape: [2, 3, 5] }, { shape: [2, 3, 1] }],
+      params: { axis: 2 },
+    },
     { name: 'rows', inputs: [{ shape: [3, 7] }, { shape: [1, 7] }], params: { axis: 0 } },
     { name: 'middle', inputs: [{ shape: [2, 1, 3] }, { shape: [2, 4, 3] }], params: { axis: 1 } },
     { name: 'one', inputs: [{ shape: [5] }], params: { axis: 0 } },
     { name: 'with an empty one', inputs: [{ shape: [0, 3] }, { shape: [2, 3] }], params: { axis: 0 } },
     ...(['float16', 'bfloat16', 'int32', 'uint8', 'bool'] as const).map((dtype) => ({
       name: dtype,
-      inputs: [{ shape: [3, 3], dtype }, { shape: [3, 2], dtype }],
+      inputs: [
+        { shape: [3, 3], dtype },
+        { shape: [3, 2], dtype },
+      ],
       params: { axis: 1 },
     })),
   ],
@@ -127,7 +138,10 @@ interface PadParams {
 function padPlacement(output: TensorType, { paddings, gaps }: PadParams): Placement {
   const strides = stridesOf(output.shape);
   return {
-    offset: strides.reduce((offset, stride, axis) => offset + stride * ((paddings[axis] as readonly [number, number])[0]), 0),
+    offset: strides.reduce(
+      (offset, stride, axis) => offset + stride * (paddings[axis] as readonly [number, number])[0],
+      0,
+    ),
     strides: strides.map((stride, axis) => stride * ((gaps[axis] as number) + 1)),
   };
 }
@@ -143,7 +157,12 @@ const padOp: Op<PadParams> = defineOp({
   shape([x], { paddings, gaps }) {
     const { shape, dtype } = x as TensorType;
     const isWhole = (count: number): boolean => Number.isInteger(count) && count >= 0;
-    if (paddings.length !== shape.length || gaps.length !== shape.length || !paddings.flat().every(isWhole) || !gaps.every(isWhole)) {
+    if (
+      paddings.length !== shape.length ||
+      gaps.length !== shape.length ||
+      !paddings.flat().every(isWhole) ||
+      !gaps.every(isWhole)
+    ) {
       throw new FoveaError({
         code: 'argument',
         op: 'pad',
@@ -183,22 +202,60 @@ const padOp: Op<PadParams> = defineOp({
     return [fill, copyCall(0, layout as Layout, padPlacement(output as TensorType, params), dtype)];
   },
   cases: () => {
-    const padding = (name: string, shape: Shape, paddings: PadParams['paddings'], more: Partial<PadParams> & { dtype?: Dtype } = {}): OpCase<PadParams> => ({
+    const padding = (
+      name: string,
+      shape: Shape,
+      paddings: PadParams['paddings'],
+      more: Partial<PadParams> & { dtype?: Dtype } = {},
+    ): OpCase<PadParams> => ({
       name,
       inputs: [{ shape, dtype: more.dtype ?? 'float32' }],
       params: { paddings, gaps: more.gaps ?? shape.map(() => 0), value: more.value ?? 0 },
       gradient: (more.dtype ?? 'float32') === 'float32',
     });
     return [
-      padding('picture', [2, 3, 4, 2], [[0, 0], [1, 2], [3, 0], [0, 0]]),
+      padding(
+        'picture',
+        [2, 3, 4, 2],
+        [
+          [0, 0],
+          [1, 2],
+          [3, 0],
+          [0, 0],
+        ],
+      ),
       padding('value', [5], [[2, 1]], { value: -1.5 }),
-      padding('gaps', [3, 4], [[1, 0], [0, 2]], { gaps: [2, 1] }),
+      padding(
+        'gaps',
+        [3, 4],
+        [
+          [1, 0],
+          [0, 2],
+        ],
+        { gaps: [2, 1] },
+      ),
       padding('one element with gaps', [1], [[1, 1]], { gaps: [3] }),
-      padding('empty', [0, 2], [[1, 1], [0, 1]], { value: 2 }),
+      padding(
+        'empty',
+        [0, 2],
+        [
+          [1, 1],
+          [0, 1],
+        ],
+        { value: 2 },
+      ),
       padding('scalar', [], []),
       padding('f16', [7], [[1, 1]], { dtype: 'float16', value: 0.5 }),
       padding('bf16', [7], [[1, 1]], { dtype: 'bfloat16', value: -2 }),
-      padding('i32', [2, 3], [[1, 0], [0, 1]], { dtype: 'int32', value: -7 }),
+      padding(
+        'i32',
+        [2, 3],
+        [
+          [1, 0],
+          [0, 1],
+        ],
+        { dtype: 'int32', value: -7 },
+      ),
       padding('u8', [5], [[3, 4]], { dtype: 'uint8', value: 255 }),
       padding('bool', [5], [[1, 1]], { dtype: 'bool', value: 1 }),
     ];
@@ -212,7 +269,12 @@ export function concat(tensors: readonly TensorLike[], axis = 0): Tensor {
   if (first === undefined) return concatOp.one([], { axis });
   const dtype = all.reduce((widest, each) => promote(widest, each.dtype), first.dtype);
   const at = normalizeAxis(axis, first.rank, 'concat');
-  return all.length === 1 ? first : concatOp.one(all.map((each) => cast(each, dtype)), { axis: at });
+  return all.length === 1
+    ? first
+    : concatOp.one(
+        all.map((each) => cast(each, dtype)),
+        { axis: at },
+      );
 }
 
 /** Tensors of one shape side by side along a new axis. */
@@ -300,7 +362,11 @@ export function pad(x: TensorLike, paddings: readonly (readonly [number, number]
   return isSame ? from : padOp.one([from], { paddings, gaps, value });
 }
 
-function padMirrored(x: Tensor, paddings: readonly (readonly [number, number])[], mode: 'reflect' | 'symmetric'): Tensor {
+function padMirrored(
+  x: Tensor,
+  paddings: readonly (readonly [number, number])[],
+  mode: 'reflect' | 'symmetric',
+): Tensor {
   const skip = mode === 'reflect' ? 1 : 0;
   return paddings.reduce((padded, [before, after], axis) => {
     const dim = x.shape[axis];

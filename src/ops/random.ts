@@ -39,7 +39,12 @@ function checkKey(op: string, { shape, dtype }: TensorType): void {
 }
 
 function keyOf({ data }: ReferenceArray): RandomKey {
-  const [seedLow, seedHigh, stepLow, stepHigh] = Array.from(data, (word) => word >>> 0) as [number, number, number, number];
+  const [seedLow, seedHigh, stepLow, stepHigh] = Array.from(data, (word) => word >>> 0) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   return { seedLow, seedHigh, stepLow, stepHigh };
 }
 
@@ -81,7 +86,11 @@ function defineRandom(
 
 const randomUniformOp = defineRandom('randomUniform', 'uniform numbers in [0, 1)', uniform);
 const randomNormalOp = defineRandom('randomNormal', 'normal numbers of mean 0 and variance 1', normal);
-const randomBitsOp = defineRandom('randomBits', '32 random bits as int32', (key, stream, index) => bitsAt(key, stream, index) | 0);
+const randomBitsOp = defineRandom(
+  'randomBits',
+  '32 random bits as int32',
+  (key, stream, index) => bitsAt(key, stream, index) | 0,
+);
 
 interface DropoutParams {
   readonly rate: number;
@@ -96,7 +105,12 @@ const dropoutOp: Op<DropoutParams> = defineOp({
   shape([x, key], { rate }) {
     checkKey('dropout', key as TensorType);
     if (!isFloat(x!.dtype)) {
-      throw new FoveaError({ code: 'dtype', op: 'dropout', message: `is not defined for ${x!.dtype}; it takes floats.`, got: x!.dtype });
+      throw new FoveaError({
+        code: 'dtype',
+        op: 'dropout',
+        message: `is not defined for ${x!.dtype}; it takes floats.`,
+        got: x!.dtype,
+      });
     }
     if (!(rate >= 0 && rate < 1)) {
       throw new FoveaError({

@@ -17,7 +17,13 @@ const topKOp: Op<{ k: number }> = defineOp({
     const { shape, dtype } = x as TensorType;
     const columns = shape.at(-1);
     if (dtype !== 'float32') {
-      throw new FoveaError({ code: 'dtype', op: 'topK', message: `takes float32; got ${dtype}.`, got: dtype, want: 'float32' });
+      throw new FoveaError({
+        code: 'dtype',
+        op: 'topK',
+        message: `takes float32; got ${dtype}.`,
+        got: dtype,
+        want: 'float32',
+      });
     }
     if (columns === undefined || !Number.isInteger(k) || k < 1 || k > columns) {
       throw new FoveaError({
@@ -43,7 +49,9 @@ const topKOp: Op<{ k: number }> = defineOp({
     const indices = new Float64Array(size);
     for (let row = 0; row * k < size; row++) {
       const from = x!.data.subarray(row * columns, (row + 1) * columns);
-      const order = Array.from(from, (_, i) => i).sort((a, b) => compareDescending(from[a] as number, from[b] as number) || a - b);
+      const order = Array.from(from, (_, i) => i).sort(
+        (a, b) => compareDescending(from[a] as number, from[b] as number) || a - b,
+      );
       for (let i = 0; i < k; i++) {
         indices[row * k + i] = order[i] as number;
         values[row * k + i] = from[order[i] as number] as number;
@@ -56,7 +64,11 @@ const topKOp: Op<{ k: number }> = defineOp({
     return [
       {
         kernel: 'topK',
-        operands: [{ kind: 'input', index: 0 }, { kind: 'output', index: 0 }, { kind: 'output', index: 1 }],
+        operands: [
+          { kind: 'input', index: 0 },
+          { kind: 'output', index: 0 },
+          { kind: 'output', index: 1 },
+        ],
         parameters: [sizeOf(x!.shape) / columns, columns, k],
       },
     ];
@@ -69,7 +81,9 @@ const topKOp: Op<{ k: number }> = defineOp({
     { name: 'ties', inputs: [{ shape: [8], values: [1, 3, 3, -1, 3, 1, 0, 3] }], params: { k: 6 }, gradient: false },
     {
       name: 'NaN and infinities',
-      inputs: [{ shape: [6], values: [1, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN, 2] }],
+      inputs: [
+        { shape: [6], values: [1, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN, 2] },
+      ],
       params: { k: 6 },
       gradient: false,
     },
@@ -91,7 +105,10 @@ const nonZeroOp: Op<{ bound: number }> = defineOp({
       throw new FoveaError({
         code: 'argument',
         op: 'nonZero',
-        message: shape.length === 0 ? 'a scalar has no coordinates.' : `the bound must be a whole number of at least 0; got ${bound}.`,
+        message:
+          shape.length === 0
+            ? 'a scalar has no coordinates.'
+            : `the bound must be a whole number of at least 0; got ${bound}.`,
         got: shape.length === 0 ? shape : bound,
       });
     }
@@ -122,7 +139,11 @@ const nonZeroOp: Op<{ bound: number }> = defineOp({
   kernels: ({ inputs: [x], params: { bound } }) => [
     {
       kernel: 'nonZero',
-      operands: [{ kind: 'input', index: 0 }, { kind: 'output', index: 0 }, { kind: 'output', index: 1 }],
+      operands: [
+        { kind: 'input', index: 0 },
+        { kind: 'output', index: 0 },
+        { kind: 'output', index: 1 },
+      ],
       parameters: [DTYPES[x!.dtype], x!.shape.length, ...x!.shape, bound],
     },
   ],
@@ -205,7 +226,11 @@ export function nonZero(x: TensorLike, options: BoundOptions = {}): { indices: T
  * const { values, count } = fovea.booleanMask(fovea.tensor([5, 6, 7]), fovea.tensor([true, false, true]));
  * const kept = fovea.slice(values, [0], [await count.item()]); // [5, 7]
  */
-export function booleanMask(x: TensorLike, mask: TensorLike, options: BoundOptions = {}): { values: Tensor; count: Tensor } {
+export function booleanMask(
+  x: TensorLike,
+  mask: TensorLike,
+  options: BoundOptions = {},
+): { values: Tensor; count: Tensor } {
   const from = toTensor(x);
   const where = toTensor(mask);
   if (where.rank === 0 || !sameShape(where.shape, from.shape.slice(0, where.rank))) {

@@ -229,6 +229,7 @@ const roundOp = defineUnary({
 });
 
 function roundHalfToEven(x: number): number {
+  if (x < 0) return -roundHalfToEven(-x);
   const below = Math.floor(x);
   const rest = x - below;
   if (rest !== 0.5) return rest < 0.5 ? below : below + 1;
@@ -364,11 +365,13 @@ export function round(x: TensorLike): Tensor {
 }
 
 /** Whether x is not a number, as bool. */
+// biome-ignore lint/suspicious/noShadowRestrictedNames: exported under the name everybody knows; not called here.
 export function isNaN(x: TensorLike): Tensor {
   return applyUnary(isNaNOp, x);
 }
 
 /** Whether x is neither NaN nor infinite, as bool. */
+// biome-ignore lint/suspicious/noShadowRestrictedNames: exported under the name everybody knows; not called here.
 export function isFinite(x: TensorLike): Tensor {
   return applyUnary(isFiniteOp, x);
 }

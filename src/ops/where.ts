@@ -37,11 +37,19 @@ const whereOp: Op<None> = defineOp({
   cases: () => [
     ...(['float32', 'float16', 'bfloat16', 'int32', 'uint8', 'bool'] as const).map((dtype) => ({
       name: dtype,
-      inputs: [{ shape: [3, 7], dtype: 'bool' as const }, { shape: [3, 7], dtype }, { shape: [3, 7], dtype }],
+      inputs: [
+        { shape: [3, 7], dtype: 'bool' as const },
+        { shape: [3, 7], dtype },
+        { shape: [3, 7], dtype },
+      ],
       params: {},
       gradient: dtype === 'float32',
     })),
-    { name: 'one condition per row', inputs: [{ shape: [4, 1], dtype: 'bool' }, { shape: [4, 5] }, { shape: [5] }], params: {} },
+    {
+      name: 'one condition per row',
+      inputs: [{ shape: [4, 1], dtype: 'bool' }, { shape: [4, 5] }, { shape: [5] }],
+      params: {},
+    },
     { name: 'scalars', inputs: [{ shape: [6], dtype: 'bool' }, { shape: [] }, { shape: [] }], params: {} },
     { name: 'long', inputs: [{ shape: [2, 1031], dtype: 'bool' }, { shape: [2, 1031] }, { shape: [1] }], params: {} },
   ],

@@ -20,13 +20,18 @@ export function makeCaseInputs<P>({ inputs }: OpCase<P>, seed = 0): ReferenceArr
   return inputs.map((input, index) => makeInput(input, seed, index));
 }
 
-function makeInput({ shape, dtype = 'float32', values, ...bounds }: CaseInput, seed: number, stream: number): ReferenceArray {
+function makeInput(
+  { shape, dtype = 'float32', values, ...bounds }: CaseInput,
+  seed: number,
+  stream: number,
+): ReferenceArray {
   const low = bounds.low ?? BOUNDS[dtype][0];
   const high = bounds.high ?? BOUNDS[dtype][1];
   const random = randomNumbers(sizeOf(shape), seed, stream);
   const data = random.map((unit, i) => {
     if (values !== undefined) return roundTo(dtype, values[i] as number);
     if (isFloat(dtype)) return roundTo(dtype, low + unit * (high - low));
+    if (dtype === 'bool') return unit < 0.5 ? 0 : 1;
     return Math.floor(low + unit * (high - low + 1));
   });
   return { shape, dtype, data };

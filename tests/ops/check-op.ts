@@ -33,20 +33,24 @@ export function checkOp(op: AnyOp): void {
 /** Checks that the definition is complete: see docs/add-an-op.md. */
 export function checkDefinition(op: AnyOp): void {
   expect(op.name).toMatch(/^[a-z][A-Za-z0-9]*$/);
-  expect(op.summary.length, `${op.name} needs a summary`).toBeGreaterThan(3);
+  expect(op.summary.length, `${op.name} needs a summary`).toBeGreaterThan(1);
   expect(op.cases().length, `${op.name} needs cases`).toBeGreaterThan(0);
   const ways = [op.lower, op.view, op.kernels].filter((way) => way !== undefined).length;
   expect(ways, `${op.name} needs one of lower, view and kernels`).toBeGreaterThan(0);
   const names = op.cases().map((each) => each.name);
   expect(new Set(names).size, `${op.name} has two cases of one name`).toBe(names.length);
   if (op.gradient === 'none') return;
-  expect(op.cases().some((each) => hasGradient(op, each)), `${op.name} has a gradient that no case checks`).toBe(true);
+  expect(
+    op.cases().some((each) => hasGradient(op, each)),
+    `${op.name} has a gradient that no case checks`,
+  ).toBe(true);
 }
 
 function hasGradient(op: AnyOp, each: OpCase<object>): boolean {
   if (op.gradient === 'none' || each.gradient === false) return false;
-  // Steps of 1e-5 vanish in the 16-bit floats' own grid only if values were rounded; float64 does not round them.
-  return each.inputs.some(({ dtype = 'float32' }) => isFloat(dtype));
+  const inputs = makeCaseInputs(each);
+  const isAnyFloat = (types: readonly TensorType[]): boolean => types.some(({ dtype }) => isFloat(dtype));
+  return isAnyFloat(inputs) && isAnyFloat(op.shape(inputs, each.params));
 }
 
 function checkReference(op: AnyOp, each: OpCase<object>): void {
@@ -74,7 +78,8 @@ function checkLowering(op: AnyOp, each: OpCase<object>): void {
     reference.forEach((want, at) => {
       const value = got[at] as number;
       const isClose = Object.is(value, want) || Math.abs(value - want) <= 1e-12 * (1 + Math.abs(want));
-      if (!isClose) expect.fail(`${op.name} '${each.name}': lowered element ${at} is ${value}, the reference says ${want}`);
+      if (!isClose)
+        expect.fail(`${op.name} '${each.name}': lowered element ${at} is ${value}, the reference says ${want}`);
     });
   });
 }
@@ -88,7 +93,9 @@ function checkGradient(op: AnyOp, each: OpCase<object>, use: 'once' | 'twice'): 
   const places = values.map((value) => placeholder(value));
   if (use === 'twice') {
     values.forEach((value, i) => {
-      const first = values.findIndex((other) => isFloat(other.dtype) && other.dtype === value.dtype && sameShape(other.shape, value.shape));
+      const first = values.findIndex(
+        (other) => isFloat(other.dtype) && other.dtype === value.dtype && sameShape(other.shape, value.shape),
+      );
       if (first >= 0 && first < i) places[i] = places[first] as Tensor;
     });
   }
@@ -138,7 +145,9 @@ function checkGradient(op: AnyOp, each: OpCase<object>, use: 'once' | 'twice'): 
   });
   const isClose = Math.abs(actual - expected) <= GRADIENT_TOLERANCE * (1 + scale);
   if (!isClose) {
-    expect.fail(`${op.name} '${each.name}', inputs used ${use}: the gradient says ${actual}, differences say ${expected}`);
+    expect.fail(
+      `${op.name} '${each.name}', inputs used ${use}: the gradient says ${actual}, differences say ${expected}`,
+    );
   }
 }
 

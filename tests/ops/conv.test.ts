@@ -1,6 +1,8 @@
 // Convolution: against loops written out, its adjoints, sizes, variants and messages.
 import { describe, expect, it } from 'vitest';
 import { gradients } from '../../src/compile/autodiff.js';
+import type { TensorType } from '../../src/graph/op.js';
+import { type Tensor, tensor } from '../../src/graph/tensor.js';
 import { multiply } from '../../src/ops/arithmetic.js';
 import { type Conv2dOptions, conv2d, convOps } from '../../src/ops/conv.js';
 import { conv1d, conv2dTranspose, depthwiseConv2d, separableConv2d } from '../../src/ops/conv-variants.js';
@@ -10,8 +12,6 @@ import { sum } from '../../src/ops/reduce.js';
 import { reshape, transpose } from '../../src/ops/shape.js';
 import { square } from '../../src/ops/unary.js';
 import type { Pair } from '../../src/ops/window.js';
-import type { TensorType } from '../../src/graph/op.js';
-import { type Tensor, tensor } from '../../src/graph/tensor.js';
 import { dot, expectGradient, messageOf, nestedOf, randomTensor, SEED, seeded, valuesOf, whole } from './numeric.js';
 
 /** The course's formula over a picture that was padded first: another way than the op's own reference. */
@@ -67,12 +67,17 @@ function randomConv(next: () => number) {
     [whole(next, 0, 2), whole(next, 0, 3)],
     [whole(next, 0, 3), whole(next, 0, 2)],
   ];
-  const room = (axis: 0 | 1): number => Math.max(1, (kernel[axis] - 1) * dilationRate[axis] + 1 - padding[axis][0] - padding[axis][1]);
+  const room = (axis: 0 | 1): number =>
+    Math.max(1, (kernel[axis] - 1) * dilationRate[axis] + 1 - padding[axis][0] - padding[axis][1]);
   const size: Pair = [room(0) + whole(next, 0, 5), room(1) + whole(next, 0, 5)];
   const groupIn = whole(next, 1, 3);
   const x = randomTensor(next, [whole(next, 1, 2), ...size, groupIn * groups]);
   const filter = randomTensor(next, [...kernel, groupIn, groups * whole(next, 1, 3)]);
-  return { x, filter, options: { strides: [whole(next, 1, 3), whole(next, 1, 3)] as Pair, padding, dilationRate, groups } };
+  return {
+    x,
+    filter,
+    options: { strides: [whole(next, 1, 3), whole(next, 1, 3)] as Pair, padding, dilationRate, groups },
+  };
 }
 
 describe(`conv2d on random geometry, seed ${SEED}`, () => {
@@ -84,7 +89,10 @@ describe(`conv2d on random geometry, seed ${SEED}`, () => {
       const want = byHand(x, filter, options);
       expect(got.length, JSON.stringify({ round, x: x.shape, filter: filter.shape, options })).toBe(want.length);
       got.forEach((value, i) => {
-        expect(value, JSON.stringify({ round, x: x.shape, filter: filter.shape, options })).toBeCloseTo(want[i] as number, 10);
+        expect(value, JSON.stringify({ round, x: x.shape, filter: filter.shape, options })).toBeCloseTo(
+          want[i] as number,
+          10,
+        );
       });
     }
   });
@@ -107,7 +115,16 @@ describe(`conv2d on random geometry, seed ${SEED}`, () => {
     const next = seeded(SEED + 2);
     const { x, filter, options } = randomConv(next);
     const other = randomTensor(next, x.shape);
-    const both = valuesOf(conv2d(tensor(valuesOf(x).map((value, i) => value + (valuesOf(other)[i] as number)), { shape: x.shape }), filter, options));
+    const both = valuesOf(
+      conv2d(
+        tensor(
+          valuesOf(x).map((value, i) => value + (valuesOf(other)[i] as number)),
+          { shape: x.shape },
+        ),
+        filter,
+        options,
+      ),
+    );
     const [a, b] = [valuesOf(conv2d(x, filter, options)), valuesOf(conv2d(other, filter, options))];
     // The sum of two float32 numbers was rounded to float32.
     for (let i = 0; i < both.length; i++) expect(both[i]).toBeCloseTo((a[i] as number) + (b[i] as number), 5);
@@ -119,14 +136,27 @@ describe(`conv2d on random geometry, seed ${SEED}`, () => {
       const { x, filter, options } = randomConv(next);
       const loss = (...xs: Tensor[]): Tensor => sum(square(conv2d(xs[0] as Tensor, xs[1] as Tensor, options)));
       expectGradient(loss, [x, filter], next);
-      expectGradient((...xs) => gradients(loss(...xs), xs).map((slope) => sum(square(slope))).reduce((a, b) => multiply(a, b)), [x, filter], next);
+      expectGradient(
+        (...xs) =>
+          gradients(loss(...xs), xs)
+            .map((slope) => sum(square(slope)))
+            .reduce((a, b) => multiply(a, b)),
+        [x, filter],
+        next,
+      );
     }
   });
 });
 
 describe('conv2d', () => {
   it('keeps ceil(size / stride) outputs with same padding, the odd zero after', () => {
-    for (const [size, kernel, stride] of [[28, 5, 2], [11, 6, 4], [13, 6, 5], [7, 3, 1], [1, 4, 3]] as const) {
+    for (const [size, kernel, stride] of [
+      [28, 5, 2],
+      [11, 6, 4],
+      [13, 6, 5],
+      [7, 3, 1],
+      [1, 4, 3],
+    ] as const) {
       const y = conv2d(zeros([1, size, size, 1]), zeros([kernel, kernel, 1, 1]), { padding: 'same', strides: stride });
       expect(y.shape).toEqual([1, Math.ceil(size / stride), Math.ceil(size / stride), 1]);
     }
@@ -174,7 +204,17 @@ describe('conv2d', () => {
 describe('what follows from conv2d', () => {
   it('convolves each channel with its own filters, side by side', () => {
     const x = tensor([[[[2, 3]]]]);
-    const y = depthwiseConv2d(x, tensor([[[[1, 10], [100, 1000]]]]));
+    const y = depthwiseConv2d(
+      x,
+      tensor([
+        [
+          [
+            [1, 10],
+            [100, 1000],
+          ],
+        ],
+      ]),
+    );
     expect(nestedOf(y)).toEqual([[[[2, 20, 300, 3000]]]]);
   });
 
@@ -187,7 +227,9 @@ describe('what follows from conv2d', () => {
     // The outer product of both filters does the same in one step, at 2160 products instead of 672.
     const whole = multiply(reshape(depthwise, [3, 3, 3, 1]), reshape(pointwise, [1, 1, 3, 5]));
     const want = valuesOf(conv2d(x, whole));
-    valuesOf(y).forEach((value, i) => expect(value).toBeCloseTo(want[i] as number, 10));
+    valuesOf(y).forEach((value, i) => {
+      expect(value).toBeCloseTo(want[i] as number, 10);
+    });
     const flops = (op: Tensor): number => op.node.op.flops?.(op.node.inputs, op.node.params, op.node.types) as number;
     expect([flops(conv2d(x, whole)) / 2, (flops(y) + flops(y.node.inputs[0] as Tensor)) / 2]).toEqual([2160, 672]);
   });
@@ -208,7 +250,11 @@ describe('what follows from conv2d', () => {
     ] as const) {
       const x = randomTensor(next, [1, size, size, 2]);
       const filter = randomTensor(next, [kernel, kernel, 3, 2]);
-      const y = conv2dTranspose(x, filter, { strides, padding, ...(outputPadding === undefined ? {} : { outputPadding }) });
+      const y = conv2dTranspose(x, filter, {
+        strides,
+        padding,
+        ...(outputPadding === undefined ? {} : { outputPadding }),
+      });
       expect(y.shape).toEqual([1, want, want, 3]);
       const back = gradients(y, [x], randomTensor(next, y.shape))[0] as Tensor;
       expect(back.shape).toEqual(x.shape);
@@ -251,10 +297,22 @@ describe('convolution messages', () => {
       () => conv2d(zeros([1, 4, 8, 1]), zeros([3, 3, 1, 1]), { dilationRate: 2 }),
       "conv2d: a filter of 5x5 cells does not fit the padded x of 4x8.\n  x=[1,4,8,1] filter=[3,3,1,1] groups=1\n  Use a smaller filter or padding: 'same'.",
     ],
-    [() => conv2d(zeros([28, 28, 1]), zeros([3, 3, 1, 1])), 'conv2d: x must be [n,h,w,channels]; got [28,28,1].\n  Add the missing axis with fovea.expandDims.'],
-    [() => conv2d(zeros([1, 28, 28, 1]), zeros([3, 3])), 'conv2d: filter must be [height,width,channels/groups,filters]; got [3,3].'],
-    [() => conv2d(zeros([1, 5, 5, 1]), ones([2, 2, 1, 1]), { strides: 0 }), 'conv2d: strides must be whole numbers of at least 1; got 0, 0.'],
-    [() => conv2d(zeros([1, 5, 5, 1]), ones([2, 2, 1, 1]), { padding: -1 }), 'conv2d: padding must be whole numbers of at least 0; got -1, -1, -1, -1.'],
+    [
+      () => conv2d(zeros([28, 28, 1]), zeros([3, 3, 1, 1])),
+      'conv2d: x must be [n,h,w,channels]; got [28,28,1].\n  Add the missing axis with fovea.expandDims.',
+    ],
+    [
+      () => conv2d(zeros([1, 28, 28, 1]), zeros([3, 3])),
+      'conv2d: filter must be [height,width,channels/groups,filters]; got [3,3].',
+    ],
+    [
+      () => conv2d(zeros([1, 5, 5, 1]), ones([2, 2, 1, 1]), { strides: 0 }),
+      'conv2d: strides must be whole numbers of at least 1; got 0, 0.',
+    ],
+    [
+      () => conv2d(zeros([1, 5, 5, 1]), ones([2, 2, 1, 1]), { padding: -1 }),
+      'conv2d: padding must be whole numbers of at least 0; got -1, -1, -1, -1.',
+    ],
     [
       () => conv2d(zeros([1, 5, 5, 1]), ones([2, 2, 1, 1]), { padding: 'SAME' as 'same' }),
       "conv2d: padding 'SAME' is unknown.\n  Give 'valid', 'same', a number, or [[top, bottom], [left, right]].",
@@ -263,9 +321,18 @@ describe('convolution messages', () => {
       () => conv2dTranspose(zeros([1, 5, 5, 4]), zeros([2, 2, 4, 8])),
       "conv2dTranspose: filter expects 8 input channels but x has 4.\n  x=[1,5,5,4] filter=[2,2,4,8] groups=1\n  The last axis of a transposed convolution's filter holds the channels of x.",
     ],
-    [() => conv2dTranspose(zeros([1, 5, 5, 4]), zeros([2, 2, 8, 4]), { outputPadding: 1 }), 'conv2dTranspose: outputPadding 1, 1 must be less than strides 1, 1.'],
-    [() => depthwiseConv2d(zeros([1, 5, 5, 4]), zeros([2, 2, 4])), 'depthwiseConv2d: filter must be [height,width,channels,multiplier]; got [2,2,4].'],
-    [() => depthwiseConv2d(zeros([1, 5, 5, 4]), zeros([2, 2, 3, 1])), 'depthwiseConv2d: filter has 3 channels but x has 4.\n  x=[1,5,5,4] filter=[2,2,3,1]'],
+    [
+      () => conv2dTranspose(zeros([1, 5, 5, 4]), zeros([2, 2, 8, 4]), { outputPadding: 1 }),
+      'conv2dTranspose: outputPadding 1, 1 must be less than strides 1, 1.',
+    ],
+    [
+      () => depthwiseConv2d(zeros([1, 5, 5, 4]), zeros([2, 2, 4])),
+      'depthwiseConv2d: filter must be [height,width,channels,multiplier]; got [2,2,4].',
+    ],
+    [
+      () => depthwiseConv2d(zeros([1, 5, 5, 4]), zeros([2, 2, 3, 1])),
+      'depthwiseConv2d: filter has 3 channels but x has 4.\n  x=[1,5,5,4] filter=[2,2,3,1]',
+    ],
   ])('case %#', (body, want) => {
     expect(messageOf(body)).toBe(want);
   });
@@ -287,7 +354,8 @@ describe('the cases of the ops', () => {
   it('choose the depthwise kernels for one filter per channel, and only there', () => {
     const kernelOf = (x: number[], filter: number[], groups: number): string | undefined => {
       const { node } = conv2d(zeros(x), zeros(filter), { groups });
-      return node.op.kernels?.({ inputs: node.inputs, outputs: node.types, params: node.params, layouts: [] })[0]?.kernel;
+      return node.op.kernels?.({ inputs: node.inputs, outputs: node.types, params: node.params, layouts: [] })[0]
+        ?.kernel;
     };
     expect(kernelOf([1, 4, 4, 6], [3, 3, 1, 12], 6)).toBe('depthwiseConv2d');
     expect(kernelOf([1, 4, 4, 6], [3, 3, 2, 12], 3)).toBe('conv2d');

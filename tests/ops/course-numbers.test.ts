@@ -1,6 +1,6 @@
 // The courses' numbers by the float64 reference.
 import { describe, expect, it } from 'vitest';
-import { type NestedArray } from '../../src/graph/tensor.js';
+import type { NestedArray } from '../../src/graph/tensor.js';
 import { courseNumbers } from './course-numbers.js';
 import { nestedOf } from './numeric.js';
 
@@ -10,7 +10,9 @@ describe('course numbers', () => {
     expect(shapeOf(got)).toEqual(shapeOf(want));
     const [values, wanted] = [[got].flat(4) as number[], [want].flat(4) as number[]];
     values.forEach((value, i) => {
-      expect(Math.abs(value - (wanted[i] as number)), `element ${i}: ${value}, not ${wanted[i]}`).toBeLessThanOrEqual(tolerance);
+      expect(Math.abs(value - (wanted[i] as number)), `element ${i}: ${value}, not ${wanted[i]}`).toBeLessThanOrEqual(
+        tolerance,
+      );
     });
   });
 });

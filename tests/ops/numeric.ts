@@ -30,7 +30,10 @@ export function whole(next: () => number, low: number, high: number): number {
 
 /** Float32 numbers in [-1, 1). */
 export function randomTensor(next: () => number, shape: Shape): Tensor {
-  return tensor(Float32Array.from({ length: sizeOf(shape) }, () => next() * 2 - 1), { shape });
+  return tensor(
+    Float32Array.from({ length: sizeOf(shape) }, () => next() * 2 - 1),
+    { shape },
+  );
 }
 
 /** The elements in float64. */

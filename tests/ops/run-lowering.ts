@@ -101,7 +101,9 @@ export function runLowering(
       const machine = new Machine(op, inputs, index);
       let next = 0;
       const registers = inputs.map((input, i) =>
-        i === op.keyInput ? machine.hold(Number.NaN, 'int') : machine.hold(values[next++] as number, isFloat(input.dtype) ? 'float' : 'int'),
+        i === op.keyInput
+          ? machine.hold(Number.NaN, 'int')
+          : machine.hold(values[next++] as number, isFloat(input.dtype) ? 'float' : 'int'),
       );
       const result = op.lower?.(machine, registers, params, types)[output] as Register;
       if ((result.kind === 'float') !== isFloat(type.dtype)) {
@@ -139,7 +141,8 @@ class Machine implements PointwiseBuilder {
       return this.hold(this.read(this.read(condition) !== 0 ? a : b), a.kind);
     }
     const wants = opcode.startsWith('f') || opcode === 'toInt' ? 'float' : 'int';
-    if (operands.some(({ kind }) => kind !== wants)) throw new Error(`${this.op.name}: ${opcode} takes ${wants} registers`);
+    if (operands.some(({ kind }) => kind !== wants))
+      throw new Error(`${this.op.name}: ${opcode} takes ${wants} registers`);
     const values = operands.map((operand) => this.read(operand));
     const float = FLOAT[opcode];
     if (float !== undefined) return this.hold(float(...values), 'float');
@@ -160,7 +163,10 @@ class Machine implements PointwiseBuilder {
 
   random(opcode: 'randomUniform' | 'randomNormal' | 'randomBits', key: number, stream: number): Register {
     if (key !== this.op.keyInput) throw new Error(`${this.op.name}: input ${key} is not its key`);
-    const [seedLow, seedHigh, stepLow, stepHigh] = Array.from((this.inputs[key] as ReferenceArray).data, (word) => word >>> 0);
+    const [seedLow, seedHigh, stepLow, stepHigh] = Array.from(
+      (this.inputs[key] as ReferenceArray).data,
+      (word) => word >>> 0,
+    );
     const words = { seedLow, seedHigh, stepLow, stepHigh } as RandomKey;
     if (opcode === 'randomBits') return this.hold(randomBits(words, stream, this.index) | 0, 'int');
     return this.hold((opcode === 'randomUniform' ? uniform : normal)(words, stream, this.index), 'float');

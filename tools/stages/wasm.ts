@@ -3,6 +3,7 @@
 // tell a bundler where a .wasm file lies.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import type { Tree } from '@yowasp/clang';
 import { deflateSync } from 'fflate';
 import { type BuildContext, hashInputs, isFresh, listFiles, markFresh, packageVersion, writeBeside } from './cache.js';
@@ -25,24 +26,56 @@ const LINK = [
 /** Gives whether anything was built. */
 export async function buildWasm(context: BuildContext): Promise<boolean> {
   const { root } = context;
-  const files = listFiles(root, 'kernels/cpu', ['.h', '.cc']);
+  const files = listFiles(root, 'kernels/cpu', ['.h', '.cc']).filter((file) => !file.endsWith('/addon.cc'));
   const version = packageVersion(root, '@yowasp/clang');
   const own = readFileSync(join(root, 'tools/stages/wasm.ts'), 'utf8');
   const variants = Object.keys(VARIANTS) as Variant[];
   const outputs = variants.map((variant) => `src/engine/wasm/binary-${variant}.generated.ts`);
   const key = hashInputs(root, files, [own, version]);
   if (isFresh(context, 'wasm', key)) return false;
-  const kernels: Tree = {};
-  for (const file of files) kernels[file.slice('kernels/cpu/'.length)] = readFileSync(join(root, file));
-  for (const [i, variant] of variants.entries()) {
-    const started = performance.now();
-    const binary = await compile(variant, kernels);
-    writeBeside(join(root, outputs[i] as string), binaryModule(binary));
-    const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    context.log(`wasm ${variant}: ${Math.round(binary.length / 1024)} KiB in ${seconds} s.`);
-  }
+  await Promise.all(
+    variants.map(async (variant, i) => {
+      const started = performance.now();
+      const binary = await compileInThread({ root, files, variant });
+      writeBeside(join(root, outputs[i] as string), binaryModule(binary));
+      const seconds = ((performance.now() - started) / 1000).toFixed(1);
+      context.log(`wasm ${variant}: ${Math.round(binary.length / 1024)} KiB in ${seconds} s.`);
+    }),
+  );
   markFresh(context, 'wasm', key, outputs);
   return true;
+}
+
+interface WasmJob {
+  root: string;
+  files: string[];
+  variant: Variant;
+}
+
+/** clang from npm computes in the thread that calls it: each variant gets one of its own. */
+function compileInThread(job: WasmJob): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL(import.meta.url), { workerData: { wasmJob: job } });
+    worker.on('message', (reply: Uint8Array | string) => {
+      if (typeof reply === 'string') reject(new Error(reply));
+      else resolve(reply);
+    });
+    worker.on('error', reject);
+  });
+}
+
+/** In such a thread: compiles and sends back the binary, or what went wrong. */
+export async function runWasmJob(): Promise<void> {
+  const { wasmJob } = (workerData ?? {}) as { wasmJob?: WasmJob };
+  if (isMainThread || wasmJob === undefined) return;
+  const { root, files, variant } = wasmJob;
+  const kernels: Tree = {};
+  for (const file of files) kernels[file.slice('kernels/cpu/'.length)] = readFileSync(join(root, file));
+  try {
+    parentPort?.postMessage(await compile(variant, kernels));
+  } catch (error) {
+    parentPort?.postMessage(error instanceof Error ? error.message : String(error));
+  }
 }
 
 async function compile(variant: Variant, kernels: Tree): Promise<Uint8Array> {
@@ -58,14 +91,15 @@ async function compile(variant: Variant, kernels: Tree): Promise<Uint8Array> {
 
 async function run(tool: 'clang++' | 'wasm-ld', args: string[], files: Tree): Promise<Tree> {
   // Loading the package costs a tenth of a second, so only when there is something to compile.
-  const { commands } = await import('@yowasp/clang');
+  const { commands, runLLVM } = await import('@yowasp/clang');
+  await runLLVM(undefined, {}, { fetchProgress: () => undefined }); // else it prints its progress
   const decoder = new TextDecoder();
   let text = '';
   const collect = (bytes: Uint8Array | null): void => {
     if (bytes !== null) text += decoder.decode(bytes, { stream: true });
   };
   try {
-    const made = await commands[tool](args, files, { stdout: collect, stderr: collect, fetchProgress: () => undefined });
+    const made = await commands[tool](args, files, { stdout: collect, stderr: collect });
     return { ...files, ...made };
   } catch (error) {
     throw new Error(`kernels/cpu does not compile to WebAssembly:\n${text}${text === '' ? String(error) : ''}`);
@@ -73,15 +107,9 @@ async function run(tool: 'clang++' | 'wasm-ld', args: string[], files: Tree): Pr
 }
 
 function binaryModule(binary: Uint8Array): string {
-  // The first byte that is neither data nor stack: memory is handed out from there.
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(binary as BufferSource), {
-    env: { memory: new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true }) },
-  });
-  const heapBase = (instance.exports['__heap_base'] as WebAssembly.Global).value as number;
   const text = Buffer.from(deflateSync(binary, { level: 9 })).toString('base64');
   return [
     '// Made by tools/stages/wasm.ts from kernels/cpu.',
-    `export const heapBase: number = ${heapBase};`,
     `export const byteLength: number = ${binary.length};`,
     `export const binary: string =\n  '${text}';\n`,
   ].join('\n');

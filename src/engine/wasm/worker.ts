@@ -6,6 +6,8 @@ import type { RunMessage, StartMessage, WorkerMessage, WorkerReply } from './mes
 /** kernels/cpu/wasm.cc. */
 interface Exports {
   __stack_pointer: WebAssembly.Global;
+  __heap_base: WebAssembly.Global;
+  poolBytes(): number;
   poolInit(pool: number, threads: number, scratch: number): void;
   poolHelp(pool: number, thread: number): void;
   check(image: number, bytes: number, fault: number): void;
@@ -40,6 +42,9 @@ function begin(message: StartMessage, port: Port): void {
   memory = message.memory ?? new WebAssembly.Memory({ initial: pages, maximum: 65536 });
   const instance = new WebAssembly.Instance(message.module, { env: { memory } });
   exports = instance.exports as unknown as Exports;
+  if (exports.__heap_base.value > message.pool || exports.poolBytes() > message.calls - message.pool) {
+    throw new Error('the binary is larger than the memory laid out for it');
+  }
   exports.__stack_pointer.value = message.stack | 0;
   if (message.thread === 0) exports.poolInit(message.pool, message.threads, message.scratch);
   port.postMessage({ kind: 'ready' }, []);

@@ -1,0 +1,219 @@
+// Resizing pictures `[height, width, channels]`. Two families: as TensorFlow samples (half-pixel centres, no
+// antialiasing) and as Pillow does (the filter widens when shrinking; bytes are rounded after each of the two passes).
+import { FoveaError } from '../core/errors.js';
+import { formatShape } from '../core/shape.js';
+import { type HostArray, makeHostData } from './host-array.js';
+
+/**
+ * `bilinear` and `nearest` sample without antialiasing, as tf.image.resize and Keras do. The others are Pillow's
+ * filters, which average when shrinking: `area` (its box), `bilinear-antialias`, `hamming`, `bicubic`, `lanczos`.
+ */
+export type ResizeMethod = 'bilinear' | 'nearest' | 'area' | 'bilinear-antialias' | 'hamming' | 'bicubic' | 'lanczos';
+
+interface Filter {
+  readonly support: number;
+  weight(x: number): number;
+}
+
+function sinc(x: number): number {
+  return x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x);
+}
+
+const FILTERS: Readonly<Record<Exclude<ResizeMethod, 'bilinear' | 'nearest'>, Filter>> = {
+  area: { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
+  'bilinear-antialias': { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
+  hamming: {
+    support: 1,
+    weight: (x) => (Math.abs(x) < 1 ? sinc(x) * (0.54 + 0.46 * Math.cos(Math.PI * x)) : 0),
+  },
+  bicubic: { support: 2, weight: (x) => cubic(Math.abs(x)) },
+  lanczos: { support: 3, weight: (x) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
+};
+
+// Keys's cubic with a = -0.5.
+function cubic(x: number): number {
+  if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
+  return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
+}
+
+/** What one output place reads: weights for the inputs from `first` on. */
+interface Taps {
+  readonly first: Int32Array;
+  readonly count: Int32Array;
+  readonly weights: Float64Array;
+  readonly stride: number;
+}
+
+/**
+ * Resizes a picture `[height, width, channels]` or `[height, width]` to `size` `[height, width]`, keeping its dtype.
+ * Bytes are rounded to the nearest level. Throws `shape` and `argument`.
+ */
+export function resizeImage(
+  image: HostArray,
+  size: readonly [height: number, width: number],
+  options: { method?: ResizeMethod } = {},
+): HostArray {
+  const method = options.method ?? 'bilinear';
+  const [height, width] = image.shape;
+  const channels = image.shape[2] ?? 1;
+  if (height === undefined || width === undefined || image.shape.length > 3) {
+    throw new FoveaError({
+      code: 'shape',
+      op: 'resizeImage',
+      message: `a picture has the shape [height,width,channels], not ${formatShape(image.shape)}.`,
+      got: image.shape,
+      hint: 'Give one picture; for a batch, resize each.',
+    });
+  }
+  const [toHeight, toWidth] = size;
+  if (
+    !(Number.isInteger(toHeight) && Number.isInteger(toWidth) && toHeight > 0 && toWidth > 0) ||
+    height * width === 0
+  ) {
+    throw new FoveaError({
+      code: 'argument',
+      op: 'resizeImage',
+      message: `a picture of ${height} x ${width} cannot become ${toHeight} x ${toWidth}.`,
+      got: size,
+      hint: 'Give height and width as whole numbers from 1.',
+    });
+  }
+  const shape = image.shape.length === 3 ? [toHeight, toWidth, channels] : [toHeight, toWidth];
+  if (method === 'nearest') {
+    return { data: sampleNearest(image, height, width, channels, toHeight, toWidth), shape, dtype: image.dtype };
+  }
+  const columns = method === 'bilinear' ? bilinearTaps(width, toWidth) : filterTaps(width, toWidth, FILTERS[method]);
+  const rows = method === 'bilinear' ? bilinearTaps(height, toHeight) : filterTaps(height, toHeight, FILTERS[method]);
+  // Pillow stores bytes between its passes; TensorFlow keeps fractions.
+  const isRoundedBetween = image.dtype === 'uint8' && method !== 'bilinear';
+  const across = new Float64Array(height * toWidth * channels);
+  resampleColumns(image.data, across, height, width, toWidth, channels, columns);
+  if (isRoundedBetween) for (let i = 0; i < across.length; i++) across[i] = toByte(across[i] as number);
+  const out = new Float64Array(toHeight * toWidth * channels);
+  resampleRows(across, out, toHeight, toWidth * channels, rows);
+  const data = makeHostData(image.dtype, out.length);
+  const round = image.dtype === 'uint8' ? toByte : image.dtype === 'int32' ? Math.round : (value: number) => value;
+  for (let i = 0; i < out.length; i++) data[i] = round(out[i] as number);
+  return { data, shape, dtype: image.dtype };
+}
+
+function toByte(value: number): number {
+  return Math.max(0, Math.min(255, Math.floor(value + 0.5)));
+}
+
+function sampleNearest(
+  image: HostArray,
+  height: number,
+  width: number,
+  channels: number,
+  toHeight: number,
+  toWidth: number,
+): HostArray['data'] {
+  const out = makeHostData(image.dtype, toHeight * toWidth * channels);
+  const place = (at: number, from: number, to: number): number =>
+    Math.min(from - 1, Math.floor(((at + 0.5) * from) / to));
+  for (let y = 0; y < toHeight; y++) {
+    const row = place(y, height, toHeight) * width;
+    for (let x = 0; x < toWidth; x++) {
+      const source = (row + place(x, width, toWidth)) * channels;
+      const target = (y * toWidth + x) * channels;
+      for (let c = 0; c < channels; c++) out[target + c] = image.data[source + c] as number;
+    }
+  }
+  return out;
+}
+
+function bilinearTaps(from: number, to: number): Taps {
+  const taps: Taps = {
+    first: new Int32Array(to),
+    count: new Int32Array(to).fill(2),
+    weights: new Float64Array(2 * to),
+    stride: 2,
+  };
+  for (let i = 0; i < to; i++) {
+    const centre = ((i + 0.5) * from) / to - 0.5;
+    const low = Math.floor(centre);
+    const fraction = centre - low;
+    // Beyond the border the border's pixel counts.
+    const first = Math.max(0, Math.min(from - 1, low));
+    const second = Math.max(0, Math.min(from - 1, low + 1));
+    taps.first[i] = first;
+    if (second === first) {
+      taps.count[i] = 1;
+      taps.weights[2 * i] = 1;
+    } else {
+      taps.weights[2 * i] = 1 - fraction;
+      taps.weights[2 * i + 1] = fraction;
+    }
+  }
+  return taps;
+}
+
+// When shrinking, the filter is stretched over all input pixels that an output pixel covers.
+function filterTaps(from: number, to: number, filter: Filter): Taps {
+  const scale = from / to;
+  const stretch = Math.max(1, scale);
+  const support = filter.support * stretch;
+  const stride = Math.ceil(support) * 2 + 1;
+  const taps: Taps = {
+    first: new Int32Array(to),
+    count: new Int32Array(to),
+    weights: new Float64Array(stride * to),
+    stride,
+  };
+  for (let i = 0; i < to; i++) {
+    const centre = (i + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(centre - support + 0.5));
+    const end = Math.min(from, Math.trunc(centre + support + 0.5));
+    let sum = 0;
+    for (let k = first; k < end; k++) {
+      const weight = filter.weight((k - centre + 0.5) / stretch);
+      taps.weights[i * stride + k - first] = weight;
+      sum += weight;
+    }
+    for (let k = 0; k < end - first && sum !== 0; k++) {
+      taps.weights[i * stride + k] = (taps.weights[i * stride + k] as number) / sum;
+    }
+    taps.first[i] = first;
+    taps.count[i] = end - first;
+  }
+  return taps;
+}
+
+function resampleColumns(
+  from: ArrayLike<number>,
+  to: Float64Array,
+  height: number,
+  width: number,
+  toWidth: number,
+  channels: number,
+  taps: Taps,
+): void {
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < toWidth; x++) {
+      const source = (y * width + (taps.first[x] as number)) * channels;
+      const target = (y * toWidth + x) * channels;
+      const count = taps.count[x] as number;
+      for (let c = 0; c < channels; c++) {
+        let sum = 0;
+        for (let k = 0; k < count; k++) {
+          sum += (from[source + k * channels + c] as number) * (taps.weights[x * taps.stride + k] as number);
+        }
+        to[target + c] = sum;
+      }
+    }
+  }
+}
+
+function resampleRows(from: Float64Array, to: Float64Array, toHeight: number, rowSize: number, taps: Taps): void {
+  for (let y = 0; y < toHeight; y++) {
+    const target = y * rowSize;
+    for (let k = 0; k < (taps.count[y] as number); k++) {
+      const weight = taps.weights[y * taps.stride + k] as number;
+      const source = ((taps.first[y] as number) + k) * rowSize;
+      for (let i = 0; i < rowSize; i++) {
+        to[target + i] = (to[target + i] as number) + weight * (from[source + i] as number);
+      }
+    }
+  }
+}

@@ -1,0 +1,465 @@
+// compile, fit, evaluate, predict: the loop around compiled steps. One Program does forward, backward,
+// optimiser and metrics (steps.ts); the loop only hands it batches and now and then reads the metrics.
+import { FoveaError } from '../../core/errors.js';
+import type { HostArray } from '../../data/dataset.js';
+import { Dataset } from '../../data/dataset.js';
+import { currentEngine } from '../../engine/current.js';
+import type { Engine } from '../../engine/engine.js';
+import type { Callback, FitControl, Logs, TrainingParams } from '../callbacks/callback.js';
+import { defaultCallbacks } from '../callbacks/progress.js';
+import { type Loss, makeLoss } from '../losses.js';
+import { makeMetric, Mean, type Metric } from '../metrics.js';
+import type { TrainableModel } from '../model.js';
+import { makeOptimizer, type Optimizer } from '../optimizers.js';
+import {
+  type BatchSource,
+  type HostBatch,
+  isTrainingData,
+  memoryBatches,
+  type MemoryData,
+  type PortNames,
+  readMemory,
+  splitMemory,
+  streamBatches,
+} from './batches.js';
+import { checkBatch, weighByClass } from './check-batch.js';
+import { findNaN } from './find-nan.js';
+import { History } from './history.js';
+import { Predictor } from './predictor.js';
+import { TrainingState } from './state.js';
+import { Steps } from './steps.js';
+import type {
+  CompileOptions,
+  EvaluateOptions,
+  FitOptions,
+  Predictions,
+  PredictOptions,
+  TrainingData,
+  TrainingInput,
+  TrainingLabels,
+} from './types.js';
+
+/** Steps that may wait in the engine's queue: enough to keep it busy, few enough to stop at once. */
+const MAX_QUEUED = 3;
+/** How often the metrics are read for the progress bar. */
+const READ_EVERY_MS = 100;
+
+/** What `compile` decided. */
+export interface Compiled {
+  readonly optimizer: Optimizer;
+  /** One per output. */
+  readonly losses: readonly Loss[];
+  readonly lossWeights: readonly number[];
+  readonly lossTracker: Mean;
+  readonly outputTrackers: readonly Mean[];
+  readonly metrics: readonly { readonly metric: Metric; readonly output: number; readonly isWeighted: boolean; readonly label: string }[];
+  readonly options: CompileOptions;
+}
+
+/** Trains one model. */
+export class Trainer {
+  compiled: Compiled | undefined;
+  readonly state = new TrainingState();
+  private steps: Steps | undefined;
+  private predictor: Predictor | undefined;
+  private isBusy = false;
+
+  constructor(private readonly model: TrainableModel) {}
+
+  compile(options: CompileOptions): void {
+    const names = this.outputNames(options);
+    const spread = <T>(value: T | readonly T[] | Readonly<Record<string, T>> | undefined, what: string): (T | undefined)[] =>
+      spreadOverOutputs(value, names, what);
+    const losses = spread(options.loss as Parameters<typeof makeLoss>[0], 'loss').map((loss) => {
+      if (loss === undefined) {
+        throw new FoveaError({
+          code: 'argument',
+          op: 'compile',
+          message: 'no loss was given.',
+          hint: "Pass loss, e.g. 'sparseCategoricalCrossentropy'.",
+        });
+      }
+      return makeLoss(loss);
+    });
+    const metrics = names.flatMap((name, output) =>
+      [options.metrics ?? [], options.weightedMetrics ?? []].flatMap((list, weighted) =>
+        list.map((like) => {
+          const metric = makeMetric(like, losses[output] as Loss);
+          return { metric, output, isWeighted: weighted === 1, label: names.length === 1 ? metric.name : `${name}_${metric.name}` };
+        }),
+      ),
+    );
+    this.compiled = {
+      optimizer: makeOptimizer(options.optimizer ?? 'rmsprop'),
+      losses,
+      lossWeights: spread(options.lossWeights as number | readonly number[] | undefined, 'lossWeights').map((weight) => weight ?? 1),
+      lossTracker: new Mean('loss'),
+      outputTrackers: names.length === 1 ? [] : names.map((name) => new Mean(`${name}_loss`)),
+      metrics,
+      options,
+    };
+    this.steps?.dispose();
+    this.steps = undefined;
+  }
+
+  /** A Sequential that has not met its data yet has one output, whatever it will be. */
+  private outputNames({ loss }: CompileOptions): string[] {
+    const isDeferred = !this.model.isBuilt && !Array.isArray(loss);
+    return isDeferred ? ['output'] : this.names().outputs.slice();
+  }
+
+  private names(): PortNames {
+    const { inputs, outputs } = this.model;
+    return {
+      inputs: inputs.map((input) => input.source?.call.layer.name ?? input.name),
+      outputs: outputs.map((output) => output.source?.call.layer.name ?? output.name),
+    };
+  }
+
+  async fit(first: TrainingData | TrainingInput, second?: TrainingLabels | FitOptions, third?: FitOptions): Promise<History> {
+    const { x, y, options } = sortArguments(first, second, third);
+    return this.exclusively('fit', () => this.runFit(x, y, options));
+  }
+
+  private async runFit(x: unknown, y: unknown, options: FitOptions): Promise<History> {
+    const compiled = this.needCompiled('fit');
+    checkFitOptions(options);
+    const batchSize = options.batchSize ?? 32;
+    const isResumed = options.resume === true;
+    const initialEpoch = options.initialEpoch ?? (isResumed ? this.state.epoch : 0);
+    if (!isResumed) this.state.batch = 0;
+    const seed = (options.shuffle ?? true) ? this.state.shuffleSeed() : undefined;
+    const { source, validation } = await this.openData(x, y, options, batchSize, seed);
+    const engine = await currentEngine();
+    const steps = this.stepsFor(engine, compiled);
+    const callbacks = [...(options.callbacks ?? []), ...defaultCallbacks(options.verbose ?? 'auto')];
+    this.state.attach(callbacks);
+    let isStopped = false;
+    const control: FitControl = {
+      model: this.model,
+      stop: () => {
+        isStopped = true;
+      },
+    };
+    const epochs = options.epochs ?? 1;
+    const stepsPerEpoch = options.stepsPerEpoch ?? source.steps;
+    const params: TrainingParams = {
+      epochs,
+      initialEpoch,
+      steps: stepsPerEpoch,
+      batchSize: source.batchSize,
+      verbose: options.verbose ?? 'auto',
+    };
+    const history = new History();
+    for (const each of callbacks) await each.onTrainBegin?.(params, control);
+    let logs: Logs = {};
+    const endless = endlessIterator(source, options.stepsPerEpoch, initialEpoch);
+    for (let epoch = initialEpoch; epoch < epochs && !isStopped; epoch++) {
+      this.state.epoch = epoch;
+      for (const each of callbacks) await each.onEpochBegin?.(epoch, control);
+      const skip = this.state.batch;
+      if (skip === 0) steps.resetMetrics();
+      const wasCut = await this.runEpoch({ engine, steps, source, endless, epoch, skip, options, callbacks, control, isStopped: () => isStopped });
+      logs = await steps.readLogs();
+      if (wasCut === 'aborted') {
+        history.wasAborted = true;
+        break;
+      }
+      if (validation !== undefined && (epoch + 1) % (options.validationFrequency ?? 1) === 0) {
+        const scores = await this.runEvaluation(steps, validation, options.validationSteps, options.signal);
+        for (const [name, value] of Object.entries(scores)) logs[`val_${name}`] = value;
+      }
+      this.state.epoch = epoch + 1;
+      this.state.batch = 0;
+      for (const each of callbacks) await each.onEpochEnd?.(epoch, logs, control);
+      history.add(epoch, logs);
+    }
+    for (const each of callbacks) await each.onTrainEnd?.(logs, control);
+    await this.state.save(steps);
+    return history;
+  }
+
+  private async runEpoch(run: {
+    engine: Engine;
+    steps: Steps;
+    source: BatchSource;
+    endless: AsyncIterator<HostBatch> | Iterator<HostBatch> | undefined;
+    epoch: number;
+    skip: number;
+    options: FitOptions;
+    callbacks: readonly Callback[];
+    control: FitControl;
+    isStopped(): boolean;
+  }): Promise<'aborted' | undefined> {
+    const { steps, source, epoch, options, callbacks, control } = run;
+    const { signal, stepsPerEpoch } = options;
+    const compiled = this.needCompiled('fit');
+    const isReadEveryStep = callbacks.some((each) => each.onTrainBatchEnd !== undefined);
+    const queue: Promise<void>[] = [];
+    let step = run.skip;
+    let lastRead = performance.now();
+    const firstStep = (await this.state.startEpoch(steps)) - run.skip;
+    const check = async (): Promise<Logs> => {
+      const logs = await steps.readLogs();
+      if (steps.badStep >= 0 && options.onNaN !== 'ignore') {
+        await Promise.all(queue);
+        throw await findNaN(this.model, steps, source, { epoch, step: steps.badStep - firstStep, classWeight: options.classWeight, compiled });
+      }
+      for (const each of callbacks) each.onProgress?.(step, logs, control);
+      return logs;
+    };
+    const onBatch = async (batch: HostBatch): Promise<'aborted' | 'stopped' | undefined> => {
+      checkBatch(batch, this.model, compiled.losses, step * (source.batchSize ?? batch.size));
+      queue.push((await steps.train(weighByClass(batch, options.classWeight))).finished);
+      step++;
+      this.state.batch = step;
+      if (queue.length > MAX_QUEUED) await queue.shift();
+      if (isReadEveryStep || performance.now() - lastRead > READ_EVERY_MS) {
+        const logs = await check();
+        lastRead = performance.now();
+        if (isReadEveryStep) for (const each of callbacks) await each.onTrainBatchEnd?.(step - 1, logs, control);
+      }
+      if (signal?.aborted) return 'aborted';
+      return run.isStopped() && isReadEveryStep ? 'stopped' : undefined;
+    };
+    let ended: 'aborted' | 'stopped' | undefined = signal?.aborted ? 'aborted' : undefined;
+    if (run.endless !== undefined) {
+      while (ended === undefined && step < (stepsPerEpoch as number)) {
+        const { value, done } = await run.endless.next();
+        if (done) break;
+        ended = await onBatch(value);
+      }
+    } else if (ended === undefined) {
+      for await (const batch of source.batches(epoch, run.skip)) {
+        ended = await onBatch(batch);
+        if (ended !== undefined || step === stepsPerEpoch) break;
+      }
+    }
+    await Promise.all(queue);
+    if (step === 0 && ended === undefined) {
+      throw new FoveaError({
+        code: 'data',
+        op: 'fit',
+        message: `the data gave no batch in epoch ${epoch + 1}.`,
+        hint: 'A generator must start anew each time it is called; check filters and paths.',
+      });
+    }
+    await check();
+    return ended === 'aborted' ? 'aborted' : undefined;
+  }
+
+  async evaluate(first: TrainingData | TrainingInput, second?: TrainingLabels | EvaluateOptions, third?: EvaluateOptions): Promise<Logs> {
+    const { x, y, options } = sortArguments(first, second, third);
+    return this.exclusively('evaluate', async () => {
+      const compiled = this.needCompiled('evaluate');
+      const source = await this.openSource(x, y, options.sampleWeight, options.batchSize ?? 32, undefined);
+      const steps = this.stepsFor(await currentEngine(), compiled);
+      return this.runEvaluation(steps, source, options.steps, options.signal);
+    });
+  }
+
+  private async runEvaluation(steps: Steps, source: BatchSource, limit: number | undefined, signal: AbortSignal | undefined): Promise<Logs> {
+    if (source.steps === Number.POSITIVE_INFINITY && limit === undefined) {
+      throw new FoveaError({ code: 'argument', op: 'evaluate', message: 'the data is endless.', hint: 'Give steps (validationSteps in fit).' });
+    }
+    const { losses } = this.needCompiled('evaluate');
+    steps.resetMetrics();
+    const queue: Promise<void>[] = [];
+    let step = 0;
+    for await (const batch of source.batches(0)) {
+      if (step === limit || signal?.aborted) break;
+      checkBatch(batch, this.model, losses, step * (source.batchSize ?? batch.size));
+      queue.push((await steps.test(batch)).finished);
+      step++;
+      if (queue.length > MAX_QUEUED) await queue.shift();
+    }
+    await Promise.all(queue);
+    if (step === 0 && !signal?.aborted) {
+      throw new FoveaError({ code: 'data', op: 'evaluate', message: 'the data gave no batch.', hint: 'Check that it is not empty.' });
+    }
+    const logs = await steps.readLogs();
+    steps.resetMetrics();
+    return logs;
+  }
+
+  async predict(x: TrainingInput | TrainingData, options: PredictOptions): Promise<Predictions> {
+    const source = await this.openSource(x, undefined, undefined, options.batchSize ?? 32, undefined);
+    const engine = await currentEngine();
+    if (this.predictor?.engine !== engine) {
+      this.predictor?.dispose();
+      this.predictor = new Predictor(engine, this.model);
+    }
+    return this.predictor.run(source, options);
+  }
+
+  async trainOnBatch(
+    x: TrainingInput,
+    y: TrainingLabels,
+    { sampleWeight, classWeight }: { sampleWeight?: TrainingInput; classWeight?: Readonly<Record<number, number>> } = {},
+  ): Promise<Logs> {
+    return this.exclusively('trainOnBatch', async () => {
+      const compiled = this.needCompiled('trainOnBatch');
+      const data = await this.load(x, y, sampleWeight);
+      const [batch] = memoryBatches(data, (data.x[0] as HostArray).shape[0] as number).batches(0) as Iterable<HostBatch>;
+      const steps = this.stepsFor(await currentEngine(), compiled);
+      checkBatch(batch as HostBatch, this.model, compiled.losses, 0);
+      steps.resetMetrics();
+      await (await steps.train(weighByClass(batch as HostBatch, classWeight))).finished;
+      return steps.readLogs();
+    });
+  }
+
+  /** Makes the optimizer's variables, so that a file's can be put into them. */
+  buildOptimizer(): Optimizer | undefined {
+    const { compiled } = this;
+    compiled?.optimizer.build(this.model.trainableWeights);
+    return compiled?.optimizer;
+  }
+
+  /** The compiled steps, made again where the engine or what is trainable changed. */
+  private stepsFor(engine: Engine, compiled: Compiled): Steps {
+    const trainable = this.model.trainableWeights;
+    if (this.steps === undefined || !this.steps.fits(engine, trainable)) {
+      this.steps?.dispose();
+      compiled.optimizer.build(trainable);
+      this.steps = new Steps(engine, this.model, compiled, this.state.key, trainable);
+    }
+    return this.steps;
+  }
+
+  private async openData(x: unknown, y: unknown, options: FitOptions, batchSize: number, seed: number | undefined) {
+    const validationBatch = options.validationBatchSize ?? batchSize;
+    const validationData = options.validationData;
+    let validation = validationData === undefined ? undefined : await this.openSource(validationData, undefined, undefined, validationBatch, undefined);
+    if (x instanceof Dataset) {
+      if (options.validationSplit !== undefined) {
+        throw new FoveaError({ code: 'argument', op: 'fit', message: 'validationSplit needs data in memory.', hint: 'Pass validationData.' });
+      }
+      return { source: await this.openSource(x, y, options.sampleWeight, batchSize, seed), validation };
+    }
+    let data = await this.load(x, y, options.sampleWeight);
+    if (options.validationSplit !== undefined && options.validationSplit !== 0 && validation === undefined) {
+      const parts = splitMemory(data, options.validationSplit);
+      data = parts.train;
+      validation = memoryBatches(parts.validation, validationBatch);
+    }
+    return { source: memoryBatches(data, batchSize, seed), validation };
+  }
+
+  private async openSource(x: unknown, y: unknown, sampleWeight: TrainingInput | undefined, batchSize: number, seed: number | undefined): Promise<BatchSource> {
+    if (x instanceof Dataset) return streamBatches(x, batchSize);
+    return memoryBatches(await this.load(x, y, sampleWeight), batchSize, seed);
+  }
+
+  private async load(x: unknown, y: unknown, sampleWeight: TrainingInput | undefined): Promise<MemoryData> {
+    const isBoth = isTrainingData(x) && !(x instanceof Dataset);
+    const inputs = (isBoth ? x.x : x) as TrainingInput;
+    const labels = (isBoth ? x.y : y) as TrainingLabels | undefined;
+    await this.buildFor(inputs);
+    return readMemory(inputs, labels, sampleWeight, this.names());
+  }
+
+  /** A Sequential without an input layer takes the data's shape. */
+  private async buildFor(x: TrainingInput): Promise<void> {
+    if (this.model.isBuilt) return;
+    const data = await readMemory(x, undefined, undefined, { inputs: ['input'], outputs: [] });
+    this.model.ensureBuilt(data.x.map(({ shape }) => [null, ...shape.slice(1)]));
+  }
+
+  private needCompiled(op: string): Compiled {
+    if (this.compiled === undefined) {
+      throw new FoveaError({
+        code: 'argument',
+        op,
+        message: `model "${this.model.name}" was not compiled.`,
+        hint: 'Call model.compile({ optimizer, loss, metrics }) first.',
+      });
+    }
+    return this.compiled;
+  }
+
+  private async exclusively<T>(op: string, body: () => Promise<T>): Promise<T> {
+    if (this.isBusy) {
+      throw new FoveaError({
+        code: 'argument',
+        op,
+        message: `model "${this.model.name}" is already in fit or evaluate.`,
+        hint: 'Await the first call before the next; predict may run beside them.',
+      });
+    }
+    this.isBusy = true;
+    try {
+      return await body();
+    } finally {
+      this.isBusy = false;
+    }
+  }
+}
+
+function sortArguments<T extends object>(
+  first: TrainingData | TrainingInput,
+  second: TrainingLabels | T | undefined,
+  third: T | undefined,
+): { x: unknown; y: unknown; options: T } {
+  if (isTrainingData(first)) return { x: first, y: undefined, options: (second ?? third ?? {}) as T };
+  if (second === undefined) {
+    throw new FoveaError({ code: 'argument', op: 'fit', message: 'no labels were given.', hint: 'Pass y, or a data set that has labels.' });
+  }
+  return { x: first, y: second, options: third ?? ({} as T) };
+}
+
+function spreadOverOutputs<T>(value: T | readonly T[] | Readonly<Record<string, T>> | undefined, names: readonly string[], what: string): (T | undefined)[] {
+  if (Array.isArray(value)) {
+    if (value.length !== names.length) {
+      throw new FoveaError({
+        code: 'argument',
+        op: 'compile',
+        message: `${what} has ${value.length} entries for ${names.length} outputs.`,
+        got: value.length,
+        want: names.length,
+        hint: 'Give one for each output.',
+      });
+    }
+    return value as T[];
+  }
+  const record = value as Readonly<Record<string, T>> | undefined;
+  const isRecord = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype && names.some((name) => name in value);
+  return names.map((name) => (isRecord ? record?.[name] : (value as T | undefined)));
+}
+
+function checkFitOptions({ epochs = 1, stepsPerEpoch, initialEpoch = 0 }: FitOptions): void {
+  for (const [name, value, least] of [
+    ['epochs', epochs, 0],
+    ['stepsPerEpoch', stepsPerEpoch ?? 1, 1],
+    ['initialEpoch', initialEpoch, 0],
+  ] as const) {
+    if (!Number.isInteger(value) || value < least) {
+      throw new FoveaError({ code: 'argument', op: 'fit', message: `${name} ${value} is not a whole number of at least ${least}.`, got: value });
+    }
+  }
+}
+
+/** One iterator across epochs where an epoch is cut by `stepsPerEpoch` rather than by the data's end. */
+function endlessIterator(
+  source: BatchSource,
+  stepsPerEpoch: number | undefined,
+  pass: number,
+): AsyncIterator<HostBatch> | Iterator<HostBatch> | undefined {
+  if (source.steps === Number.POSITIVE_INFINITY && stepsPerEpoch === undefined) {
+    throw new FoveaError({ code: 'argument', op: 'fit', message: 'the data is endless.', hint: 'Give stepsPerEpoch.' });
+  }
+  if (stepsPerEpoch === undefined || (source.steps !== undefined && source.steps <= stepsPerEpoch)) return undefined;
+  return repeat(source, pass);
+}
+
+async function* repeat(source: BatchSource, first: number): AsyncGenerator<HostBatch> {
+  for (let pass = first; ; pass++) {
+    let isEmpty = true;
+    for await (const batch of source.batches(pass)) {
+      isEmpty = false;
+      yield batch;
+    }
+    if (isEmpty) return;
+  }
+}
+

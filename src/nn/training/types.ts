@@ -1,0 +1,91 @@
+// What compile, fit, evaluate and predict take and give.
+import type { ArrayDataset, Dataset, HostArray, HostArrayLike } from '../../data/dataset.js';
+import type { Shape } from '../../core/shape.js';
+import type { Tensor } from '../../graph/tensor.js';
+import type { Callback } from '../callbacks/callback.js';
+import type { LossLike } from '../losses.js';
+import type { MetricLike } from '../metrics.js';
+import type { OptimizerLike } from '../optimizers.js';
+
+/** Examples in memory, one row each; a list or a record by input name where a model has several inputs. */
+export type TrainingInput = HostArrayLike | Tensor | readonly HostArray[] | Readonly<Record<string, HostArray>>;
+
+/** Labels or targets in memory, one row each. */
+export type TrainingLabels = TrainingInput;
+
+/** Examples with their labels: in memory, or a stream. */
+export type TrainingData = ArrayDataset | Dataset | { readonly x: TrainingInput; readonly y: TrainingLabels };
+
+/** How to train. */
+export interface CompileOptions {
+  /** Default: `rmsprop`, as in Keras. */
+  optimizer?: OptimizerLike;
+  /** One loss, or one per output (a list, or by output name). */
+  loss?: LossLike | readonly LossLike[] | Readonly<Record<string, LossLike>>;
+  lossWeights?: readonly number[] | Readonly<Record<string, number>>;
+  /** `accuracy` is taken to be the kind that fits the loss. */
+  metrics?: readonly MetricLike[];
+  /** Metrics that count sample and class weights. */
+  weightedMetrics?: readonly MetricLike[];
+}
+
+/** What `fit` accepts beside the data. */
+export interface FitOptions {
+  /** Default 1. */
+  epochs?: number;
+  /** Default 32; a stream brings its own batches. */
+  batchSize?: number;
+  /** Where to start counting, for training on; default 0, or where a loaded model stopped if `resume` is set. */
+  initialEpoch?: number;
+  /** Continues a loaded model exactly where its training stopped. */
+  resume?: boolean;
+  /** The last part of the data, before shuffling, validates: 0..1. */
+  validationSplit?: number;
+  validationData?: TrainingData;
+  /** Batches of the validation data to use; default all. */
+  validationSteps?: number;
+  validationBatchSize?: number;
+  /** Validates every so many epochs; default 1. */
+  validationFrequency?: number;
+  /** Batches of an epoch; needed for endless data. */
+  stepsPerEpoch?: number;
+  /** Another order in every epoch; default true for data in memory. */
+  shuffle?: boolean;
+  callbacks?: readonly Callback[];
+  /** A weight per class index, for labels that are class numbers or one-hot rows. */
+  classWeight?: Readonly<Record<number, number>>;
+  /** A weight per example. */
+  sampleWeight?: TrainingInput;
+  /** 0 nothing, 1 a progress bar, 2 a line per epoch; `auto`: 1 on a terminal, 2 elsewhere. */
+  verbose?: 'auto' | 0 | 1 | 2;
+  /** Stops cleanly after the running step. */
+  signal?: AbortSignal;
+  /** What to do when the loss is no longer a number; default `throw`. */
+  onNaN?: 'throw' | 'ignore';
+}
+
+export interface EvaluateOptions {
+  batchSize?: number;
+  steps?: number;
+  sampleWeight?: TrainingInput;
+  signal?: AbortSignal;
+  verbose?: 'auto' | 0 | 1 | 2;
+}
+
+export interface PredictOptions {
+  batchSize?: number;
+  steps?: number;
+  signal?: AbortSignal;
+}
+
+/** One output's predictions: plain numbers that nobody must free. */
+export interface Prediction {
+  readonly data: Float32Array;
+  readonly shape: Shape;
+  readonly dtype: 'float32';
+}
+
+/** The predictions of a model's first output, which is also the first of `outputs`. */
+export interface Predictions extends Prediction {
+  readonly outputs: readonly Prediction[];
+}
