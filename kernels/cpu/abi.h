@@ -1,4 +1,4 @@
-// The contract between the TypeScript compiler (src/engine/abi.ts mirrors this file; a test compares
+// The contract between the TypeScript compiler (src/core/abi.ts mirrors this file; a test compares
 // them) and the C++ engines: how a Program is laid out in memory, which kernels exist, and what the
 // operands and parameters of each are. Everything is 32-bit little-endian words; a float parameter
 // travels as its bit pattern. All tensors are dense, row-major, NHWC for pictures.

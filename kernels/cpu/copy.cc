@@ -148,7 +148,7 @@ template <class T> static void copyTyped(const FoveaCall& call, CopyPlan& plan, 
 
 typedef uint16_t __attribute__((may_alias)) Copy2;
 typedef uint32_t __attribute__((may_alias)) Copy4;
-typedef uint64_t __attribute__((may_alias, aligned(4))) Copy8;
+typedef uint64_t __attribute__((may_alias)) Copy8;
 
 static void copy(const FoveaCall& call) {
   const int32_t* p = call.parameters;

@@ -155,7 +155,8 @@ static void runDepthwise(const FoveaCall& call, const Depthwise& g) {
   if (g.outChannels <= 0 || g.outHeight <= 0 || g.outWidth <= 0) return;
   const int64_t lines = (int64_t)geometry.n * g.outHeight;
   const int64_t lineWork = g.outWidth * g.outChannels * geometry.kh * geometry.kw;
-  const int64_t perBlock = larger(1, smaller((1 << 17) / larger(1, lineWork), lines / (4 * (int64_t)foveaThreadCount(call.pool))));
+  const int64_t most = lines / (4 * (int64_t)foveaThreadCount(call.pool));
+  const int64_t perBlock = larger(1, smaller((1 << 17) / larger(1, lineWork), most));
   auto body = [&](int64_t block, int32_t) {
     for (int64_t line = block * perBlock; line < smaller(lines, (block + 1) * perBlock); line++) {
       const int32_t y = (int32_t)(line % g.outHeight);
@@ -288,7 +289,7 @@ void depthwiseConv2dFilterGradient(const FoveaCall& call) {
     const int64_t channel = block % strips * 2 * LANES;
     const bool isPair = geometry.cout - channel > LANES && (geometry.cout - channel >= 2 * LANES || geometry.cout != geometry.cin);
     float* to = out + part * size;
-    // Some lines at a time would need sums kept between; x's lines are reread from L2 for each filter line.
+      // One filter line at a time: x is read again for each, from L2.
     for (int32_t line = 0; line < geometry.kh; line++)
       for (int32_t column = 0; column < geometry.kw;) {
         const int32_t left = geometry.kw - column, taps = left >= 5 && left != 6 && TILE_ROWS > 6 ? 5 : (int32_t)smaller(3, left);

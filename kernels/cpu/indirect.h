@@ -110,6 +110,26 @@ struct IndirectGemm {
       packTurned(from + (tap * columns + first) * filterStride + channel, filterStride, channels, count, width, to);
     else packRows(from + (tap * depth + channel) * filterStride + first, filterStride, channels, count, width, to);
   }
+  // Tap number `index` of a chunk for several panels, which lie `toPanel` apart. Whole panels take a row
+  // of the filter together: memory is then read in long pieces.
+  void packTaps(int64_t group, int32_t line, int32_t column, int64_t channel, int64_t channels, int64_t panel,
+                int64_t count, float* to, int64_t toPanel, int64_t index) const {
+    int64_t done = 0;
+    if (!isTurned) {
+      done = smaller(count, columns / TILE_COLUMNS - panel);
+      const int64_t tap = (int64_t)line * geometry.kw + column, rows = index * channels;
+      const float* from = filter + group * filterGroup + (tap * depth + channel) * filterStride + panel * TILE_COLUMNS;
+      for (int64_t k = 0; k < channels; k++, from += filterStride)
+        for (int64_t p = 0; p < done; p++)
+#pragma GCC unroll 4
+          for (int32_t v = 0; v < TILE_VECTORS; v++)
+            store(to + p * toPanel + (rows + k) * TILE_COLUMNS + v * LANES, load(from + p * TILE_COLUMNS + v * LANES));
+    }
+    for (; done < count; done++) {
+      const int64_t width = panelWidth(columns, (panel + done) * TILE_COLUMNS);
+      packTap(group, line, column, channel, channels, panel + done, to + done * toPanel + index * channels * width);
+    }
+  }
 };
 
 // One unit of work: some rows of one phase and group by some panels.
@@ -186,10 +206,9 @@ static void runUnit(const IndirectGemm& g, const IndirectUnit& unit, char* scrat
     const int64_t ownPanel = tapCount * channels * TILE_COLUMNS;
     if (!g.isPackedFirst)
       for (int64_t t = 0; t < tapCount; t++)
-        for (int64_t panel = unit.panel; panel < unit.panel + unit.panels; panel++)
-          g.packTap(unit.group, unit.h.firstTap + (int32_t)((tap + t) / unit.w.taps) * unit.h.tapStep,
-                    unit.w.firstTap + (int32_t)((tap + t) % unit.w.taps) * unit.w.tapStep, channel, channels, panel,
-                    own + (panel - unit.panel) * ownPanel + t * channels * panelWidth(g.columns, panel * TILE_COLUMNS));
+        g.packTaps(unit.group, unit.h.firstTap + (int32_t)((tap + t) / unit.w.taps) * unit.h.tapStep,
+                   unit.w.firstTap + (int32_t)((tap + t) % unit.w.taps) * unit.w.tapStep, channel, channels, unit.panel,
+                   unit.panels, own, ownPanel, t);
     float* tile = sums;
     for (int64_t row = 0; row < unit.rows; row += TILE_ROWS) {
       const int64_t rows = smaller(TILE_ROWS, unit.rows - row);
@@ -381,7 +400,8 @@ static void runIndirect(const FoveaCall& call, IndirectGemm& g) {
   const int64_t units = g.rowUnits * panelUnits * g.groups * g.phasesH * g.phasesW;
   const int64_t taps = divideUp((int64_t)geometry.kh * geometry.kw, (int64_t)g.phasesH * g.phasesW);
   const int64_t unitWork = larger(1, taps * g.depth) * g.tilesPerUnit * TILE_ROWS * g.panelsPerUnit * TILE_COLUMNS;
-  const int64_t perBlock = g.isNarrow ? 1 : larger(1, smaller((1 << 18) / unitWork, units / (4 * foveaThreadCount(call.pool))));
+  const int64_t most = units / (4 * (int64_t)foveaThreadCount(call.pool));
+  const int64_t perBlock = g.isNarrow ? 1 : larger(1, smaller((1 << 18) / unitWork, most));
   auto multiply = [&](int64_t block, int32_t thread) {
     char* scratch = call.scratch<char>(thread);
     clearFloats((float*)(scratch + ZERO_AT), roundUp(smaller(g.depth, MAX_DEPTH), LANES));

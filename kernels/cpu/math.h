@@ -6,6 +6,7 @@
 typedef uint32_t UnsignedVector __attribute__((vector_size(FOVEA_VECTOR_BYTES)));
 typedef float HalfVector __attribute__((vector_size(FOVEA_VECTOR_BYTES / 2)));
 typedef int32_t HalfIntVector __attribute__((vector_size(FOVEA_VECTOR_BYTES / 2)));
+typedef uint32_t HalfUnsignedVector __attribute__((vector_size(FOVEA_VECTOR_BYTES / 2)));
 typedef double DoubleVector __attribute__((vector_size(FOVEA_VECTOR_BYTES)));
 typedef int64_t LongVector __attribute__((vector_size(FOVEA_VECTOR_BYTES)));
 typedef uint64_t UnsignedLongVector __attribute__((vector_size(FOVEA_VECTOR_BYTES)));
@@ -398,13 +399,13 @@ static inline Vector vectorPow(Vector x, Vector y) {
   Vector r = join(powHalf(lowHalf(base), lowHalf(y)), powHalf(highHalf(base), highHalf(y)));
   r = a == Vector{} ? (y < Vector{} ? infinity : (y > Vector{} ? Vector{} : y)) : r;
   r = a == infinity ? (y < Vector{} ? Vector{} : (y > Vector{} ? infinity : y)) : r;
-  r = (a == one) & (y == y) ? one : r;
+  r = ((a == one) & (y == y)) ? one : r;
   IntVector isInteger = vectorRound(y) == y;
   IntVector isOdd = isInteger & (vectorRound(y * splat(0.5f)) * splat(2.0f) != y);
   r = asFloat(asInt(r) ^ (signBits(x) & isOdd));
-  r = (x < Vector{}) & (a < infinity) & ~isInteger ? splat(NAN_F) : r;
+  r = ((x < Vector{}) & (a < infinity) & ~isInteger) ? splat(NAN_F) : r;
   r = x != x ? x : r;
-  return (x == one) | (y == Vector{}) ? one : r;
+  return ((x == one) | (y == Vector{})) ? one : r;
 }
 
 // a mod m by shifts and subtractions of mantissas, for quotients a double cannot hold.
@@ -429,8 +430,8 @@ static inline float remainderLarge(float a, float m) {
 static inline HalfVector modHalf(HalfVector a, HalfVector b) {
   DoubleVector x = toDouble(a), y = toDouble(b);
   DoubleVector r = x - doubleRound(x / y) * y; // exact: the quotient has at most 29 bits
-  r = (r < DoubleVector{}) & (y > DoubleVector{}) ? r + y : r;
-  r = (r > DoubleVector{}) & (y < DoubleVector{}) ? r + y : r;
+  r = ((r < DoubleVector{}) & (y > DoubleVector{})) ? r + y : r;
+  r = ((r > DoubleVector{}) & (y < DoubleVector{})) ? r + y : r;
   return toHalf(r);
 }
 // a - b floor(a/b), with the divisor's sign also on a zero; by zero NaN; by infinity as Python's %.
@@ -447,29 +448,44 @@ static inline Vector vectorFloorMod(Vector a, Vector b) {
     }
   }
   IntVector isOpposite = (asInt(a) ^ asInt(b)) < 0;
-  Vector byInfinity = isOpposite & (a != Vector{}) ? b : a;
-  r = (absB == infinity) & (absA < infinity) ? byInfinity : r;
-  r = (b == Vector{}) | (absA == infinity) ? splat(NAN_F) : r;
+  Vector byInfinity = (isOpposite & (a != Vector{})) ? b : a;
+  r = ((absB == infinity) & (absA < infinity)) ? byInfinity : r;
+  r = ((b == Vector{}) | (absA == infinity)) ? splat(NAN_F) : r;
   r = r == Vector{} ? asFloat(signBits(b)) : r;
-  return (a != a) | (b != b) ? a + b : r;
+  return ((a != a) | (b != b)) ? a + b : r;
 }
 
+// v with lane i + width in lane i; what wraps round is of no use.
+#ifdef FOVEA_SHUFFLE
+#if FOVEA_VECTOR_BYTES == 64
+#define FOVEA_ROTATED(n) (n) & 15, (n + 1) & 15, (n + 2) & 15, (n + 3) & 15, (n + 4) & 15, (n + 5) & 15, (n + 6) & 15, (n + 7) & 15, \
+                         (n + 8) & 15, (n + 9) & 15, (n + 10) & 15, (n + 11) & 15, (n + 12) & 15, (n + 13) & 15, (n + 14) & 15, (n + 15) & 15
+#elif FOVEA_VECTOR_BYTES == 32
+#define FOVEA_ROTATED(n) (n) & 7, (n + 1) & 7, (n + 2) & 7, (n + 3) & 7, (n + 4) & 7, (n + 5) & 7, (n + 6) & 7, (n + 7) & 7
+#else
+#define FOVEA_ROTATED(n) (n) & 3, (n + 1) & 3, (n + 2) & 3, (n + 3) & 3
+#endif
+template <int32_t WIDTH> static inline Vector rotateLanes(Vector v) { return __builtin_shufflevector(v, v, FOVEA_ROTATED(WIDTH)); }
+#else
+template <int32_t WIDTH> static inline Vector rotateLanes(Vector v) {
+  float lanes[2 * LANES];
+  store(lanes, v);
+  store(lanes + LANES, v);
+  return load(lanes + WIDTH);
+}
+#endif
 // A fixed order for the lanes of a sum: halves folded onto each other, as a tree.
 static inline float sumLanes(Vector v) {
-  float lanes[LANES];
-  store(lanes, v);
-  for (int32_t width = LANES / 2; width > 0; width /= 2)
-    for (int32_t i = 0; i < width; i++) lanes[i] += lanes[i + width];
-  return lanes[0];
+  if (LANES > 8) v += rotateLanes<8 % LANES>(v);
+  if (LANES > 4) v += rotateLanes<4 % LANES>(v);
+  v += rotateLanes<2>(v);
+  v += rotateLanes<1>(v);
+  return v[0];
 }
 static inline float maxLanes(Vector v) { // NaN wins
-  float lanes[LANES];
-  store(lanes, v);
-  for (int32_t width = LANES / 2; width > 0; width /= 2) {
-    for (int32_t i = 0; i < width; i++) {
-      const float a = lanes[i], b = lanes[i + width];
-      lanes[i] = a != a || a > b ? a : b;
-    }
-  }
-  return lanes[0];
+  if (LANES > 8) v = vectorMax(v, rotateLanes<8 % LANES>(v));
+  if (LANES > 4) v = vectorMax(v, rotateLanes<4 % LANES>(v));
+  v = vectorMax(v, rotateLanes<2>(v));
+  v = vectorMax(v, rotateLanes<1>(v));
+  return v[0];
 }

@@ -44,7 +44,7 @@ static inline uint32_t bitsToFloat16(uint32_t bits) {
 }
 static inline uint32_t bitsToBfloat16(uint32_t bits) {
   uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-  return (bits & 0x7fffffff) > 0x7f800000 ? (bits >> 16) | 0x40 : rounded;
+  return ((bits & 0x7fffffff) > 0x7f800000) ? (bits >> 16) | 0x40 : rounded;
 }
 
 // count elements of any dtype, `stride` apart, as 32-bit patterns (float or int32).
@@ -113,7 +113,7 @@ static inline IntVector floorModInt(IntVector a, IntVector b) {
 }
 static inline IntVector truncateToInt(Vector x) {
   IntVector tooLarge = x >= splat(2147483648.0f), tooSmall = x < splat(-2147483648.0f);
-  Vector safe = tooLarge | tooSmall | (x != x) ? Vector{} : x;
+  Vector safe = (tooLarge | tooSmall | (x != x)) ? Vector{} : x;
   IntVector r = __builtin_convertvector(safe, IntVector);
   r = tooLarge ? splatInt(INT32_MAX) : r;
   return tooSmall ? splatInt(INT32_MIN) : r;

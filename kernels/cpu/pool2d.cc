@@ -24,7 +24,8 @@ static inline PoolWindow poolWindow(const Pool& pool, int32_t i, int32_t j) {
 template <class Body> static void eachPoolLine(const FoveaCall& call, const Pool& pool, int32_t height, Body& body) {
   const int64_t lines = (int64_t)pool.n * height;
   const int64_t work = (int64_t)pool.c * larger(pool.ow * pool.kh * pool.kw, pool.w);
-  const int64_t perBlock = larger(1, smaller((1 << 16) / larger(1, work), lines / (4 * (int64_t)foveaThreadCount(call.pool))));
+  const int64_t most = lines / (4 * (int64_t)foveaThreadCount(call.pool));
+  const int64_t perBlock = larger(1, smaller((1 << 16) / larger(1, work), most));
   auto block = [&](int64_t index, int32_t) {
     for (int64_t line = index * perBlock; line < smaller(lines, (index + 1) * perBlock); line++)
       body(line / height, (int32_t)(line % height));
@@ -68,16 +69,21 @@ template <bool HAS_V> static void runMaxPool(const FoveaCall& call, const float*
       float* to = y + ((image * pool.oh + i) * pool.ow + j) * pool.c;
       int64_t c = 0;
       for (; c + LANES <= pool.c; c += LANES)
-        store(to + c, windowMaximum<false, HAS_V>(x + at + c, HAS_V ? v + at + c : nullptr, toLine, pool.c, lines, columns, LANES));
-      if (c < pool.c)
-        storePart(to + c, windowMaximum<true, HAS_V>(x + at + c, HAS_V ? v + at + c : nullptr, toLine, pool.c, lines, columns, pool.c - c),
-                  pool.c - c);
+        store(to + c, windowMaximum<false, HAS_V>(x + at + c, HAS_V ? v + at + c : nullptr, toLine, pool.c, lines,
+                                                  columns, LANES));
+      if (c < pool.c) {
+        const Vector last = windowMaximum<true, HAS_V>(x + at + c, HAS_V ? v + at + c : nullptr, toLine, pool.c, lines,
+                                                       columns, pool.c - c);
+        storePart(to + c, last, pool.c - c);
+      }
     }
   };
   eachPoolLine(call, pool, pool.oh, body);
 }
 
-void maxPool(const FoveaCall& call) { runMaxPool<false>(call, call.operand<const float>(0), nullptr, call.operand<float>(1)); }
+void maxPool(const FoveaCall& call) {
+  runMaxPool<false>(call, call.operand<const float>(0), nullptr, call.operand<float>(1));
+}
 
 void maxPoolTake(const FoveaCall& call) {
   runMaxPool<true>(call, call.operand<const float>(0), call.operand<const float>(1), call.operand<float>(2));
@@ -108,7 +114,8 @@ void avgPool(const FoveaCall& call) {
 }
 
 // Outputs [from, until) whose windows hold position p.
-static inline void windowsOver(int32_t p, int32_t pad, int32_t kernel, int32_t stride, int32_t out, int32_t& from, int32_t& until) {
+static inline void windowsOver(int32_t p, int32_t pad, int32_t kernel, int32_t stride, int32_t out, int32_t& from,
+                               int32_t& until) {
   const int32_t last = p + pad, first = last - kernel + 1;
   from = first > 0 ? (int32_t)divideUp(first, stride) : 0;
   until = last < 0 ? 0 : (int32_t)smaller(out, last / stride + 1);

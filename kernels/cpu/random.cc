@@ -57,10 +57,10 @@ static inline DoubleVector product(DoubleVector a, DoubleVector b) {
   return p;
 }
 
-static inline void normalPair(HalfIntVector u, HalfIntVector v, HalfVector& first, HalfVector& second) {
+static inline void normalPair(HalfUnsignedVector u, HalfUnsignedVector v, HalfVector& first, HalfVector& second) {
   const DoubleVector one = splatDouble(1.0), half = splatDouble(0.5);
   // Only signed integers convert cheaply; all of these sums are exact.
-  DoubleVector t = toDouble(u ^ INT32_MIN) + splatDouble(2147483648.5);
+  DoubleVector t = toDouble(reinterpret_cast<HalfIntVector>(u ^ 0x80000000u)) + splatDouble(2147483648.5);
   LongVector bits = asLong(t);
   UnsignedLongVector biased = reinterpret_cast<UnsignedLongVector>(bits) + (0x4000000000000000ull - 0x3fe6a09e00000000ull);
   LongVector e = reinterpret_cast<LongVector>(biased >> 52); // + 1024
@@ -76,9 +76,9 @@ static inline void normalPair(HalfIntVector u, HalfIntVector v, HalfVector& firs
   DoubleVector l = product(n, splatDouble(0.6931471805599453)) + ((s + s) + product(product(s, z), p));
   DoubleVector radius = doubleSqrt(product(splatDouble(-2.0), l));
 
-  HalfIntVector k = ((v + (1 << 29)) >> 30) & 3;
-  HalfIntVector q = v - (k << 30);
-  DoubleVector a = product(toDouble(q) + half, splatDouble(1.4629180792671596e-09));
+  HalfUnsignedVector k = (v + (1u << 29)) >> 30;
+  HalfUnsignedVector q = v - (k << 30);
+  DoubleVector a = product(toDouble(reinterpret_cast<HalfIntVector>(q)) + half, splatDouble(1.4629180792671596e-09));
   DoubleVector y = product(a, a);
   DoubleVector sine = splatDouble(1.5679766219179035e-10);
   sine = product(sine, y) + splatDouble(-2.5046923551036183e-08);
@@ -95,18 +95,19 @@ static inline void normalPair(HalfIntVector u, HalfIntVector v, HalfVector& firs
   cosine = product(cosine, y) + splatDouble(0.04166666666666603);
   cosine = (one - product(half, y)) + product(product(y, y), cosine);
 
-  LongVector quarter = __builtin_convertvector(k, LongVector);
+  LongVector quarter = __builtin_convertvector(reinterpret_cast<HalfIntVector>(k), LongVector);
   LongVector isOdd = (quarter & 1) != 0;
   DoubleVector x1 = isOdd ? sine : cosine, x2 = isOdd ? cosine : sine;
-  LongVector flip1 = (((quarter + 1) & 2) << 62), flip2 = ((quarter & 2) << 62);
+  const LongVector sign = LongVector{} + INT64_MIN;
+  LongVector flip1 = (((quarter + 1) & 2) != 0) ? sign : LongVector{}, flip2 = (quarter & 2) != 0 ? sign : LongVector{};
   x1 = asDouble(asLong(x1) ^ flip1);
   x2 = asDouble(asLong(x2) ^ flip2);
   first = toHalf(product(radius, x1));
   second = toHalf(product(radius, x2));
 }
 
-static inline HalfIntVector loadHalfInt(const uint32_t* p) {
-  HalfIntVector v;
+static inline HalfUnsignedVector loadHalf(const uint32_t* p) {
+  HalfUnsignedVector v;
   __builtin_memcpy(&v, p, sizeof v);
   return v;
 }
@@ -129,7 +130,7 @@ static void randomFill(RandomKind kind, const void* keyWords, uint32_t stream, i
       for (int32_t j = 0; j < 4; j += 2) {
         for (int32_t i = 0; i < PHILOX_BATCH; i += LANES / 2) {
           HalfVector first, second;
-          normalPair(loadHalfInt(&words[j][i]), loadHalfInt(&words[j + 1][i]), first, second);
+          normalPair(loadHalf(&words[j][i]), loadHalf(&words[j + 1][i]), first, second);
           __builtin_memcpy(&normals[j][i], &first, sizeof first);
           __builtin_memcpy(&normals[j + 1][i], &second, sizeof second);
         }

@@ -220,7 +220,8 @@ template <class F> static inline void storeResult(const ReducePlan& plan, const 
     } else {
       bits = resultBits(F::value(states[i]));
     }
-    storeElements(plan.dtypeOut, &bits, 1, out, at + i);
+    if (dtypeBytes(plan.dtypeOut) == 4) static_cast<uint32_t*>(out)[at + i] = bits;
+    else storeElements(plan.dtypeOut, &bits, 1, out, at + i);
   }
 }
 

@@ -37,6 +37,8 @@ export interface RemoteDataset {
   readonly folder: string;
   /** Addresses to try in order, with a trailing slash. */
   readonly baseUrls: readonly string[];
+  /** All its files, for people who fetch them by hand. */
+  readonly fileNames: readonly string[];
 }
 
 /** A file's unpacked content and where it was. */
@@ -134,12 +136,12 @@ async function offlineError(
   options: LoadOptions,
 ): Promise<FoveaError> {
   const folders = await localFolders(dataset, options);
-  const [reason] = [String(cause.got)];
-  const addresses = bases.map((base) => base + file.name).join(' or ');
+  const reason = String(cause.got);
+  const names = dataset.fileNames.join(', ');
   const hint =
     folders.length === 0
-      ? 'Serve the file from a host that allows it (CORS) and give its folder as baseUrl.'
-      : `Fetch ${addresses} by other means and put it into ${folders.at(-1)} under the name ${file.name}, or set FOVEA_DATA to a folder that holds ${dataset.folder}/${file.name}.`;
+      ? 'Serve the files from a host that allows it (CORS) and give their folder as baseUrl.'
+      : `Fetch ${names} from there by other means and put them into ${folders.at(-1)}, or set FOVEA_DATA to a folder that holds them in ${dataset.folder}/.`;
   return new FoveaError({
     code: 'network',
     op: dataset.op,

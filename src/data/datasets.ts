@@ -37,6 +37,13 @@ async function loadParts(load: LoadPart, split: string | undefined): Promise<Arr
 
 // ---- MNIST and Fashion-MNIST
 
+const IDX_NAMES = [
+  'train-images-idx3-ubyte.gz',
+  'train-labels-idx1-ubyte.gz',
+  't10k-images-idx3-ubyte.gz',
+  't10k-labels-idx1-ubyte.gz',
+];
+
 interface IdxDataset extends RemoteDataset {
   readonly name: string;
   readonly classNames: readonly string[];
@@ -49,6 +56,7 @@ const MNIST: IdxDataset = {
   op: 'datasets.mnist',
   name: 'mnist',
   folder: 'mnist',
+  fileNames: IDX_NAMES,
   baseUrls: ['https://ossci-datasets.s3.amazonaws.com/mnist/', 'http://yann.lecun.com/exdb/mnist/'],
   classNames: DIGITS,
   files: {
@@ -83,6 +91,7 @@ const FASHION_MNIST: IdxDataset = {
   op: 'datasets.fashionMnist',
   name: 'fashion-mnist',
   folder: 'fashion-mnist',
+  fileNames: IDX_NAMES,
   baseUrls: ['http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/'],
   classNames: [
     'T-shirt/top',
@@ -189,6 +198,7 @@ export function fashionMnist(
 const CIFAR10 = {
   op: 'datasets.cifar10',
   folder: 'cifar10',
+  fileNames: ['cifar-10-binary.tar.gz'],
   baseUrls: ['https://www.cs.toronto.edu/~kriz/'],
   classNames: ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'],
   archive: { name: 'cifar-10-binary.tar.gz', md5: 'c32a1d4ab5d03f1284b67883e8d87530' },

@@ -300,7 +300,9 @@ const CONNECTION_TROUBLE: Record<string, string> = {
 
 function describeInterruption(error: Interrupted, loaded: number, total: number | undefined): string {
   const code = systemCode(error);
-  const cause = error.cause instanceof Error ? error.cause.message : undefined;
+  // fetch says only "fetch failed"; what failed is the innermost cause.
+  let cause: string | undefined;
+  for (let at = error.cause; at instanceof Error; at = at.cause) cause = at.message;
   const known = code === undefined ? undefined : CONNECTION_TROUBLE[code];
   const reason = known ?? (cause === undefined ? error.message : `${error.message} (${cause})`);
   const suffix = code === undefined ? '' : ` (${code})`;

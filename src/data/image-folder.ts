@@ -53,7 +53,7 @@ export interface ImageFolder {
   readonly counts: readonly number[];
   /** Pictures that a pass skipped; grows while one runs. */
   readonly broken: readonly BrokenImage[];
-  /** Reads all pictures into memory. */
+  /** Reads all pictures into memory, in the order of the first pass: mixed unless `shuffle` is false. */
   load(): Promise<ArrayDataset>;
 }
 
@@ -101,10 +101,10 @@ export async function imageDatasetFromDirectory(path: string, options: ImageFold
   const key = keyFromSeed(options.seed ?? 0);
 
   // Orders paths, not pictures: mixing costs no memory, however many there are.
-  async function* pass(number: number): AsyncGenerator<Example> {
-    const order = isMixed ? permutation(chosen.length, key, number + 1) : chosen.keys();
-    for (const at of order) {
-      const found = chosen[at] as Found;
+  const inOrder = (pass: number): Found[] =>
+    isMixed ? Array.from(permutation(chosen.length, key, pass + 1), (at) => chosen[at] as Found) : [...chosen];
+  async function* readPass(pass: number): AsyncGenerator<Example> {
+    for (const found of inOrder(pass)) {
       const x = await read(found);
       if (x !== undefined) yield { x, y: labelOf(found.label) };
     }
@@ -113,7 +113,7 @@ export async function imageDatasetFromDirectory(path: string, options: ImageFold
   const batchSize = options.batchSize ?? 32;
   const length = options.onBroken === 'skip' ? {} : { length: chosen.length };
   return {
-    dataset: Dataset.fromGenerator(pass, length).batch(batchSize).prefetch(1),
+    dataset: Dataset.fromGenerator(readPass, length).batch(batchSize).prefetch(1),
     classNames,
     paths: chosen.map((found) => found.path),
     labels: chosen.map((found) => found.label),
@@ -122,7 +122,7 @@ export async function imageDatasetFromDirectory(path: string, options: ImageFold
     async load() {
       const pictures: HostArray[] = [];
       const labels: HostArray[] = [];
-      for (const found of chosen) {
+      for (const found of inOrder(0)) {
         const x = await read(found);
         if (x === undefined) continue;
         pictures.push(x);

@@ -4,7 +4,11 @@ import type { EngineBuffer } from './engine.js';
 
 export function checkByteLength(byteLength: number): void {
   if (Number.isSafeInteger(byteLength) && byteLength >= 0) return;
-  throw new FoveaError({ code: 'argument', op: 'allocate', message: `bytes must be whole and not negative, not ${byteLength}.` });
+  throw new FoveaError({
+    code: 'argument',
+    op: 'allocate',
+    message: `bytes must be whole and not negative, not ${byteLength}.`,
+  });
 }
 
 /** Refuses a range that is not inside the buffer. */

@@ -1,5 +1,5 @@
 // What every engine offers: memory, Programs, and an ordered queue of work. Engines are equal in
-// behaviour; only ./native, ./wasm and ./webgpu know how. Neighbours: ./abi.ts (the image's layout),
+// behaviour; only ./native, ./wasm and ./webgpu know how. Neighbours: ../core/abi.ts (the image's layout),
 // ./select.ts (which engine runs).
 
 /** Memory that belongs to an engine; opaque to everyone else. */

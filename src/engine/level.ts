@@ -5,7 +5,8 @@ import { environment } from './node.js';
 /** The option, else `FOVEA_LEVEL` where this engine has it, else the best. */
 export function chooseLevel(engine: 'native' | 'wasm', levels: readonly string[], option: string | undefined): string {
   const best = levels[0];
-  if (best === undefined) throw new FoveaError({ code: 'engine', message: 'none of its instruction-set levels runs here.' });
+  if (best === undefined)
+    throw new FoveaError({ code: 'engine', message: 'none of its instruction-set levels runs here.' });
   const wanted = option ?? environment('FOVEA_LEVEL');
   if (wanted === undefined) return best;
   if (levels.includes(wanted)) return wanted;

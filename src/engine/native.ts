@@ -146,8 +146,15 @@ class NativeEngine implements Engine {
     const { address } = this.own(buffer, 'write');
     checkRange('write', buffer, byteOffset, data.byteLength);
     // Node-API reads no shared memory; what lies there is copied first.
-    const view = data.buffer instanceof ArrayBuffer ? data : new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
-    const hasMemory = this.addon.write(this.handle, address + byteOffset, view.buffer, view.byteOffset, view.byteLength);
+    const view =
+      data.buffer instanceof ArrayBuffer ? data : new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
+    const hasMemory = this.addon.write(
+      this.handle,
+      address + byteOffset,
+      view.buffer,
+      view.byteOffset,
+      view.byteLength,
+    );
     if (!hasMemory) throw outOfMemory(data.byteLength, this.bufferBytes);
   }
 

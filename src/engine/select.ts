@@ -78,7 +78,7 @@ function wantedByEnvironment(): EngineName | undefined {
   if (variable === undefined || name !== undefined) return name;
   throw new FoveaError({
     code: 'argument',
-    message: `FOVEA_ENGINE is '${variable}'; the engines are ${ENGINES.join(' and ')}.`,
+    message: `FOVEA_ENGINE is '${variable}'; the engines are ${ENGINES.join(', ')}.`,
     got: variable,
     want: ENGINES,
   });
@@ -93,7 +93,9 @@ async function start(name: EngineName, options: EngineOptions): Promise<Engine> 
     throw new FoveaError({ code: 'engine', message });
   } catch (error) {
     if (!(error instanceof FoveaError) || error.code !== 'engine') throw error;
-    throw new FoveaError({ code: 'engine', op: `${name} engine`, message: error.message, got: error.got, want: error.want, cause: error });
+    const hint = error.hint === undefined ? {} : { hint: error.hint };
+    const details = { op: `${name} engine`, message: firstLine(error), got: error.got, want: error.want };
+    throw new FoveaError({ code: 'engine', ...details, ...hint, cause: error });
   }
 }
 

@@ -12,16 +12,21 @@ const MOST = 256;
 
 /** The option, else `FOVEA_THREADS`, else the machine's cores; refuses what is not 1..256. */
 export async function chooseThreads(option: number | undefined): Promise<ThreadChoice> {
-  if (option !== undefined) return { threads: checkThreads(option, 'threads'), reason: 'the option threads' };
+  if (option !== undefined) return { threads: checkThreads(option, 'threads', option), reason: 'the option threads' };
   const variable = environment('FOVEA_THREADS');
-  if (variable !== undefined) return { threads: checkThreads(Number(variable), 'FOVEA_THREADS'), reason: 'FOVEA_THREADS' };
+  if (variable !== undefined)
+    return { threads: checkThreads(Number(variable), 'FOVEA_THREADS', variable), reason: 'FOVEA_THREADS' };
   const cores = await countCores();
   return { threads: Math.min(cores, MOST), reason: `${cores} ${cores === 1 ? 'core' : 'cores'}` };
 }
 
-function checkThreads(threads: number, name: string): number {
+function checkThreads(threads: number, name: string, got: unknown): number {
   if (Number.isInteger(threads) && threads >= 1 && threads <= MOST) return threads;
-  throw new FoveaError({ code: 'argument', message: `${name} must be a whole number from 1 to ${MOST}, not ${threads}.` });
+  throw new FoveaError({
+    code: 'argument',
+    message: `${name} must be a whole number from 1 to ${MOST}, not ${got}.`,
+    got,
+  });
 }
 
 async function countCores(): Promise<number> {

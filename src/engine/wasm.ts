@@ -33,7 +33,9 @@ export async function createWasmEngine(options: EngineOptions = {}): Promise<Eng
   const memory = canShare ? makeSharedMemory() : undefined;
   if (memory === undefined && choice.threads > 1) {
     choice.threads = 1;
-    choice.reason = canShare ? 'no shared memory to be had' : 'no SharedArrayBuffer: the page is not cross-origin isolated';
+    choice.reason = canShare
+      ? 'no shared memory to be had'
+      : 'no SharedArrayBuffer: the page is not cross-origin isolated';
   }
   const module = await compileBinary(level, memory !== undefined);
   const engine = new WasmEngine(levels, level, choice, memory, options.poison === true);
@@ -126,7 +128,18 @@ class WasmEngine implements Engine {
       const stack = this.reserve(STACK_BYTES) + STACK_BYTES;
       const end = this.heap.end;
       const memory = this.memoryShared;
-      await this.startWorker(workerSource, { kind: 'start', module, memory, thread, threads, pool, scratch, stack, calls, end });
+      await this.startWorker(workerSource, {
+        kind: 'start',
+        module,
+        memory,
+        thread,
+        threads,
+        pool,
+        scratch,
+        stack,
+        calls,
+        end,
+      });
     }
   }
 
@@ -249,7 +262,11 @@ class WasmEngine implements Engine {
       const events = {
         onReply: (reply: WorkerReply): void => (reply.kind === 'ready' ? resolve() : this.finish(reply)),
         onError: (cause: Error): void => {
-          const error = new FoveaError({ code: 'engine', message: `a worker of the wasm engine died: ${cause.message}.`, cause });
+          const error = new FoveaError({
+            code: 'engine',
+            message: `a worker of the wasm engine died: ${cause.message}.`,
+            cause,
+          });
           reject(error);
           void this.fail(error);
         },
@@ -307,7 +324,8 @@ class WasmEngine implements Engine {
     const address = this.heap.allocate(bytes + GUARD_BYTES);
     this.workspace = address ?? 0;
     this.workspaceBytes = address === undefined ? 0 : bytes;
-    if (address === undefined) throw faultError({ code: FAULTS.memory, instruction: -1, detail: Math.round(bytes / 2 ** 20) });
+    if (address === undefined)
+      throw faultError({ code: FAULTS.memory, instruction: -1, detail: Math.round(bytes / 2 ** 20) });
   }
 
   /** Memory that is not shared is the worker's: it grows when the message comes to it. */

@@ -3,7 +3,11 @@
 import { FoveaError } from '../core/errors.js';
 
 /** A `format` error of a file: `place` is a path inside it. */
-export function formatError(file: string, message: string, details: { place?: string; hint?: string; cause?: unknown } = {}) {
+export function formatError(
+  file: string,
+  message: string,
+  details: { place?: string; hint?: string; cause?: unknown } = {},
+) {
   return new FoveaError({
     code: 'format',
     message,
@@ -37,7 +41,10 @@ export class Cursor {
   need(count: number): number {
     const from = this.at;
     if (!(count >= 0 && from >= 0 && from + count <= this.end)) {
-      throw formatError(this.file, `the file is damaged or truncated: it refers to byte ${from + count} of ${this.end}.`);
+      throw formatError(
+        this.file,
+        `the file is damaged or truncated: it refers to byte ${from + count} of ${this.end}.`,
+      );
     }
     this.at = from + count;
     return from;
@@ -122,33 +129,47 @@ export class ByteSink {
   }
 
   u8(...values: number[]): this {
-    for (const value of values) this.view.setUint8(this.grow(1), value);
+    for (const value of values) {
+      const at = this.grow(1);
+      this.view.setUint8(at, value);
+    }
     return this;
   }
 
   u16(...values: number[]): this {
-    for (const value of values) this.view.setUint16(this.grow(2), value, true);
+    for (const value of values) {
+      const at = this.grow(2);
+      this.view.setUint16(at, value, true);
+    }
     return this;
   }
 
   u32(...values: number[]): this {
-    for (const value of values) this.view.setUint32(this.grow(4), value, true);
+    for (const value of values) {
+      const at = this.grow(4);
+      this.view.setUint32(at, value, true);
+    }
     return this;
   }
 
   u64(...values: number[]): this {
-    for (const value of values) this.view.setBigUint64(this.grow(8), BigInt(value), true);
+    for (const value of values) {
+      const at = this.grow(8);
+      this.view.setBigUint64(at, BigInt(value), true);
+    }
     return this;
   }
 
   /** Eight bytes of ones: HDF5's "no address". */
   none(): this {
-    this.view.setBigUint64(this.grow(8), 0xffffffffffffffffn, true);
+    const at = this.grow(8);
+    this.view.setBigUint64(at, 0xffffffffffffffffn, true);
     return this;
   }
 
   put(bytes: Uint8Array): this {
-    this.bytes.set(bytes, this.grow(bytes.length));
+    const at = this.grow(bytes.length);
+    this.bytes.set(bytes, at);
     return this;
   }
 
@@ -174,7 +195,10 @@ export class ByteSink {
 
 /** Says so when a "file" is a web page, as happens when a download address answers with its login or error page. */
 export function refuseHtml(bytes: Uint8Array, file: string, what: string): void {
-  const start = decodeText(bytes.subarray(0, 512)).replace(/^\uFEFF/, '').trimStart().toLowerCase();
+  const start = decodeText(bytes.subarray(0, 512))
+    .replace(/^\uFEFF/, '')
+    .trimStart()
+    .toLowerCase();
   if (start.startsWith('<!doctype html') || start.startsWith('<html') || start.startsWith('<head')) {
     throw formatError(file, `${file} is an HTML page, not ${what}.`, {
       hint: 'The address it came from answered with a web page; download the file itself.',

@@ -4,7 +4,7 @@ import { unzlibSync } from 'fflate';
 import { FoveaError } from '../core/errors.js';
 import { sizeOf, stridesOf } from '../core/shape.js';
 import type { Cursor } from './cursor.js';
-import { filled, type Hdf5Reader } from './hdf5-read.js';
+import type { Hdf5Reader } from './hdf5-read.js';
 
 /** One step of a filter pipeline. */
 export interface Filter {
@@ -48,7 +48,8 @@ export function readChunks(reader: Hdf5Reader, layout: ChunkedLayout): Uint8Arra
   const { shape, chunkShape, elementBytes, path } = layout;
   const chunkBytes = sizeOf(chunkShape) * elementBytes;
   // A chunk may reach over the array's edge, but a sane one is not much larger than the array.
-  if (chunkBytes > 64 * (sizeOf(shape) * elementBytes + (1 << 20))) throw reader.damaged('a chunk larger than its array', path);
+  if (chunkBytes > 64 * (sizeOf(shape) * elementBytes + (1 << 20)))
+    throw reader.damaged('a chunk larger than its array', path);
   const out = filled(sizeOf(shape) * elementBytes, layout.fill);
   const strides = stridesOf(shape);
   const chunkStrides = stridesOf(chunkShape);
@@ -67,7 +68,13 @@ interface Chunk {
   mask: number;
 }
 
-function* chunksOf(reader: Hdf5Reader, address: number, rank: number, path: string, seen: Set<number>): Generator<Chunk> {
+function* chunksOf(
+  reader: Hdf5Reader,
+  address: number,
+  rank: number,
+  path: string,
+  seen: Set<number>,
+): Generator<Chunk> {
   if (seen.has(address)) throw reader.damaged('a chunk index contains itself', path);
   seen.add(address);
   const cursor = reader.cursor(address);
@@ -86,7 +93,13 @@ function* chunksOf(reader: Hdf5Reader, address: number, rank: number, path: stri
   }
 }
 
-function unfilter(reader: Hdf5Reader, raw: Uint8Array, mask: number, layout: ChunkedLayout, chunkBytes: number): Uint8Array {
+function unfilter(
+  reader: Hdf5Reader,
+  raw: Uint8Array,
+  mask: number,
+  layout: ChunkedLayout,
+  chunkBytes: number,
+): Uint8Array {
   let data = raw;
   for (let i = layout.filters.length - 1; i >= 0; i--) {
     const filter = layout.filters[i] as Filter;
@@ -124,7 +137,7 @@ function inflateBounded(reader: Hdf5Reader, data: Uint8Array, most: number, path
 function unshuffle(data: Uint8Array, size: number): Uint8Array {
   const count = Math.floor(data.length / Math.max(1, size));
   if (size <= 1 || count === 0) return data;
-  const out = data.slice();
+  const out = new Uint8Array(data);
   for (let byte = 0; byte < size; byte++) {
     for (let i = 0; i < count; i++) out[i * size + byte] = data[byte * count + i] as number;
   }
@@ -158,7 +171,8 @@ function copyChunk(origin: readonly number[], chunk: Uint8Array, out: Uint8Array
     const start = origin[axis] as number;
     const extent = Math.min(chunkShape[axis] as number, (shape[axis] as number) - start);
     if (axis === last) {
-      if (extent > 0) out.set(chunk.subarray(from * elementBytes, (from + extent) * elementBytes), (to + start) * elementBytes);
+      if (extent > 0)
+        out.set(chunk.subarray(from * elementBytes, (from + extent) * elementBytes), (to + start) * elementBytes);
       return;
     }
     for (let i = 0; i < extent; i++) {
@@ -168,3 +182,11 @@ function copyChunk(origin: readonly number[], chunk: Uint8Array, out: Uint8Array
   copy(0, 0, 0);
 }
 
+/** `size` bytes of one repeated element, zeros without one. */
+export function filled(size: number, fill: Uint8Array | undefined): Uint8Array {
+  const out = new Uint8Array(size);
+  if (fill !== undefined && fill.some((byte) => byte !== 0)) {
+    for (let at = 0; at < size; at += fill.length) out.set(fill.subarray(0, Math.min(fill.length, size - at)), at);
+  }
+  return out;
+}

@@ -96,7 +96,8 @@ class FractalHeap {
     const root = reader.address(cursor);
     this.rootRows = cursor.u16();
     if (filterBytes !== 0) throw reader.unsupported('a compressed heap', '');
-    if (root === undefined || this.tableWidth === 0 || this.startBlock === 0) throw reader.damaged('a heap without blocks');
+    if (root === undefined || this.tableWidth === 0 || this.startBlock === 0)
+      throw reader.damaged('a heap without blocks');
     this.root = root;
     this.idOffsetBytes = Math.ceil(heapBits / 8);
     this.idLengthBytes = Math.min(byteWidth(this.maxDirect), byteWidth(maxManaged));
@@ -124,14 +125,20 @@ class FractalHeap {
     for (let depth = 0; rows > 0; depth++) {
       if (depth > 16) throw this.reader.damaged('a heap contains itself');
       let row = 0;
-      while (row < rows && within >= this.rowSize(row) * this.tableWidth) within -= this.rowSize(row++) * this.tableWidth;
+      while (row < rows && within >= this.rowSize(row) * this.tableWidth)
+        within -= this.rowSize(row++) * this.tableWidth;
       if (row >= rows) throw this.reader.damaged('a heap object lies outside its heap');
       const column = Math.floor(within / this.rowSize(row));
       within -= column * this.rowSize(row);
       const cursor = this.reader.cursor(block);
       if (cursor.ascii(4) !== 'FHIB') throw this.reader.damaged('a heap block is missing');
       // Direct and indirect blocks alike are one address each: without filters, nothing else stands between.
-      cursor.need(1 + this.reader.offsetBytes() + this.idOffsetBytes + (row * this.tableWidth + column) * this.reader.offsetBytes());
+      cursor.need(
+        1 +
+          this.reader.offsetBytes() +
+          this.idOffsetBytes +
+          (row * this.tableWidth + column) * this.reader.offsetBytes(),
+      );
       const child = this.reader.address(cursor);
       if (child === undefined) throw this.reader.damaged('a heap block is missing');
       block = child;

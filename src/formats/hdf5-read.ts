@@ -3,11 +3,11 @@
 import { FoveaError } from '../core/errors.js';
 import { formatShape, sizeOf } from '../core/shape.js';
 import { Cursor, decodeText, formatError, refuseHtml } from './cursor.js';
-import type { Hdf5Attribute, Hdf5Dataset, Hdf5Group, StoredData, StoredDtype } from './hdf5.js';
-import { storedBytes, viewStored } from './hdf5.js';
-import { type Filter, readChunks, readFilters } from './hdf5-chunks.js';
+import type { Hdf5Attribute, Hdf5Dataset, Hdf5Group } from './hdf5.js';
+import { type Filter, filled, readChunks, readFilters } from './hdf5-chunks.js';
 import { denseMessages } from './hdf5-dense.js';
 import { decodeFixedText, type Extent, type Hdf5Type, readExtent, readType, swapBytes } from './hdf5-types.js';
+import { type StoredData, type StoredDtype, storedBytes, viewStored } from './stored.js';
 
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 const MESSAGE = {
@@ -82,9 +82,13 @@ export class Hdf5Reader {
     const end = cursor.uint(this.offsetSize);
     cursor.need(version < 2 ? this.offsetSize * 2 : 0);
     if (this.base + end > bytes.length) {
-      throw formatError(file, `the HDF5 file is truncated: its size should be ${this.base + end} bytes but is ${bytes.length}.`, {
-        hint: 'Download or copy it again.',
-      });
+      throw formatError(
+        file,
+        `the HDF5 file is truncated: its size should be ${this.base + end} bytes but is ${bytes.length}.`,
+        {
+          hint: 'Download or copy it again.',
+        },
+      );
     }
     const group = this.object(cursor.uint(this.offsetSize), '', 0);
     if (!('groups' in group)) throw this.damaged('the root is not a group');
@@ -341,14 +345,17 @@ export class Hdf5Reader {
   private attributeValue(cursor: Cursor, type: Hdf5Type, extent: Extent, place: string): Hdf5Attribute {
     if (extent === null) return null;
     const count = sizeOf(extent);
-    if (!(count * type.size <= cursor.left)) throw this.damaged(`an attribute of shape ${formatShape(extent)} is cut off`, place);
+    if (!(count * type.size <= cursor.left))
+      throw this.damaged(`an attribute of shape ${formatShape(extent)} is cut off`, place);
     if (type.kind === 'vlenText') {
       const texts = Array.from({ length: count }, () => this.vlenText(cursor, place));
       return extent.length === 0 ? (texts[0] as string) : texts;
     }
     const raw = cursor.take(count * type.size);
     if (type.kind === 'text') {
-      const texts = Array.from({ length: count }, (_, i) => decodeFixedText(raw.subarray(i * type.size, (i + 1) * type.size)));
+      const texts = Array.from({ length: count }, (_, i) =>
+        decodeFixedText(raw.subarray(i * type.size, (i + 1) * type.size)),
+      );
       return extent.length === 0 ? (texts[0] as string) : texts;
     }
     const numbers = Array.from(this.decode(raw, type), Number);
@@ -386,8 +393,10 @@ export class Hdf5Reader {
     const typeMessage = this.find(messages, MESSAGE.datatype, path);
     const space = this.find(messages, MESSAGE.dataspace, path);
     const layout = this.find(messages, MESSAGE.layout, path);
-    if (typeMessage === undefined || space === undefined || layout === undefined) throw this.damaged('a dataset without a type', path);
-    if (messages.some(({ type }) => type === MESSAGE.externalFiles)) throw this.unsupported('data in another file', path);
+    if (typeMessage === undefined || space === undefined || layout === undefined)
+      throw this.damaged('a dataset without a type', path);
+    if (messages.some(({ type }) => type === MESSAGE.externalFiles))
+      throw this.unsupported('data in another file', path);
     const attributes = this.attributes(messages, path);
     const type = readType(typeMessage);
     const extent = readExtent(space, () => this.length(space));
@@ -397,7 +406,10 @@ export class Hdf5Reader {
     const dtype: StoredDtype = known ? type.dtype : 'uint8';
     const size = sizeOf(shape) * type.size;
     if (!(size <= this.bytes.length * MAX_EXPANSION)) {
-      throw this.damaged(`a dataset declares the shape ${formatShape(shape)}, ${size} bytes, in a file of ${this.bytes.length}`, path);
+      throw this.damaged(
+        `a dataset declares the shape ${formatShape(shape)}, ${size} bytes, in a file of ${this.bytes.length}`,
+        path,
+      );
     }
     const read = this.locate(layout, messages, type, shape, size, path);
     const data = (): StoredData => {
@@ -448,7 +460,8 @@ export class Hdf5Reader {
     if (size === 0) return () => new Uint8Array(0);
     if (tree === undefined) return this.unwritten(messages, type, shape, size, path);
     const chunkShape = chunk.slice(0, shape.length);
-    if (chunkShape.length !== shape.length || chunkShape.some((dim) => dim === 0)) throw this.damaged('chunks of no size', path);
+    if (chunkShape.length !== shape.length || chunkShape.some((dim) => dim === 0))
+      throw this.damaged('chunks of no size', path);
     const pipeline = this.find(messages, MESSAGE.filters, path);
     const filters: Filter[] = pipeline === undefined ? [] : readFilters(pipeline);
     const fill = this.fillValue(messages, type, path);
@@ -484,13 +497,4 @@ export class Hdf5Reader {
     }
     return size === type.size ? cursor.take(size) : undefined;
   }
-}
-
-/** `size` bytes of one repeated element, zeros without one. */
-export function filled(size: number, fill: Uint8Array | undefined): Uint8Array {
-  const out = new Uint8Array(size);
-  if (fill !== undefined && fill.some((byte) => byte !== 0)) {
-    for (let at = 0; at < size; at += fill.length) out.set(fill.subarray(0, Math.min(fill.length, size - at)), at);
-  }
-  return out;
 }

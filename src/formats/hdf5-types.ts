@@ -1,7 +1,7 @@
 // HDF5's datatype, dataspace, fill value and attribute values (sections IV.A.2.b, c, d, f of the format specification).
 import type { Shape } from '../core/shape.js';
 import { ByteSink, type Cursor, decodeText, formatError } from './cursor.js';
-import type { StoredDtype } from './hdf5.js';
+import type { StoredDtype } from './stored.js';
 
 /** A datatype as far as Keras's files need it. */
 export interface Hdf5Type {
@@ -18,7 +18,19 @@ export interface Hdf5Type {
 /** An array's shape; `null` is the empty dataspace, which has no elements at all. */
 export type Extent = Shape | null;
 
-const CLASS_NAMES = ['integer', 'float', 'time', 'string', 'bitfield', 'opaque', 'compound', 'reference', 'enum', 'vlen', 'array'];
+const CLASS_NAMES = [
+  'integer',
+  'float',
+  'time',
+  'string',
+  'bitfield',
+  'opaque',
+  'compound',
+  'reference',
+  'enum',
+  'vlen',
+  'array',
+];
 
 export function readType(cursor: Cursor, depth = 0): Hdf5Type {
   if (depth > 8) throw formatError(cursor.file, 'the HDF5 file is damaged: a datatype contains itself.');
@@ -28,7 +40,8 @@ export function readType(cursor: Cursor, depth = 0): Hdf5Type {
   const bits = cursor.u8() | (cursor.u8() << 8) | (cursor.u8() << 16);
   const size = cursor.u32();
   const label = `${size * 8}-bit ${CLASS_NAMES[classId] ?? `class ${classId}`}`;
-  if (version < 1 || version > 5 || size === 0) throw formatError(cursor.file, 'the HDF5 file is damaged: no such datatype.');
+  if (version < 1 || version > 5 || size === 0)
+    throw formatError(cursor.file, 'the HDF5 file is damaged: no such datatype.');
   const type = (kind: Hdf5Type['kind'], dtype: StoredDtype = 'uint8', isBigEndian = (bits & 1) === 1): Hdf5Type => ({
     kind,
     dtype,
@@ -112,7 +125,10 @@ export function encodeType(dtype: StoredDtype): Uint8Array {
     case 'float32':
     case 'float16': {
       const [precision, exponentAt, exponentBits, mantissaBits, bias] = FLOATS[dtype];
-      sink.u8(0x11, 0x20, precision - 1, 0).u32(precision / 8).u16(0, precision);
+      sink
+        .u8(0x11, 0x20, precision - 1, 0)
+        .u32(precision / 8)
+        .u16(0, precision);
       return sink.u8(exponentAt, exponentBits, 0, mantissaBits).u32(bias).done();
     }
     case 'bfloat16':
@@ -122,7 +138,11 @@ export function encodeType(dtype: StoredDtype): Uint8Array {
       return sink.text('FALSE').zeros(3).text('TRUE').zeros(4).u8(0, 1).done();
     default: {
       const size = Number(dtype.replace(/\D/g, '')) / 8;
-      return sink.u8(0x10, dtype.startsWith('u') ? 0 : 8, 0, 0).u32(size).u16(0, size * 8).done();
+      return sink
+        .u8(0x10, dtype.startsWith('u') ? 0 : 8, 0, 0)
+        .u32(size)
+        .u16(0, size * 8)
+        .done();
     }
   }
 }
@@ -138,7 +158,8 @@ export function readExtent(cursor: Cursor, readLength: () => number): Extent {
   const flags = cursor.u8();
   const spaceClass = cursor.u8();
   if (version === 1) cursor.need(4);
-  else if (version !== 2) throw formatError(cursor.file, `the HDF5 file is damaged: no dataspace has version ${version}.`);
+  else if (version !== 2)
+    throw formatError(cursor.file, `the HDF5 file is damaged: no dataspace has version ${version}.`);
   if (rank > 32) throw formatError(cursor.file, `the HDF5 file is damaged: an array of ${rank} dimensions.`);
   const shape = Array.from({ length: rank }, readLength);
   if (flags & 1) for (let i = 0; i < rank; i++) readLength();

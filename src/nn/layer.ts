@@ -77,6 +77,17 @@ export abstract class Layer {
   /** Computes the output. Written in ops; `inputs` has one entry unless the layer merges several. */
   abstract call(inputs: readonly Tensor[], context: CallContext): Tensor | readonly Tensor[];
 
+  /** The penalty on this layer's own weights that training adds to the loss, a scalar. */
+  regularization(): Tensor | undefined {
+    return undefined;
+  }
+
+  /** The penalties of this layer and of those inside it. */
+  losses(): Tensor[] {
+    const own = this.regularization();
+    return [...(own === undefined ? [] : [own]), ...this.sublayers.flatMap((layer) => layer.losses())];
+  }
+
   /** The layer's arguments, as Keras saves them (without name, trainable and dtype, which the base adds). */
   getConfig(): LayerConfig {
     return {};

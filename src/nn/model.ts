@@ -236,12 +236,9 @@ export class Sequential extends TrainableModel {
   override build(inputShapes: readonly PartialShape[]): void {
     if (this.made !== undefined) return;
     const [shape] = inputShapes as [PartialShape];
-    this.input ??= new InputLayer({ shape: shape.slice(1), dtype: this.inputDtype() }).output;
-    this.makeGraph(this.input);
-  }
-
-  private inputDtype(): Dtype {
-    return 'float32';
+    const input = this.input ?? layerInput(shape.slice(1));
+    this.input = input;
+    this.makeGraph(input);
   }
 
   private makeGraph(input: SymbolicTensor): void {

@@ -1,5 +1,5 @@
 // The global seed: initial weights, dropout and shuffling follow from it. Until it is set, one is drawn by chance.
-import { keyFromSeed, type RandomKey } from '../core/random.js';
+import { keyFromSeed, randomBits, type RandomKey } from '../core/random.js';
 
 let key: RandomKey | undefined;
 let draws = 0;
@@ -25,4 +25,10 @@ export function nextDraw(): { key: RandomKey; stream: number } {
 /** The key and stream of an explicit seed: the same numbers every time. */
 export function seededDraw(seed: number | bigint): { key: RandomKey; stream: number } {
   return { key: keyFromSeed(seed), stream: 0 };
+}
+
+/** A seed of 32 bits (unsigned), another at every call and the same again after `setRandomSeed`. */
+export function drawSeed(): number {
+  const { key: from, stream } = nextDraw();
+  return randomBits(from, stream, 0);
 }

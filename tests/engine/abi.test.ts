@@ -1,7 +1,7 @@
-// Compares src/engine/abi.ts with kernels/cpu/abi.h, the one both engines are compiled from.
+// Compares src/core/abi.ts with kernels/cpu/abi.h, the one both engines are compiled from.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import * as abi from '../../src/engine/abi.js';
+import * as abi from '../../src/core/abi.js';
 
 const header = readFileSync(new URL('../../kernels/cpu/abi.h', import.meta.url), 'utf8');
 const withoutComments = header.replace(/\/\*[\s\S]*?\*\//g, '').replace(/\/\/.*$/gm, '');

@@ -1,5 +1,15 @@
 // Small Program images written by hand, so that the engines are tested without the compiler.
-import { ABI_VERSION, DTYPES, HEADER, KERNELS, type KernelName, MAGIC, POINTWISE, type PointwiseName, SPACES } from '../../src/core/abi.js';
+import {
+  ABI_VERSION,
+  DTYPES,
+  HEADER,
+  KERNELS,
+  type KernelName,
+  MAGIC,
+  POINTWISE,
+  type PointwiseName,
+  SPACES,
+} from '../../src/core/abi.js';
 
 export interface Operand {
   space: number;
@@ -36,7 +46,12 @@ export function floatBits(value: number): number {
 }
 
 /** Lays a Program out as kernels/cpu/abi.h says. */
-export function assemble({ bindings, workspaceBytes = 0, instructions, constants = new Uint8Array() }: ProgramText): Uint8Array {
+export function assemble({
+  bindings,
+  workspaceBytes = 0,
+  instructions,
+  constants = new Uint8Array(),
+}: ProgramText): Uint8Array {
   const body: number[] = [];
   for (const { kernel, operands, parameters } of instructions) {
     body.push(KERNELS[kernel], operands.length, parameters.length);

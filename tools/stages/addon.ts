@@ -5,7 +5,16 @@ import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { nativeTarget } from '../../src/engine/target.js';
-import { type BuildContext, hashInputs, isFresh, listFiles, markFresh, packageVersion, writeBeside } from './cache.js';
+import {
+  type BuildContext,
+  hashInputs,
+  isFresh,
+  listFiles,
+  markFresh,
+  objectInputs,
+  packageVersion,
+  writeBeside,
+} from './cache.js';
 
 // Best first. AVX-512 here is the set that every server since Skylake and Zen 4 has.
 const LEVELS: Record<string, Record<string, string[]>> = {
@@ -27,7 +36,7 @@ class CompileError extends Error {}
 /** Gives whether anything was built. */
 export async function buildAddon(context: BuildContext): Promise<boolean> {
   const { root, log } = context;
-  if (process.env['FOVEA_SKIP_NATIVE'] === '1') return false;
+  if (process.env.FOVEA_SKIP_NATIVE === '1') return false;
   const target = nativeTarget();
   const output = `build/native/${target}/fovea.node`;
   const reasonFile = join(root, `build/native/${target}/reason.txt`);
@@ -48,7 +57,7 @@ export async function buildAddon(context: BuildContext): Promise<boolean> {
   if (isFresh(context, 'addon', key)) return false;
   const started = performance.now();
   try {
-    const levels = await compileAddon(root, compiler.command, output);
+    const levels = await compileAddon(context, compiler, output);
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     log(`addon: ${levels.join(', ')} in ${seconds} s.`);
   } catch (error) {
@@ -65,8 +74,8 @@ export async function buildAddon(context: BuildContext): Promise<boolean> {
 }
 
 /** The compiler's command and version; undefined where there is none. */
-async function findCompiler(): Promise<{ command: string[]; version: string } | undefined> {
-  const command = (process.env['CXX'] ?? '').trim().split(/\s+/).filter(Boolean);
+async function findCompiler(): Promise<Compiler | undefined> {
+  const command = (process.env.CXX ?? '').trim().split(/\s+/).filter(Boolean);
   if (command.length === 0) {
     // macOS ships a `c++` that opens a dialog until the developer tools are there.
     if (process.platform === 'darwin' && !(await succeeds('xcode-select', ['-p']))) return undefined;
@@ -79,28 +88,38 @@ async function findCompiler(): Promise<{ command: string[]; version: string } | 
   }
 }
 
-async function compileAddon(root: string, compiler: string[], output: string): Promise<string[]> {
+interface Compiler {
+  command: string[];
+  version: string;
+}
+
+async function compileAddon(context: BuildContext, compiler: Compiler, output: string): Promise<string[]> {
+  const { root } = context;
   const work = join(root, 'build/addon');
-  rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { recursive: true });
-  const levels = await availableLevels(compiler, work);
+  const levels = await availableLevels(compiler.command, work);
   const include = join(root, 'node_modules/node-api-headers/include');
-  const kernels = join(root, 'kernels/cpu');
   const jobs = Object.entries(levels).map(([level, flags]) => ({
-    object: `level-${level}.o`,
-    args: [...COMPILE, ...flags, `-DFOVEA_LEVEL=${level}`, '-c', join(kernels, 'level.cc')],
+    object: `level-${level}`,
+    source: 'level.cc',
+    flags: [...COMPILE, ...flags, `-DFOVEA_LEVEL=${level}`],
   }));
   const has = Object.keys(levels).map((level) => `-DFOVEA_HAS_${level.toUpperCase()}`);
-  for (const name of ['addon', 'runtime']) {
-    const args = [...COMPILE, ...has, `-I${include}`, '-c', join(kernels, `${name}.cc`)];
-    jobs.push({ object: `${name}.o`, args });
+  for (const object of ['addon', 'runtime']) {
+    jobs.push({ object, source: `${object}.cc`, flags: [...COMPILE, ...has, `-I${include}`] });
   }
-  await inParallel(jobs, async ({ object, args }) => {
-    await execute(compiler, [...args, '-o', join(work, object)]);
+  await inParallel(jobs, async ({ object, source, flags }) => {
+    const file = `build/addon/${object}.o`;
+    const key = hashInputs(root, objectInputs(root, source), [compiler.version, ...compiler.command, ...flags]);
+    if (isFresh(context, `addon-${object}`, key)) return;
+    const beside = join(work, `${object}.tmp.o`);
+    await execute(compiler.command, [...flags, '-c', join(root, 'kernels/cpu', source), '-o', beside]);
+    renameSync(beside, join(root, file));
+    markFresh(context, `addon-${object}`, key, [file]);
   });
   const link = process.platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared', '-pthread'];
-  const objects = jobs.map(({ object }) => join(work, object));
-  await execute(compiler, [...link, ...objects, '-o', join(work, 'fovea.node')]);
+  const objects = jobs.map(({ object }) => join(work, `${object}.o`));
+  await execute(compiler.command, [...link, ...objects, '-o', join(work, 'fovea.node')]);
   const file = join(root, output);
   mkdirSync(join(file, '..'), { recursive: true });
   renameSync(join(work, 'fovea.node'), file);

@@ -68,6 +68,18 @@ export function writeBeside(file: string, content: string | Uint8Array): void {
   renameSync(beside, file);
 }
 
+/**
+ * The files of kernels/cpu that an object is compiled from. The entry points and the levels do not include
+ * each other, so that a change to one leaves the other's objects as they are.
+ */
+export function objectInputs(root: string, source: string): string[] {
+  const files = listFiles(root, 'kernels/cpu', ['.h', '.cc']);
+  const entries = ['addon.cc', 'runtime.cc', 'runtime.h', 'wasm.cc'].map((name) => `kernels/cpu/${name}`);
+  if (source === 'level.cc') return files.filter((file) => !entries.includes(file));
+  const headers = ['abi.h', 'kernel.h', 'runtime.h'].map((name) => `kernels/cpu/${name}`);
+  return files.filter((file) => headers.includes(file) || file === `kernels/cpu/${source}`);
+}
+
 /** The version of an installed package. */
 export function packageVersion(root: string, name: string): string {
   const text = readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8');

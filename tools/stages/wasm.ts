@@ -6,7 +6,16 @@ import { join } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import type { Tree } from '@yowasp/clang';
 import { deflateSync } from 'fflate';
-import { type BuildContext, hashInputs, isFresh, listFiles, markFresh, packageVersion, writeBeside } from './cache.js';
+import {
+  type BuildContext,
+  hashInputs,
+  isFresh,
+  listFiles,
+  markFresh,
+  objectInputs,
+  packageVersion,
+  writeBeside,
+} from './cache.js';
 
 const VARIANTS = { simd128: ['-msimd128'], relaxed: ['-msimd128', '-mrelaxed-simd'] } as const;
 type Variant = keyof typeof VARIANTS;
@@ -36,7 +45,7 @@ export async function buildWasm(context: BuildContext): Promise<boolean> {
   await Promise.all(
     variants.map(async (variant, i) => {
       const started = performance.now();
-      const binary = await compileInThread({ root, files, variant });
+      const binary = await compileInThread({ root, files, variant, version });
       writeBeside(join(root, outputs[i] as string), binaryModule(binary));
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       context.log(`wasm ${variant}: ${Math.round(binary.length / 1024)} KiB in ${seconds} s.`);
@@ -50,6 +59,7 @@ interface WasmJob {
   root: string;
   files: string[];
   variant: Variant;
+  version: string;
 }
 
 /** clang from npm computes in the thread that calls it: each variant gets one of its own. */
@@ -68,23 +78,39 @@ function compileInThread(job: WasmJob): Promise<Uint8Array> {
 export async function runWasmJob(): Promise<void> {
   const { wasmJob } = (workerData ?? {}) as { wasmJob?: WasmJob };
   if (isMainThread || wasmJob === undefined) return;
-  const { root, files, variant } = wasmJob;
+  const { root, files } = wasmJob;
   const kernels: Tree = {};
   for (const file of files) kernels[file.slice('kernels/cpu/'.length)] = readFileSync(join(root, file));
   try {
-    parentPort?.postMessage(await compile(variant, kernels));
+    parentPort?.postMessage(await compile(wasmJob, kernels));
   } catch (error) {
     parentPort?.postMessage(error instanceof Error ? error.message : String(error));
   }
 }
 
-async function compile(variant: Variant, kernels: Tree): Promise<Uint8Array> {
+async function compile({ root, variant, version }: WasmJob, kernels: Tree): Promise<Uint8Array> {
   let files: Tree = { ...kernels };
-  const flags = [...COMPILE, ...VARIANTS[variant], `-DFOVEA_LEVEL=${variant}`, `-DFOVEA_WASM_TABLE=foveaLevel_${variant}`];
+  const flags = [
+    ...COMPILE,
+    ...VARIANTS[variant],
+    `-DFOVEA_LEVEL=${variant}`,
+    `-DFOVEA_WASM_TABLE=foveaLevel_${variant}`,
+  ];
+  const objects: string[] = [];
   for (const source of SOURCES) {
-    files = await run('clang++', [...flags, source, '-o', source.replace('.cc', '.o')], files);
+    const object = `${variant}-${source.replace('.cc', '.o')}`;
+    const stamp = `wasm-${object}`;
+    const kept = `build/wasm/${object}`;
+    const key = hashInputs(root, objectInputs(root, source), [version, ...flags]);
+    const context = { root, log: () => undefined };
+    if (isFresh(context, stamp, key)) files[object] = readFileSync(join(root, kept));
+    else {
+      files = await run('clang++', [...flags, source, '-o', object], files);
+      writeBeside(join(root, kept), files[object] as Uint8Array);
+      markFresh(context, stamp, key, [kept]);
+    }
+    objects.push(object);
   }
-  const objects = SOURCES.map((source) => source.replace('.cc', '.o'));
   files = await run('wasm-ld', [...objects, ...LINK, '-o', 'fovea.wasm'], files);
   return files['fovea.wasm'] as Uint8Array;
 }

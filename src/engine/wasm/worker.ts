@@ -125,7 +125,9 @@ function receive(message: WorkerMessage, port: Port): void {
 }
 
 // In Node the engine puts the worker's port here before this program starts.
-const { foveaPort } = globalThis as { foveaPort?: Port & { on(event: 'message', listen: (data: WorkerMessage) => void): void } };
+const { foveaPort } = globalThis as {
+  foveaPort?: Port & { on(event: 'message', listen: (data: WorkerMessage) => void): void };
+};
 if (foveaPort !== undefined) foveaPort.on('message', (data) => receive(data, foveaPort));
 else {
   const scope = globalThis as unknown as Port & { onmessage: (event: MessageEvent<WorkerMessage>) => void };

@@ -40,8 +40,9 @@ export class TrainingState {
 
   /** Fixes the order of examples of every epoch. */
   shuffleSeed(): number {
-    this.seed ??= drawSeed();
-    return this.seed;
+    const seed = this.seed ?? drawSeed();
+    this.seed = seed;
+    return seed;
   }
 
   /** Gives callbacks back what they remembered, once, and notes them for saving. */

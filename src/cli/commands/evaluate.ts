@@ -1,0 +1,24 @@
+// `fovea evaluate`: loss and metrics of a saved model.
+import { FoveaError } from '../../core/errors.js';
+import { selectSplit } from '../../data/index.js';
+import { applyPreprocess, loadData } from '../data.js';
+import { loadModel, metadataOf } from '../models.js';
+import type { Output } from '../output.js';
+import { EXIT } from '../program.js';
+import { readRunConfig } from '../run-folder.js';
+
+export async function evaluate(path: string, options: { data?: string; part: string; batch: number }, output: Output): Promise<number> {
+  const model = await loadModel(path);
+  const { preprocess } = metadataOf(model, 'evaluate');
+  const config = await readRunConfig(path);
+  const name = options.data ?? config?.options.data;
+  if (name === undefined) {
+    throw new FoveaError({ code: 'argument', op: 'evaluate', message: 'no data was given.', hint: 'Add --data NAME or --data FOLDER.' });
+  }
+  const { train, test } = await loadData(name, { size: model.inputShape[1] ?? 64, seed: config?.options.seed ?? 1, output });
+  const chosen = selectSplit({ train, test }, options.part);
+  const scores = await model.evaluate(chosen.withX(applyPreprocess(preprocess, chosen.x)), { batchSize: options.batch });
+  output.text(`${chosen.length} pictures of ${name} (${options.part}): ${Object.entries(scores).map(([key, value]) => `${key} ${value.toFixed(4)}`).join(', ')}`);
+  output.event('scores', { data: name, part: options.part, count: chosen.length, scores });
+  return EXIT.done;
+}

@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+// The command line: `fovea COMMAND`. Commands are loaded when they are called, so that --version is quick.
+import { runCli } from './program.js';
+
+process.exitCode = await runCli(process.argv);

@@ -1,0 +1,32 @@
+// What commands print: lines for people on standard output, or one JSON object a line for machines.
+import type { FoveaError } from '../core/errors.js';
+
+/** A command's output. */
+export class Output {
+  readonly isJson: boolean;
+  private readonly command: string;
+
+  constructor({ isJson, command }: { isJson: boolean; command: string }) {
+    this.isJson = isJson;
+    this.command = command;
+  }
+
+  /** Text for people; nothing in JSON mode. */
+  text(line = ''): void {
+    if (!this.isJson) process.stdout.write(`${line}\n`);
+  }
+
+  /** An event for machines; nothing in text mode. */
+  event(event: string, fields: Readonly<Record<string, unknown>> = {}): void {
+    if (this.isJson) process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);
+  }
+
+  error(error: FoveaError): void {
+    if (this.isJson) {
+      const { code, op, path, message, hint } = error;
+      process.stdout.write(`${JSON.stringify({ event: 'error', command: this.command, code, op, path, message, hint })}\n`);
+    } else {
+      process.stderr.write(`fovea ${this.command}: ${error.message}\n`);
+    }
+  }
+}

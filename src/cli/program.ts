@@ -1,0 +1,115 @@
+// The commands and their options. What they do stands in commands/, one file each.
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { FoveaError } from '../core/errors.js';
+import { Output } from './output.js';
+
+/** Exit codes: 0 done, 1 the work failed, 2 the command was wrong, 130 interrupted. */
+export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+/** Runs one command line and gives the exit code. */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  let code: number = EXIT.done;
+  const program = makeProgram(async (name, run) => {
+    const output = new Output({ isJson: program.opts<{ json?: boolean }>().json === true || argv.includes('--json'), command: name });
+    try {
+      code = await run(output);
+    } catch (error) {
+      if (!(error instanceof FoveaError)) throw error;
+      output.error(error);
+      code = error.code === 'aborted' ? EXIT.interrupted : error.code === 'argument' ? EXIT.usage : EXIT.failed;
+    }
+  });
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  }
+  return code;
+}
+
+type Run = (name: string, run: (output: Output) => Promise<number>) => Promise<void>;
+
+function makeProgram(run: Run): Command {
+  const program = new Command('fovea')
+    .description('Deep computer vision: train, run and explain convolutional networks')
+    .option('-V, --version', 'print the version and the engine that runs')
+    .option('--json', 'machine-readable output, one JSON object a line')
+    .showHelpAfterError()
+    .exitOverride();
+  program.action(async (options: { version?: boolean }) => {
+    if (!options.version) program.help();
+    await run('version', async (output) => (await import('./commands/doctor.js')).version(output));
+  });
+  program
+    .command('doctor')
+    .description('say which engine runs, its instruction set and threads, and why not the others')
+    .option('--json', 'machine-readable output')
+    .action(() => run('doctor', async (output) => (await import('./commands/doctor.js')).doctor(output)));
+  addTrain(program, run);
+  program
+    .command('evaluate')
+    .description('loss and metrics of a saved model on a data set')
+    .argument('<model>', 'a .keras file or the folder of a run')
+    .option('--data <name|folder>', 'data set; default: the one it was trained on')
+    .option('--part <part>', 'a split such as test or train[:10%]', 'test')
+    .option('--batch <n>', 'batch size', wholeNumber, 32)
+    .option('--json', 'machine-readable output')
+    .action((model: string, options) => run('evaluate', async (output) => (await import('./commands/evaluate.js')).evaluate(model, options, output)));
+  program
+    .command('predict')
+    .description('label pictures')
+    .argument('<model>', 'a .keras file or the folder of a run')
+    .argument('<pictures...>', 'PNG or JPEG files')
+    .option('--top <n>', 'labels to give for each picture', wholeNumber, 3)
+    .option('--json', 'machine-readable output')
+    .action((model: string, pictures: string[], options) =>
+      run('predict', async (output) => (await import('./commands/predict.js')).predict(model, pictures, options, output)),
+    );
+  program
+    .command('summary')
+    .description("a model's layers, shapes and parameters")
+    .argument('<model>', 'an architecture, a .keras file, a .ts or .js file, or the folder of a run')
+    .option('--json', 'machine-readable output')
+    .action((model: string) => run('summary', async (output) => (await import('./commands/summary.js')).summary(model, output)));
+  return program;
+}
+
+function addTrain(program: Command, run: Run): void {
+  program
+    .command('train')
+    .description('train a classifier; without options: the first network on generated pictures')
+    .option('--data <name|folder>', 'strokes, fashion-mnist, mnist, cifar10, or a folder with a folder of pictures per class', 'strokes')
+    .option('--model <name|file>', "architecture, or a .ts or .js file that exports one (default: 'lecture-cnn')")
+    .option('--epochs <n>', 'passes over the data', wholeNumber, 3)
+    .option('--batch <n>', 'batch size', wholeNumber, 32)
+    .option('--optimizer <name>', 'sgd, rmsprop, adam, nadam, ...', 'nadam')
+    .option('--learning-rate <rate>', "step size; default: the optimizer's", positiveNumber)
+    .option('--validation <fraction>', 'the last part of the training data, to validate on', fraction, 0.1)
+    .option('--limit <n>', 'use only the first pictures', wholeNumber)
+    .option('--size <n>', 'side of the pictures of a folder', wholeNumber, 64)
+    .option('--seed <n>', 'the same seed gives the same run', wholeNumber, 1)
+    .option('--out <folder>', 'where the run goes (default: runs/<data>-<model>-<time>)')
+    .option('--resume <folder>', 'continue an interrupted run')
+    .addOption(new Option('--preprocess <kind>', 'how pictures are scaled').choices(['standardize', 'scale', 'none']))
+    .option('--json', 'machine-readable output')
+    .action((options) => run('train', async (output) => (await import('./commands/train.js')).train(options, output)));
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('Give a whole number.');
+  return value;
+}
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('Give a number above 0.');
+  return value;
+}
+
+function fraction(text: string): number {
+  const value = Number(text);
+  if (!(value >= 0 && value < 1)) throw new InvalidArgumentError('Give a number from 0 to below 1.');
+  return value;
+}

@@ -1,1 +1,0 @@
-export * from '../core/abi.js'; // moved: import from core/abi.js instead; this file goes

@@ -1,0 +1,30 @@
+// Files of models: Keras's archives and weights, safetensors, and the containers they are made of.
+export * from './hdf5.js';
+export * from './keras.js';
+export * from './keras-config.js';
+export * from './keras-legacy.js';
+export {
+  type Json,
+  type JsonRecord,
+  type KerasObject,
+  makeDtypePolicy,
+  makeKerasObject,
+  parseDtypePolicy,
+  parseKerasObject,
+} from './keras-object.js';
+export {
+  type CollectOptions,
+  collectWeights,
+  makeWeightTree,
+  type SavedChildren,
+  type SavedObject,
+  type SavedVariable,
+  savedGroups,
+  snakeCase,
+  type WeightPath,
+  type WeightTree,
+  weightPaths,
+} from './keras-paths.js';
+export * from './safetensors.js';
+export * from './stored.js';
+export { writeZip, type ZipEntry, ZipReader } from './zip.js';

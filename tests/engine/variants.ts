@@ -1,0 +1,38 @@
+// Every engine and level that runs on this machine, for tests that run on all of them.
+import type { Engine, EngineOptions } from '../../src/engine/engine.js';
+import { createEngine } from '../../src/engine/select.js';
+
+export interface Variant {
+  engine: 'native' | 'wasm';
+  level: string;
+}
+
+/** What can run here; `missing` says why a whole engine cannot. */
+export async function findVariants(): Promise<{ variants: Variant[]; missing: string[] }> {
+  const variants: Variant[] = [];
+  const missing: string[] = [];
+  for (const engine of ['native', 'wasm'] as const) {
+    try {
+      const started = await createEngine(engine);
+      variants.push(...started.info.levels.map((level) => ({ engine, level })));
+      await started.dispose();
+    } catch (error) {
+      missing.push((error as Error).message);
+    }
+  }
+  return { variants, missing };
+}
+
+/** Starts an engine for the length of `body`. */
+export async function withEngine<T>(
+  { engine, level }: Variant,
+  options: EngineOptions,
+  body: (engine: Engine) => Promise<T>,
+): Promise<T> {
+  const started = await createEngine(engine, { level, ...options });
+  try {
+    return await body(started);
+  } finally {
+    await started.dispose();
+  }
+}
