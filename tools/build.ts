@@ -13,7 +13,8 @@ await runWasmJob(); // this file is also the program of the wasm compiler's thre
 export async function build(root: string, args: readonly string[]): Promise<number> {
   const stages = args.filter((arg) => !arg.startsWith('-'));
   const wants = (...names: string[]): boolean => stages.length === 0 || names.some((name) => stages.includes(name));
-  const context: BuildContext = { root, log: (line) => console.log(`fovea: ${line}`) };
+  const isQuiet = args.includes('--quiet');
+  const context: BuildContext = { root, isQuiet, log: (line) => console.log(`fovea: ${line}`) };
   const started = performance.now();
   try {
     return await withLock(context, async () => {
@@ -24,7 +25,7 @@ export async function build(root: string, args: readonly string[]): Promise<numb
       if (wants('engines', 'worker', 'wasm')) built = (await buildWorker(context)) || built;
       built = (await addon) || built;
       if (wants('dist')) built = (await buildDist(context)) || built;
-      if (built || !args.includes('--quiet')) {
+      if (built || !isQuiet) {
         const seconds = ((performance.now() - started) / 1000).toFixed(1);
         context.log(built ? `built in ${seconds} s.` : `up to date (${seconds} s).`);
       }

@@ -2,15 +2,17 @@
 // stretch of memory) and down columns (neighbouring outputs fold neighbouring elements); any other stride
 // takes the first road through a buffer. Where outputs are few, each is split into parts, chosen from the
 // shape alone, whose states meet in the operand `scratch` and are merged in order.
-// Float sums: lanes over at most REDUCE_CHUNK elements in float, everything above that in double.
+// Float sums: lanes over at most FLOAT_STRETCH elements in float, everything above that in double.
 
 constexpr int32_t REDUCE_CHUNK = 2048;   // elements folded at a time along a row
 constexpr int32_t REDUCE_COLUMNS = 256;  // columns folded at a time: 2 KB of states
+constexpr int32_t FLOAT_STRETCH = 512;   // of them, elements summed in float
 constexpr int64_t REDUCE_PART = 16384;   // elements that make a part of its own worth while
 
-// A fold is {State, of 8 bytes; init; rowFold of n contiguous 32-bit patterns, the first of which is element
+// A fold is {State, of 8 bytes; init; rowFold of n contiguous elements, the first of which is element
 // `index` of the reduction; columnFold of `rows` rows into n states; merge of a later part into an
-// earlier one; finish to the bit pattern of the result}.
+// earlier one; value of the result}. Only these are instantiated for each fold; the walk over memory is
+// compiled once and calls them by the table `Fold`.
 struct FloatSum {
   typedef double State;
   static State init() { return 0; }
@@ -20,17 +22,20 @@ struct FloatSum {
       for (; i < n; i++) state += (double)p[i];
       return;
     }
-    Vector s0{}, s1{}, s2{}, s3{};
-    for (; i + 4 * LANES <= n; i += 4 * LANES) {
-      s0 += load(p + i);
-      s1 += load(p + i + LANES);
-      s2 += load(p + i + 2 * LANES);
-      s3 += load(p + i + 3 * LANES);
+    while (i < n) { // short stretches: equal values would round the same way at every step
+      const int32_t stop = n - i < FLOAT_STRETCH ? n : i + FLOAT_STRETCH;
+      Vector s0{}, s1{}, s2{}, s3{};
+      for (; i + 4 * LANES <= stop; i += 4 * LANES) {
+        s0 += load(p + i);
+        s1 += load(p + i + LANES);
+        s2 += load(p + i + 2 * LANES);
+        s3 += load(p + i + 3 * LANES);
+      }
+      for (; i + LANES <= stop; i += LANES) s0 += load(p + i);
+      float rest = 0;
+      for (; i < stop; i++) rest += p[i];
+      state += (double)sumLanes((s0 + s1) + (s2 + s3)) + (double)rest;
     }
-    for (; i + LANES <= n; i += LANES) s0 += load(p + i);
-    float rest = 0;
-    for (; i < n; i++) rest += p[i];
-    state += (double)sumLanes((s0 + s1) + (s2 + s3)) + (double)rest;
   }
   static void columnFold(State* states, const float* p, int64_t stride, int32_t rows, int32_t n, int64_t) {
     int32_t r = 0;
@@ -192,13 +197,18 @@ template <class Visit> static inline void eachStretch(const ReducePlan& plan, in
   }
 }
 
-template <class E> static inline const E* readRow(const ReducePlan& plan, const void* in, int64_t offset, int64_t step, int32_t count, uint32_t* buffer) {
-  const bool isWord = plan.dtypeIn == FOVEA_FLOAT32 || plan.dtypeIn == FOVEA_INT32;
-  if (isWord && step == 1) return static_cast<const E*>(in) + offset;
-  loadElements(plan.dtypeIn, in, offset, step, count, buffer);
-  return reinterpret_cast<const E*>(buffer);
-}
+constexpr int32_t STATE_BYTES = 8;
+struct Fold {
+  void (*init)(void* states, int32_t n);
+  void (*rowFold)(void* state, const void* p, int32_t n, int64_t index);
+  void (*columnFold)(void* states, const void* p, int64_t stride, int32_t rows, int32_t n, int64_t index);
+  void (*merge)(void* states, const void* later, int32_t n);
+  uint32_t (*result)(const ReducePlan& plan, const void* state);
+};
 
+static inline double meanNumerator(double state) { return state; }
+static inline double meanNumerator(int64_t state) { return (double)state; }
+template <class State> static inline double meanNumerator(const State&) { return 0; } // no mean of these
 static inline uint32_t resultBits(float value) {
   uint32_t bits;
   __builtin_memcpy(&bits, &value, 4);
@@ -206,38 +216,57 @@ static inline uint32_t resultBits(float value) {
 }
 static inline uint32_t resultBits(int64_t value) { return (uint32_t)value; }
 
-static inline double meanNumerator(double state) { return state; }
-static inline double meanNumerator(int64_t state) { return (double)state; }
-template <class State> static inline double meanNumerator(const State&) { return 0; } // no mean of these
+template <class F, class E> struct FoldOf {
+  typedef typename F::State State;
+  static_assert(sizeof(State) == STATE_BYTES, "scratch is planned with 8 bytes a state");
+  static void init(void* states, int32_t n) {
+    for (int32_t i = 0; i < n; i++) static_cast<State*>(states)[i] = F::init();
+  }
+  static void rowFold(void* state, const void* p, int32_t n, int64_t index) {
+    F::rowFold(*static_cast<State*>(state), static_cast<const E*>(p), n, index);
+  }
+  static void columnFold(void* states, const void* p, int64_t stride, int32_t rows, int32_t n, int64_t index) {
+    F::columnFold(static_cast<State*>(states), static_cast<const E*>(p), stride, rows, n, index);
+  }
+  static void merge(void* states, const void* later, int32_t n) {
+    for (int32_t i = 0; i < n; i++) F::merge(static_cast<State*>(states)[i], static_cast<const State*>(later)[i]);
+  }
+  static uint32_t result(const ReducePlan& plan, const void* state) {
+    const State& s = *static_cast<const State*>(state);
+    if (plan.kind != FOVEA_REDUCE_MEAN) return resultBits(F::value(s));
+    const float mean = (float)(meanNumerator(s) / (double)plan.length);
+    return isFloatDtype(plan.dtypeOut) ? resultBits(mean) : plan.length == 0 ? 0 : (uint32_t)(int32_t)mean;
+  }
+  static constexpr Fold table = {init, rowFold, columnFold, merge, result};
+};
 
-template <class F> static inline void storeResult(const ReducePlan& plan, const typename F::State* states, int64_t count, void* out, int64_t at) {
+static inline bool isWordDtype(int32_t dtype) { return dtype == FOVEA_FLOAT32 || dtype == FOVEA_INT32; }
+static inline const void* readRow(const ReducePlan& plan, const void* in, int64_t offset, int64_t step, int32_t count, uint32_t* buffer) {
+  if (isWordDtype(plan.dtypeIn) && step == 1) return static_cast<const char*>(in) + offset * 4;
+  loadElements(plan.dtypeIn, in, offset, step, count, buffer);
+  return buffer;
+}
+
+static void storeResults(const ReducePlan& plan, const Fold& fold, const char* states, int64_t count, void* out, int64_t at) {
   for (int64_t i = 0; i < count; i++) {
-    uint32_t bits;
-    if (plan.kind == FOVEA_REDUCE_MEAN) {
-      const float mean = (float)(meanNumerator(states[i]) / (double)plan.length);
-      if (isFloatDtype(plan.dtypeOut)) __builtin_memcpy(&bits, &mean, 4);
-      else bits = plan.length == 0 ? 0 : (uint32_t)(int32_t)mean;
-    } else {
-      bits = resultBits(F::value(states[i]));
-    }
+    const uint32_t bits = fold.result(plan, states + i * STATE_BYTES);
     if (dtypeBytes(plan.dtypeOut) == 4) static_cast<uint32_t*>(out)[at + i] = bits;
     else storeElements(plan.dtypeOut, &bits, 1, out, at + i);
   }
 }
 
-template <class F, class E> static void reduceWith(const FoveaCall& call, const ReducePlan& plan) {
-  typedef typename F::State State;
-  static_assert(sizeof(State) == 8, "scratch is planned with 8 bytes a state");
+static void reduceWith(const FoveaCall& call, const ReducePlan& plan, const Fold& fold) {
   const void* in = call.operands[0];
   void* out = call.operands[1];
-  State* partial = call.operand<State>(2);
+  char* partial = call.operand<char>(2);
   const int32_t keepLast = plan.keepRank - 1, reduceLast = plan.reduceRank - 1;
   const int64_t width = plan.keepDims[keepLast], reduceStep = plan.reduceStrides[0][reduceLast];
   const bool isColumn = plan.keepStrides[0][keepLast] == 1 && width > 1 && (reduceStep != 1 || plan.length == 1);
+  const bool isWord = isWordDtype(plan.dtypeIn);
 
   // Dense narrow columns (pictures' channels): several rows make one wide row, whose states are merged.
   int64_t group = 1;
-  if (isColumn && !(plan.kind >= FOVEA_REDUCE_ARG_MAX) && plan.reduceRank == 1 && reduceStep == width && width < 64)
+  if (isColumn && plan.kind < FOVEA_REDUCE_ARG_MAX && plan.reduceRank == 1 && reduceStep == width && width < 64)
     group = REDUCE_COLUMNS / width;
 
   const int64_t tile = isColumn ? (width < REDUCE_COLUMNS ? width : REDUCE_COLUMNS) : 1;
@@ -258,53 +287,48 @@ template <class F, class E> static void reduceWith(const FoveaCall& call, const 
     const int64_t lastUnit = firstUnit + unitsPerTask < units ? firstUnit + unitsPerTask : units;
     const int64_t begin = plan.length * part / parts, end = plan.length * (part + 1) / parts;
     for (int64_t unit = firstUnit; unit < lastUnit; unit++) {
-      State states[REDUCE_COLUMNS];
+      alignas(64) char states[REDUCE_COLUMNS * STATE_BYTES];
       const int64_t column = isColumn ? unit % tiles * tile : 0;
       const int32_t n = (int32_t)(isColumn ? (width - column < tile ? width - column : tile) : 1);
       const int64_t output = isColumn ? unit / tiles * width + column : unit;
       const int64_t base = offsetOf(output, plan.keepRank, plan.keepDims, plan.keepStrides[0]);
       const int32_t lanes = (int32_t)(n * group);
-      for (int32_t i = 0; i < lanes; i++) states[i] = F::init();
+      const char* from = static_cast<const char*>(in) + base * 4; // where isWord
+      fold.init(states, lanes);
       if (!isColumn) {
         eachStretch(plan, begin, end, REDUCE_CHUNK, [&](int64_t offset, int32_t count, int64_t index) {
-          F::rowFold(states[0], readRow<E>(plan, in, base + offset, reduceStep, count, buffer), count, index);
+          fold.rowFold(states, readRow(plan, in, base + offset, reduceStep, count, buffer), count, index);
         });
       } else if (group > 1) {
         int64_t row = begin;
-        const bool isWord = plan.dtypeIn == FOVEA_FLOAT32 || plan.dtypeIn == FOVEA_INT32;
         if (isWord) {
           const int64_t wide = (end - row) / group;
-          F::columnFold(states, static_cast<const E*>(in) + base + row * width, lanes, (int32_t)wide, lanes, row);
+          fold.columnFold(states, from + row * width * 4, lanes, (int32_t)wide, lanes, row);
           row += wide * group;
         }
         for (; row + group <= end; row += group)
-          F::columnFold(states, readRow<E>(plan, in, base + row * width, 1, lanes, buffer), lanes, 1, lanes, row);
-        for (; row < end; row++) F::columnFold(states, readRow<E>(plan, in, base + row * width, 1, n, buffer), n, 1, n, row);
-        for (int32_t g = 1; g < group; g++)
-          for (int32_t i = 0; i < n; i++) F::merge(states[i], states[g * n + i]);
+          fold.columnFold(states, readRow(plan, in, base + row * width, 1, lanes, buffer), lanes, 1, lanes, row);
+        for (; row < end; row++) fold.columnFold(states, readRow(plan, in, base + row * width, 1, n, buffer), n, 1, n, row);
+        for (int32_t g = 1; g < group; g++) fold.merge(states, states + (int64_t)g * n * STATE_BYTES, n);
       } else {
-        const bool isWord = plan.dtypeIn == FOVEA_FLOAT32 || plan.dtypeIn == FOVEA_INT32;
         eachStretch(plan, begin, end, isWord ? 1 << 20 : 64, [&](int64_t offset, int32_t count, int64_t index) {
-          if (isWord) return F::columnFold(states, static_cast<const E*>(in) + base + offset, reduceStep, count, n, index);
+          if (isWord) return fold.columnFold(states, from + offset * 4, reduceStep, count, n, index);
           for (int32_t r = 0; r < count; r++)
             loadElements(plan.dtypeIn, in, base + offset + r * reduceStep, 1, n, buffer + r * n);
-          F::columnFold(states, reinterpret_cast<const E*>(buffer), n, count, n, index);
+          fold.columnFold(states, buffer, n, count, n, index);
         });
       }
-      if (parts == 1) storeResult<F>(plan, states, n, out, output);
-      else
-        for (int32_t i = 0; i < n; i++) partial[part * plan.outputs + output + i] = states[i];
+      if (parts == 1) storeResults(plan, fold, states, n, out, output);
+      else __builtin_memcpy(partial + (part * plan.outputs + output) * STATE_BYTES, states, n * STATE_BYTES);
     }
   };
   call.parallel((units + unitsPerTask - 1) / unitsPerTask * parts, body);
   if (parts == 1) return;
   auto merge = [&](int64_t task, int32_t) {
-    const int64_t first = task * 1024, last = first + 1024 < plan.outputs ? first + 1024 : plan.outputs;
-    for (int64_t i = first; i < last; i++) {
-      State state = partial[i];
-      for (int64_t part = 1; part < parts; part++) F::merge(state, partial[part * plan.outputs + i]);
-      storeResult<F>(plan, &state, 1, out, i);
-    }
+    const int64_t first = task * 1024, count = plan.outputs - first < 1024 ? plan.outputs - first : 1024;
+    char* states = partial + first * STATE_BYTES; // the first part's states take up the others
+    for (int64_t part = 1; part < parts; part++) fold.merge(states, states + part * plan.outputs * STATE_BYTES, (int32_t)count);
+    storeResults(plan, fold, states, count, out, first);
   };
   call.parallel((plan.outputs + 1023) / 1024, merge);
 }
@@ -328,17 +352,19 @@ static void reduce(const FoveaCall& call) {
   plan.reduceRank = collapseDims(plan.reduceRank, plan.reduceDims, 1, plan.reduceStrides);
 
   const bool isFloat = isFloatDtype(plan.dtypeIn);
+  const Fold* fold = nullptr;
   switch (plan.kind) {
     case FOVEA_REDUCE_SUM:
-    case FOVEA_REDUCE_MEAN: return isFloat ? reduceWith<FloatSum, float>(call, plan) : reduceWith<IntSum, int32_t>(call, plan);
-    case FOVEA_REDUCE_PROD: return isFloat ? reduceWith<FloatProd, float>(call, plan) : reduceWith<IntProd, int32_t>(call, plan);
-    case FOVEA_REDUCE_MAX: return isFloat ? reduceWith<FloatExtreme<false>, float>(call, plan) : reduceWith<IntExtreme<false>, int32_t>(call, plan);
-    case FOVEA_REDUCE_MIN: return isFloat ? reduceWith<FloatExtreme<true>, float>(call, plan) : reduceWith<IntExtreme<true>, int32_t>(call, plan);
-    case FOVEA_REDUCE_ANY: return reduceWith<IntTest<false>, int32_t>(call, plan);
-    case FOVEA_REDUCE_ALL: return reduceWith<IntTest<true>, int32_t>(call, plan);
+    case FOVEA_REDUCE_MEAN: fold = isFloat ? &FoldOf<FloatSum, float>::table : &FoldOf<IntSum, int32_t>::table; break;
+    case FOVEA_REDUCE_PROD: fold = isFloat ? &FoldOf<FloatProd, float>::table : &FoldOf<IntProd, int32_t>::table; break;
+    case FOVEA_REDUCE_MAX: fold = isFloat ? &FoldOf<FloatExtreme<false>, float>::table : &FoldOf<IntExtreme<false>, int32_t>::table; break;
+    case FOVEA_REDUCE_MIN: fold = isFloat ? &FoldOf<FloatExtreme<true>, float>::table : &FoldOf<IntExtreme<true>, int32_t>::table; break;
+    case FOVEA_REDUCE_ANY: fold = &FoldOf<IntTest<false>, int32_t>::table; break;
+    case FOVEA_REDUCE_ALL: fold = &FoldOf<IntTest<true>, int32_t>::table; break;
     case FOVEA_REDUCE_ARG_MAX:
-      return isFloat ? reduceWith<ArgExtreme<false, float>, float>(call, plan) : reduceWith<ArgExtreme<false, int32_t>, int32_t>(call, plan);
+      fold = isFloat ? &FoldOf<ArgExtreme<false, float>, float>::table : &FoldOf<ArgExtreme<false, int32_t>, int32_t>::table; break;
     case FOVEA_REDUCE_ARG_MIN:
-      return isFloat ? reduceWith<ArgExtreme<true, float>, float>(call, plan) : reduceWith<ArgExtreme<true, int32_t>, int32_t>(call, plan);
+      fold = isFloat ? &FoldOf<ArgExtreme<true, float>, float>::table : &FoldOf<ArgExtreme<true, int32_t>, int32_t>::table; break;
   }
+  if (fold) reduceWith(call, plan, *fold);
 }

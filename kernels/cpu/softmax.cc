@@ -26,10 +26,10 @@ template <bool IS_LOG> static void softmaxRow(const float* x, float* y, int64_t 
   Vector largest = tail;
   for (int64_t i = 0; i < whole; i += LANES) largest = vectorMax(largest, load(x + i));
   const Vector shift = splat(maxLanes(largest));
-  // Rows are summed in pieces of 4096: lanes in float within a piece, pieces in double.
+  // Rows are summed in pieces of 256: lanes in float within a piece, pieces in double.
   double total = 0;
-  for (int64_t piece = 0; piece < whole; piece += 4096) {
-    const int64_t end = piece + 4096 < whole ? piece + 4096 : whole;
+  for (int64_t piece = 0; piece < whole; piece += 256) {
+    const int64_t end = piece + 256 < whole ? piece + 256 : whole;
     Vector sum{};
     for (int64_t i = piece; i < end; i += LANES) {
       Vector e = vectorExp(load(x + i) - shift);

@@ -64,7 +64,9 @@ async function loadFolder(folder: string, { limit, size, seed, output }: { limit
 }
 
 function maxLabel({ data }: HostArray): number {
-  return data.reduce((largest: number, label: number) => Math.max(largest, label), 0);
+  let largest = 0;
+  for (const label of data) largest = Math.max(largest, label);
+  return largest;
 }
 
 /** Chooses how to prepare pictures, from the training part alone. */

@@ -5,7 +5,7 @@ import { FoveaError } from '../core/errors.js';
 import { formatShape, sameShape } from '../core/shape.js';
 import { topological } from '../graph/interpret.js';
 import type { Node } from '../graph/node.js';
-import { scalar, Tensor } from '../graph/tensor.js';
+import { scalar, Tensor, whileTracing } from '../graph/tensor.js';
 import { add, cast } from '../ops/arithmetic.js';
 import { broadcastTo, sumTo } from '../ops/shape.js';
 
@@ -92,7 +92,8 @@ export function valueAndGrad(
 ): (...args: Tensor[]) => { value: Tensor; gradients: Tensor[] } {
   const by = options.arguments ?? [0];
   return (...args) => {
-    const value = fn(...args);
+    // Deep functions must not be computed half-way: what is computed forgets what it was made from.
+    const value = whileTracing(() => fn(...args));
     const xs = by.map((i) => {
       const x = args[i];
       if (x === undefined || !isFloat(x.dtype)) {
@@ -105,7 +106,7 @@ export function valueAndGrad(
       }
       return x;
     });
-    return { value, gradients: gradients(value, xs) };
+    return { value, gradients: whileTracing(() => gradients(value, xs)) };
   };
 }
 

@@ -3,7 +3,7 @@
 import { FoveaError } from '../core/errors.js';
 import { sameShape } from '../core/shape.js';
 import { topological } from '../graph/interpret.js';
-import { isLeaf, Node } from '../graph/node.js';
+import { inPlaceOf, isLeaf, Node } from '../graph/node.js';
 import type { TensorType } from '../graph/op.js';
 import { Tensor } from '../graph/tensor.js';
 
@@ -38,7 +38,7 @@ export interface Rewritten {
 
 /**
  * Rebuilds a graph from the leaves up. `visit` gives the tensors that replace a node's outputs, or
- * undefined to keep the node with its rewritten inputs.
+ * undefined to keep the node with its rewritten inputs. Nodes that `visit` makes take over the node's id.
  */
 export function rewrite(graph: Graph, visit: (rewritten: Rewritten) => readonly Tensor[] | undefined): Graph {
   const done = new Map<Node, readonly Tensor[]>();
@@ -54,7 +54,7 @@ export function rewrite(graph: Graph, visit: (rewritten: Rewritten) => readonly 
       inputs.every((input, i) => input.node === node.inputs[i]?.node && input.index === node.inputs[i]?.index)
         ? outputsOf(node)
         : outputsOf(replaceNode(node, { inputs }));
-    done.set(node, visit({ node, inputs, keep }) ?? keep());
+    done.set(node, inPlaceOf(node.id, () => visit({ node, inputs, keep })) ?? keep());
   }
   return {
     outputs: graph.outputs.map(map),

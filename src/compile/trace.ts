@@ -1,7 +1,8 @@
 // Tracing: runs a function once over placeholders and keeps the graph it builds.
+import { FoveaError } from '../core/errors.js';
 import type { Node } from '../graph/node.js';
 import type { TensorType } from '../graph/op.js';
-import { placeholder, type Tensor } from '../graph/tensor.js';
+import { placeholder, Tensor } from '../graph/tensor.js';
 import { traceVariables, type Variable } from '../graph/variable.js';
 import type { Graph } from './graph.js';
 
@@ -19,6 +20,15 @@ export interface Trace {
 export function trace(fn: (...args: Tensor[]) => readonly Tensor[], types: readonly TensorType[]): Trace {
   const args = types.map((type) => placeholder(type));
   const { result, scope } = traceVariables(() => fn(...args));
+  if (!Array.isArray(result) || !result.every((each) => each instanceof Tensor)) {
+    throw new FoveaError({
+      code: 'argument',
+      op: 'compile',
+      message: 'the function must give an array of tensors.',
+      got: result,
+      hint: 'Wrap a single tensor: return [y]. An async function cannot be compiled.',
+    });
+  }
   return {
     graph: {
       outputs: result,

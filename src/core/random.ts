@@ -74,7 +74,15 @@ export function keyFromSeed(seed: number | bigint): RandomKey {
 
 const block = new Uint32Array(4);
 function fillBlock(key: RandomKey, stream: number, index: number): void {
-  philoxInto(block, Math.floor(index / 4) >>> 0, stream >>> 0, key.stepLow >>> 0, key.stepHigh >>> 0, key.seedLow >>> 0, key.seedHigh >>> 0);
+  philoxInto(
+    block,
+    Math.floor(index / 4) >>> 0,
+    stream >>> 0,
+    key.stepLow >>> 0,
+    key.stepHigh >>> 0,
+    key.seedLow >>> 0,
+    key.seedHigh >>> 0,
+  );
 }
 
 /** 32 random bits, unsigned: element `index` (0 or more) of a stream (32 bits). */
@@ -88,7 +96,7 @@ export function uniform(key: RandomKey, stream: number, index: number): number {
   return (randomBits(key, stream, index) >>> 8) * 2 ** -24;
 }
 
-const LN_2 = 0.6931471805599453;
+const LN_2 = Math.LN2; // the kernel writes out the same double
 const QUARTER_TURN = 1.4629180792671596e-9; // pi/2 * 2^-30
 const halves = new Uint32Array(2);
 const whole = new Float64Array(halves.buffer);

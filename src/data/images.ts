@@ -72,9 +72,11 @@ async function decodeFormat(bytes: Uint8Array, format: ImageFormat, name: string
   if (format === 'png') return decodePng(bytes);
   if (!isNode()) return decodeInBrowser(bytes);
   if (format === 'jpeg') checkJpegEnd(bytes);
-  const decoded = await decodeWithSharp(bytes);
-  if (decoded !== undefined) return decoded;
-  if (format === 'jpeg') return decodeJpeg(bytes);
+  const decoded = (await decodeWithSharp(bytes)) ?? (format === 'jpeg' ? await decodeJpeg(bytes) : undefined);
+  // Both decoders give grey JPEGs three equal channels.
+  if (decoded !== undefined) {
+    return format === 'jpeg' && jpegComponents(bytes) === 1 ? convertChannels(decoded, 1) : decoded;
+  }
   throw new FoveaError({
     code: 'unsupported',
     op: 'decodeImage',
@@ -149,8 +151,7 @@ async function decodeJpeg(bytes: Uint8Array): Promise<HostArray> {
     tolerantDecoding: false,
     maxMemoryUsageInMB: 2048,
   });
-  const image: HostArray = { data: jpeg.data, shape: [jpeg.height, jpeg.width, 3], dtype: 'uint8' };
-  return jpegComponents(bytes) === 1 ? convertChannels(image, 1) : image;
+  return { data: jpeg.data, shape: [jpeg.height, jpeg.width, 3], dtype: 'uint8' };
 }
 
 // The number of components in the frame header (markers C0 to CF but for C4, C8 and CC).

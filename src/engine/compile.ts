@@ -1,14 +1,14 @@
 // compile(fn): one Program per input signature, run over and over.
 import { trace } from '../compile/trace.js';
+import { toTensor } from '../graph/define.js';
 import type { Node } from '../graph/node.js';
 import type { TensorType } from '../graph/op.js';
+import { currentRuntime } from '../graph/runtime.js';
 import { Storage } from '../graph/storage.js';
 import { fromStorage, type Tensor, type TensorLike } from '../graph/tensor.js';
-import { toTensor } from '../graph/define.js';
 import type { Variable } from '../graph/variable.js';
-import { currentRuntime } from '../graph/runtime.js';
-import type { Engine } from './engine.js';
 import { currentEngine } from './current.js';
+import type { Engine } from './engine.js';
 import { bring, Executable } from './execute.js';
 
 /** A traced function compiled for an engine, with what its leaves stand for. */
@@ -20,7 +20,11 @@ export interface CompiledTrace {
 }
 
 /** Traces and compiles `fn` for arguments of these types. */
-export function compileTrace(engine: Engine, fn: (...args: Tensor[]) => readonly Tensor[], types: readonly TensorType[]): CompiledTrace {
+export function compileTrace(
+  engine: Engine,
+  fn: (...args: Tensor[]) => readonly Tensor[],
+  types: readonly TensorType[],
+): CompiledTrace {
   const { graph, arguments: args, variables, assigned } = trace(fn, types);
   return { executable: Executable.compile(engine, graph), arguments: args, variables, assigned };
 }
@@ -55,7 +59,10 @@ export function compile(fn: (...args: Tensor[]) => readonly Tensor[]): (...args:
   };
 }
 
-async function runTrace({ executable, arguments: leaves, variables, assigned }: CompiledTrace, args: readonly Tensor[]): Promise<Tensor[]> {
+async function runTrace(
+  { executable, arguments: leaves, variables, assigned }: CompiledTrace,
+  args: readonly Tensor[],
+): Promise<Tensor[]> {
   const storages = new Map<Node, Storage>();
   for (const [at, leaf] of leaves.entries()) storages.set(leaf, await storageOf(args[at] as Tensor));
   for (const [leaf, variable] of variables) {
@@ -66,7 +73,9 @@ async function runTrace({ executable, arguments: leaves, variables, assigned }: 
   for (const variable of assigned) variable.storage?.invalidateHost();
   await finished;
   const types = executable.program.bindings.flatMap((binding) => (binding.kind === 'output' ? [binding] : []));
-  return outputs.map((storage, index) => fromStorage(storage, types.find((each) => each.index === index)?.type.shape ?? []));
+  return outputs.map((storage, index) =>
+    fromStorage(storage, types.find((each) => each.index === index)?.type.shape ?? []),
+  );
 }
 
 async function storageOf(tensor: Tensor): Promise<Storage> {

@@ -13,8 +13,8 @@ import type { TensorType } from '../graph/op.js';
 import type { Runtime } from '../graph/runtime.js';
 import { type DeviceMemory, Storage } from '../graph/storage.js';
 import { Tensor } from '../graph/tensor.js';
-import type { Engine, EngineBuffer, LoadedProgram } from './engine.js';
 import { activeEngine, currentEngine } from './current.js';
+import type { Engine, EngineBuffer, LoadedProgram } from './engine.js';
 
 /** Programs of eager ops that are kept; the least recently used goes first. */
 const CACHE_LIMIT = 512;

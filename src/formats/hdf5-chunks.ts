@@ -185,7 +185,7 @@ function copyChunk(origin: readonly number[], chunk: Uint8Array, out: Uint8Array
 /** `size` bytes of one repeated element, zeros without one. */
 export function filled(size: number, fill: Uint8Array | undefined): Uint8Array {
   const out = new Uint8Array(size);
-  if (fill !== undefined && fill.some((byte) => byte !== 0)) {
+  if (fill?.some((byte) => byte !== 0)) {
     for (let at = 0; at < size; at += fill.length) out.set(fill.subarray(0, Math.min(fill.length, size - at)), at);
   }
   return out;

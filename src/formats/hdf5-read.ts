@@ -27,8 +27,9 @@ const MESSAGE = {
 
 const MAX_DEPTH = 64;
 const MAX_OBJECTS = 200_000;
-/** Deflate's best ratio is 1032; nothing that Keras writes comes near. */
-const MAX_EXPANSION = 1032;
+/** Compressed arrays may together take up to this many bytes whatever the file's size, and above it `MAX_EXPANSION` times that. */
+const FREE_EXPANSION = 64 << 20;
+const MAX_EXPANSION = 100;
 /** A fill value may stand for an array that was declared but never written, up to this many bytes. */
 const MAX_UNWRITTEN = 1 << 20;
 
@@ -42,9 +43,14 @@ export class Hdf5Reader {
   private offsetSize = 8;
   private lengthSize = 8;
   private base = 0;
-  private objects = 0;
-  /** Objects on the way from the root, to find cycles. */
-  private readonly open = new Set<number>();
+  /** Objects read so far: none may have two names, which also rules out cycles. */
+  private readonly seen = new Set<number>();
+  /** Names and values of each text collection, which attributes share. */
+  private readonly texts = new Map<number, Map<number, Uint8Array>>();
+  /** Bytes of headers and texts read so far: a file whose parts overlap could make them endless. */
+  private spent = 0;
+  /** Bytes that the compressed arrays declare. */
+  private declared = 0;
 
   constructor(
     private readonly bytes: Uint8Array,
@@ -142,17 +148,18 @@ export class Hdf5Reader {
   }
 
   private object(address: number, path: string, depth: number): Hdf5Group | Hdf5Dataset {
-    if (this.open.has(address)) throw this.damaged('a group contains itself', path);
+    if (this.seen.has(address)) throw this.unsupported('an object with two names', path);
+    this.seen.add(address);
     if (depth > MAX_DEPTH) throw this.damaged(`groups are nested more than ${MAX_DEPTH} deep`, path);
-    if (++this.objects > MAX_OBJECTS) throw this.damaged(`more than ${MAX_OBJECTS} objects`, path);
-    this.open.add(address);
-    try {
-      const messages = this.messages(address, path);
-      const isDataset = messages.some(({ type }) => type === MESSAGE.layout);
-      return isDataset ? this.dataset(messages, path) : this.group(messages, path, depth);
-    } finally {
-      this.open.delete(address);
-    }
+    if (this.seen.size > MAX_OBJECTS) throw this.damaged(`more than ${MAX_OBJECTS} objects`, path);
+    const messages = this.messages(address, path);
+    const isDataset = messages.some(({ type }) => type === MESSAGE.layout);
+    return isDataset ? this.dataset(messages, path) : this.group(messages, path, depth);
+  }
+
+  private spend(bytes: number): void {
+    this.spent += bytes + 16;
+    if (this.spent > FREE_EXPANSION + 16 * this.bytes.length) throw this.damaged('its parts overlap');
   }
 
   private messages(address: number, path: string): Message[] {
@@ -184,6 +191,7 @@ export class Hdf5Reader {
       while (block.left >= head) {
         const type = isNew ? block.u8() : block.u16();
         const size = block.u16();
+        this.spend(size);
         const flags = block.u8();
         block.need(isNew ? creationOrder : 3);
         const body = new Cursor(this.bytes, block.at, this.file, block.need(size) + size);
@@ -367,22 +375,32 @@ export class Hdf5Reader {
     const collection = this.address(cursor);
     const index = cursor.u32();
     if (length === 0 || collection === undefined || collection === 0) return '';
-    const heap = this.cursor(collection);
+    const stored = this.textCollection(collection, place).get(index);
+    if (stored === undefined) throw this.damaged('a text is missing', place);
+    if (length > stored.length) throw this.damaged('a text is cut off', place);
+    this.spend(length);
+    return decodeText(stored.subarray(0, length)).replace(/\0+$/, '');
+  }
+
+  private textCollection(address: number, place: string): Map<number, Uint8Array> {
+    const known = this.texts.get(address);
+    if (known !== undefined) return known;
+    const heap = this.cursor(address);
     if (heap.ascii(4) !== 'GCOL') throw this.damaged('a text is missing', place);
     heap.need(4);
     const end = heap.at - 8 + this.length(heap);
+    const texts = new Map<number, Uint8Array>();
     while (heap.at + 8 + this.lengthSize <= end) {
-      const at = heap.u16();
+      const index = heap.u16();
       heap.need(6);
       const size = this.length(heap);
-      if (at === 0) break;
-      if (at === index) {
-        if (length > size) throw this.damaged('a text is cut off', place);
-        return decodeText(heap.take(length)).replace(/\0+$/, '');
-      }
-      heap.need(Math.ceil(size / 8) * 8);
+      if (index === 0) break;
+      this.spend(0);
+      const from = heap.need(Math.ceil(size / 8) * 8);
+      texts.set(index, this.bytes.subarray(from, from + size));
     }
-    throw this.damaged('a text is missing', place);
+    this.texts.set(address, texts);
+    return texts;
   }
 
   private decode(raw: Uint8Array, type: Hdf5Type): StoredData {
@@ -405,12 +423,7 @@ export class Hdf5Reader {
     const known = type.kind === 'stored' || isBfloat16;
     const dtype: StoredDtype = known ? type.dtype : 'uint8';
     const size = sizeOf(shape) * type.size;
-    if (!(size <= this.bytes.length * MAX_EXPANSION)) {
-      throw this.damaged(
-        `a dataset declares the shape ${formatShape(shape)}, ${size} bytes, in a file of ${this.bytes.length}`,
-        path,
-      );
-    }
+    if (!Number.isSafeInteger(size)) throw this.damaged(`a dataset declares the shape ${formatShape(shape)}`, path);
     const read = this.locate(layout, messages, type, shape, size, path);
     const data = (): StoredData => {
       if (!known) throw this.unsupported(`a dataset of ${type.label} elements`, path);
@@ -435,7 +448,8 @@ export class Hdf5Reader {
     if (version < 3) layout.need(5);
     if (version < 1 || version > 4) throw this.damaged(`no data layout has version ${version}`, path);
     if (kind === 0) {
-      const stored = version < 3 ? (layout.need(4 * rank), layout.u32()) : layout.u16();
+      if (version < 3) layout.need(4 * rank);
+      const stored = version < 3 ? layout.u32() : layout.u16();
       if (stored < size) throw this.damaged(`a dataset holds ${stored} bytes of ${size}`, path);
       const raw = layout.take(size);
       return () => raw;
@@ -459,6 +473,13 @@ export class Hdf5Reader {
     if (version < 3) chunk.push(layout.u32());
     if (size === 0) return () => new Uint8Array(0);
     if (tree === undefined) return this.unwritten(messages, type, shape, size, path);
+    this.declared += size;
+    if (this.declared > Math.max(FREE_EXPANSION, MAX_EXPANSION * this.bytes.length)) {
+      throw this.damaged(
+        `a dataset declares the shape ${formatShape(shape)}, ${size} bytes, in a file of ${this.bytes.length}`,
+        path,
+      );
+    }
     const chunkShape = chunk.slice(0, shape.length);
     if (chunkShape.length !== shape.length || chunkShape.some((dim) => dim === 0))
       throw this.damaged('chunks of no size', path);

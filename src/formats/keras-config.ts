@@ -83,7 +83,7 @@ const MAX_DEPTH = 32;
 
 /**
  * Reads the config of a Sequential or functional model: the object with `class_name` in `config.json` or `model_config`.
- * Throws `format` where it is malformed and `unsupported` for stored functions, subclassed models and unknown classes.
+ * Throws `format` where it is malformed or names an unknown class, `unsupported` for stored functions and subclassed models.
  */
 export function parseModelConfig(value: unknown, options: ParseOptions = {}): ModelConfig {
   return parseModel(value, options, options.file ?? 'config.json', 0);
@@ -164,7 +164,7 @@ function parseLayer(
   const isModel = Object.hasOwn(MODEL_CLASSES, className) && Array.isArray(config.layers);
   if (!isModel && options.isKnownClass?.(className, registeredName) === false) {
     throw new FoveaError({
-      code: 'unsupported',
+      code: 'format',
       message: `the layer '${name}' is of the class ${className}, which is not known here.`,
       got: className,
       hint: 'Give the class in customObjects if it is your own.',
@@ -321,11 +321,12 @@ export function makeModelConfig(model: ModelConfig): JsonRecord {
   const { kind, name, trainable } = model;
   const layers = model.layers.map((layer) => makeLayer(layer, kind));
   if (kind === 'sequential') {
-    const config = { name, trainable, dtype: makeDtypePolicy('float32'), layers };
     const first = model.layers[0];
-    const batchShape = first?.className === 'InputLayer' ? first.config.batch_shape : undefined;
-    const built = batchShape === undefined ? {} : { build_config: { input_shape: batchShape } };
-    return { ...makeKerasObject('keras', 'Sequential', config), ...built };
+    const shape = first?.className === 'InputLayer' ? first.config.batch_shape : undefined;
+    const config = { name, trainable, dtype: makeDtypePolicy('float32'), layers };
+    if (shape === undefined) return makeKerasObject('keras', 'Sequential', config);
+    const object = makeKerasObject('keras', 'Sequential', { ...config, build_input_shape: shape });
+    return { ...object, build_config: { input_shape: shape } };
   }
   const config = {
     name,
@@ -340,12 +341,17 @@ export function makeModelConfig(model: ModelConfig): JsonRecord {
 function makeLayer(layer: LayerConfig, kind: ModelConfig['kind']): JsonRecord {
   const object =
     layer.model === null
-      ? makeKerasObject(layer.module ?? 'keras.layers', layer.className, makeOwnConfig(layer), layer.registeredName)
+      ? makeKerasObject(moduleOf(layer), layer.className, makeOwnConfig(layer), layer.registeredName)
       : makeModelConfig(layer.model);
   const built = layer.buildConfig === null ? {} : { build_config: layer.buildConfig };
   if (kind === 'sequential') return { ...object, ...built };
   const calls = layer.inbound.map(({ args, kwargs }) => ({ args: makeArgument(args), kwargs: makeArgument(kwargs) }));
   return { ...object, ...built, name: layer.name, inbound_nodes: calls };
+}
+
+/** Built-in layers have Keras's module; custom ones have none, but a registered name. */
+function moduleOf({ module, registeredName }: LayerConfig): string | null {
+  return module ?? (registeredName === null ? 'keras.layers' : null);
 }
 
 function makeOwnConfig({ className, config }: LayerConfig): JsonRecord {

@@ -42,7 +42,7 @@ export function parseKerasObject(value: unknown, place: string): KerasObject {
 
 /** Makes Keras 3's form of an object. Built-in classes have no registered name. */
 export function makeKerasObject(
-  module: string,
+  module: string | null,
   className: string,
   config: JsonRecord,
   registeredName: string | null = null,
@@ -72,7 +72,13 @@ function textOrNull(value: unknown): string | null {
   return typeof value === 'string' ? value : null;
 }
 
+/** The beginning of a value's JSON, for messages. */
 export function describe(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  let text: string = typeof value;
+  try {
+    text = JSON.stringify(value) ?? text;
+  } catch {
+    // Nested deeper than the stack: its type must do.
+  }
   return text.length > 60 ? `${text.slice(0, 60)}...` : text;
 }

@@ -28,12 +28,12 @@ export interface SavedChildren {
 }
 
 /** One variable with its place: `layers/conv2d/vars/0`. */
-export interface WeightPath<T extends SavedVariable = SavedVariable> {
+export interface WeightPath {
   readonly path: string;
   /** The owner's group: `layers/conv2d`; empty for the model itself. */
   readonly group: string;
   readonly owner: SavedObject;
-  readonly variable: T;
+  readonly variable: SavedVariable;
 }
 
 /** A file's arrays by path, and the names of the objects that own them by group. */

@@ -5,6 +5,18 @@ import type { Storage } from './storage.js';
 import type { Tensor } from './tensor.js';
 
 let nextId = 1;
+let standIn: number | undefined;
+
+/** Runs `body`; nodes it makes stand where node `id` stood in the program. */
+export function inPlaceOf<T>(id: number, body: () => T): T {
+  const outer = standIn;
+  standIn = id;
+  try {
+    return body();
+  } finally {
+    standIn = outer;
+  }
+}
 
 /** One application of an op. `storage[i]` is there once output i has been computed or was given. */
 export class Node {
@@ -20,7 +32,7 @@ export class Node {
   readonly depth: number;
   private key: string | undefined;
 
-  constructor(op: AnyOp, inputs: readonly Tensor[], params: object, types: readonly TensorType[], id = nextId++) {
+  constructor(op: AnyOp, inputs: readonly Tensor[], params: object, types: readonly TensorType[], id = standIn ?? nextId++) {
     this.id = id;
     this.op = op;
     this.inputs = inputs;

@@ -1,6 +1,6 @@
 // Lazy tensors: a handle on one output of a node. `data()` computes what it needs; see docs/architecture.md.
 import type { Dtype, TypedArray } from '../core/dtype.js';
-import { decodeElements, encodeElements, isFloat, viewTypedArray } from '../core/dtype.js';
+import { decodeElements, encodeElements, isFloat, roundTo, viewTypedArray } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import { checkShape, formatShape, type Shape, sizeOf } from '../core/shape.js';
 import { constantOp, inputOp, isLeaf, Node, storageOp } from './node.js';
@@ -172,7 +172,9 @@ export function placeholder({ shape, dtype }: TensorType, op: typeof inputOp = i
 /** Numbers that the compiler may fold: scalars and short lists. */
 export function constant(values: readonly number[], shape: Shape, dtype: Dtype): Tensor {
   const type = { shape, dtype };
-  return new Tensor(new Node(constantOp, [], { type, values }, [type]));
+  // Float32 is left exact for the float64 reference; the others must be what memory would hold, folded or not.
+  const held = dtype === 'float32' ? values : values.map((value) => roundTo(dtype, value));
+  return new Tensor(new Node(constantOp, [], { type, values: held }, [type]));
 }
 
 /** A scalar the compiler may fold. */

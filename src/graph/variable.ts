@@ -50,7 +50,7 @@ export class Variable {
   readonly shape: Shape;
   readonly dtype: Dtype;
   private current: Tensor;
-  private isShared = false;
+  private isShared: boolean;
 
   constructor(initial: Tensor, options: VariableOptions = {}) {
     this.name = options.name ?? 'variable';
@@ -58,11 +58,15 @@ export class Variable {
     this.shape = initial.shape;
     this.dtype = initial.dtype;
     this.current = initial;
+    // Whoever made the tensor may still hold it.
+    this.isShared = true;
   }
 
   /** A variable over elements on the host. */
   static from(elements: TypedArray, shape: Shape, dtype: Dtype, options: VariableOptions = {}): Variable {
-    return new Variable(fromStorage(new Storage(dtype, elements.length, { host: elements }), shape), options);
+    const variable = new Variable(fromStorage(new Storage(dtype, elements.length, { host: elements }), shape), options);
+    variable.isShared = false;
+    return variable;
   }
 
   get size(): number {

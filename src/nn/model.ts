@@ -1,11 +1,10 @@
 // Models: layers put together, as a graph (functional) or in a row (Sequential). Training, saving and the
 // summary live in their own files and are methods here.
-import type { Dtype } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import type { Tensor } from '../graph/tensor.js';
 import { buildLayerGraph, type LayerGraph, runLayerGraph } from './functional.js';
 import { type CallContext, Layer, type LayerConfig, type LayerOptions } from './layer.js';
-import { InputLayer } from './layers/input.js';
+import { InputLayer, input as layerInput } from './layers/input.js';
 import { summaryText, type SummaryOptions } from './summary.js';
 import { type LayerCall, type PartialShape, SymbolicTensor } from './symbolic.js';
 import { Trainer } from './training/trainer.js';
@@ -29,6 +28,8 @@ export interface ModelOptions extends LayerOptions {
 
 /** What trained models share: `compile`, `fit`, `evaluate`, `predict`, `summary`. */
 export abstract class TrainableModel extends Layer {
+  /** Plain data that is saved with the model: class names, how pictures were prepared. */
+  metadata: Readonly<Record<string, unknown>> = {};
   private readonly trainer = new Trainer(this);
 
   /** The graph of layers; Sequential makes it on first use. */
@@ -118,6 +119,26 @@ export abstract class TrainableModel extends Layer {
   /** One step on one batch; gives the loss and metrics of that batch. */
   trainOnBatch(x: TrainingInput, y: TrainingLabels, options?: { sampleWeight?: TrainingInput; classWeight?: Readonly<Record<number, number>> }): Promise<Record<string, number>> {
     return this.trainer.trainOnBatch(x, y, options);
+  }
+
+  /** Writes a `.keras` file that Python's Keras opens; optimizer and training state included. Never leaves half a file. */
+  async save(path: string): Promise<void> {
+    await (await import('./saving.js')).save(this, path);
+  }
+
+  /** The `.keras` file as bytes, for places without files. */
+  async toBytes(): Promise<Uint8Array> {
+    return (await import('./saving.js')).modelToBytes(this);
+  }
+
+  /** Writes the weights as `.weights.h5`. */
+  async saveWeights(path: string): Promise<void> {
+    await (await import('./saving.js')).saveWeights(this, path);
+  }
+
+  /** Loads weights of a model of the same shape from `.weights.h5`, `.keras` or a legacy `.h5`. */
+  async loadWeights(source: string | Uint8Array, options: { skipMismatch?: boolean } = {}): Promise<void> {
+    await (await import('./saving.js')).loadWeights(this, source, options);
   }
 
   /** @internal */

@@ -55,6 +55,8 @@ export async function buildAddon(context: BuildContext): Promise<boolean> {
     return false;
   }
   if (isFresh(context, 'addon', key)) return false;
+  // What does not compile is tried again only when asked for, not at every start.
+  if (context.isQuiet && isFresh(context, 'addon-failed', key)) return false;
   const started = performance.now();
   try {
     const levels = await compileAddon(context, compiler, output);
@@ -65,6 +67,7 @@ export async function buildAddon(context: BuildContext): Promise<boolean> {
     writeBeside(join(root, 'build/addon.log'), error.message);
     writeBeside(reasonFile, 'its C++ did not compile (see build/addon.log)');
     rmSync(join(root, output), { force: true });
+    markFresh(context, 'addon-failed', key, []);
     log('the native engine does not compile (see build/addon.log); the WebAssembly engine will serve.');
     return false;
   }

@@ -7,6 +7,8 @@ import { dirname, join } from 'node:path';
 export interface BuildContext {
   /** The repository, with a slash at its end. */
   readonly root: string;
+  /** Started by `npm start` or `npm test`, not by somebody who asked for a build. */
+  readonly isQuiet: boolean;
   log(line: string): void;
 }
 

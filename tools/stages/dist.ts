@@ -1,4 +1,4 @@
-// src to dist with tsc, declarations included. Made in build/ and renamed, so that dist never holds a mixture.
+// src to dist with tsc, declarations included. Made beside it and renamed, so that dist never holds a mixture.
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,11 +10,11 @@ export async function buildDist(context: BuildContext): Promise<boolean> {
   const files = [...listFiles(root, 'src', ['.ts']), 'tsconfig.json', 'tools/stages/dist.ts'];
   const key = hashInputs(root, files, [packageVersion(root, 'typescript')]);
   if (isFresh(context, 'dist', key)) return false;
-  const next = join(root, 'build/dist');
+  const next = join(root, 'dist.next'); // as deep as dist, so that source maps point right
   rmSync(next, { recursive: true, force: true });
   const started = performance.now();
   await tsc(root, ['-p', 'tsconfig.json', '--outDir', next]);
-  const old = join(root, 'build/dist-old');
+  const old = join(root, 'dist.old');
   rmSync(old, { recursive: true, force: true });
   mkdirSync(next, { recursive: true });
   if (existsSync(join(root, 'dist'))) renameSync(join(root, 'dist'), old);

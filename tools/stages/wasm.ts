@@ -102,7 +102,7 @@ async function compile({ root, variant, version }: WasmJob, kernels: Tree): Prom
     const stamp = `wasm-${object}`;
     const kept = `build/wasm/${object}`;
     const key = hashInputs(root, objectInputs(root, source), [version, ...flags]);
-    const context = { root, log: () => undefined };
+    const context: BuildContext = { root, isQuiet: true, log: () => undefined };
     if (isFresh(context, stamp, key)) files[object] = readFileSync(join(root, kept));
     else {
       files = await run('clang++', [...flags, source, '-o', object], files);

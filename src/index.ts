@@ -1,0 +1,35 @@
+// The package's face: everything users name. Only re-exports.
+import './engine/install.js';
+
+export { grad, gradients, type GradOptions, type ScalarFunction, valueAndGrad } from './compile/autodiff.js';
+export type { Dtype } from './core/dtype.js';
+export { FoveaError, type FoveaErrorCode } from './core/errors.js';
+export type { Shape } from './core/shape.js';
+export * from './data/index.js';
+export { compile } from './engine/compile.js';
+export { disposeEngine, engineInfo, engineMemory, setEngine } from './engine/current.js';
+export type { Engine, EngineInfo, EngineMemory, EngineOptions } from './engine/engine.js';
+export { type EngineStatus, engineReport } from './engine/select.js';
+export { defineOp, definePointwise } from './graph/define.js';
+export { Tensor, type TensorLike, tensor } from './graph/tensor.js';
+export { Variable, type VariableOptions } from './graph/variable.js';
+export * as activations from './nn/activations.js';
+export * as callbacks from './nn/callbacks/index.js';
+export type { Callback, FitControl, Logs, TrainingParams } from './nn/callbacks/callback.js';
+export * as initializers from './nn/initializers.js';
+export { type CallContext, Layer, type LayerConfig, type LayerOptions, type WeightOptions } from './nn/layer.js';
+export * as layers from './nn/layers/index.js';
+export { registerLayer } from './nn/layers/registry.js';
+export { losses } from './nn/losses.js';
+export { metrics } from './nn/metrics.js';
+export * as models from './nn/models.js';
+export { clearNames } from './nn/naming.js';
+export { optimizers } from './nn/optimizers.js';
+export { setRandomSeed } from './nn/random.js';
+export { regularizers } from './nn/regularizers.js';
+export { type PartialShape, SymbolicTensor } from './nn/symbolic.js';
+export { History } from './nn/training/history.js';
+export type * from './nn/training/types.js';
+export * from './ops/index.js';
+export * as plot from './plot/index.js';
+export * as zoo from './zoo/index.js';

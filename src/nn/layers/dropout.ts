@@ -1,0 +1,107 @@
+// Dropout: zeroes at random while training, and does nothing else.
+import { keyFromSeed } from '../../core/random.js';
+import { constant, type Tensor } from '../../graph/tensor.js';
+import { concat } from '../../ops/join.js';
+import { dropout as dropoutOp } from '../../ops/random.js';
+import { slice } from '../../ops/shape.js';
+import type { DataFormat } from '../../ops/window.js';
+import { isRecord } from '../keras-config.js';
+import type { CallContext, LayerConfig } from '../layer.js';
+import type { PartialShape } from '../symbolic.js';
+import { checkAxes, pictureAxes } from './check-input.js';
+import { type CommonOptions, ConfiguredLayer } from './configured.js';
+import { dataFormat, type Field, optional, real, refuseOption } from './fields.js';
+
+/** See `layers.dropout`. */
+export interface DropoutOptions extends CommonOptions {
+  /** The share of elements that are dropped, from 0 up to but without 1. */
+  rate: number;
+  /** Makes the masks independent of the global seed. */
+  seed?: number;
+  /** The mask's shape, null where it is the input's; a size of 1 drops along that axis together. */
+  noiseShape?: PartialShape;
+}
+
+/** See `layers.spatialDropout2d`. */
+export interface SpatialDropout2DOptions extends CommonOptions {
+  rate: number;
+  seed?: number;
+  dataFormat?: DataFormat;
+}
+
+const seedField: Field<number | null> = optional({
+  check(value, place) {
+    if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
+    throw refuseOption(place, 'a whole number', value);
+  },
+  write: (value) => value,
+  // Keras writes a generator that was handed in as an object of its own.
+  read: (value) => (isRecord(value) && isRecord(value.config) ? value.config.seed : value),
+});
+
+const noiseField: Field<PartialShape | null> = optional({
+  check(value, place) {
+    const isRight = Array.isArray(value) && value.every((dim) => dim === null || (Number.isInteger(dim) && dim > 0));
+    if (isRight) return value as PartialShape;
+    throw refuseOption(place, 'sizes, null where they are those of the input', value);
+  },
+  write: (value) => [...value],
+});
+
+const rate = real(undefined, { low: 0, high: 1 });
+const dropoutFields = { rate, seed: seedField, noiseShape: noiseField };
+const spatialFields = { rate, seed: seedField, dataFormat: dataFormat() };
+
+/** Drops with the step's key, or with the seed's where there is one: then only the step comes from the context. */
+function drop(x: Tensor, share: number, seed: number | null, context: CallContext, mask?: readonly number[]): Tensor {
+  const { key, stream } = context.random();
+  const noise = mask === undefined ? {} : { noiseShape: mask };
+  if (seed === null) return dropoutOp(x, share, key, { stream, ...noise });
+  const { seedLow, seedHigh } = keyFromSeed(seed);
+  const words = constant([seedLow | 0, seedHigh | 0], [2], 'int32');
+  return dropoutOp(x, share, concat([words, slice(key, [2])]), { stream: 0, ...noise });
+}
+
+/** Drops elements while training, and scales the others so that the mean stays. */
+export class Dropout extends ConfiguredLayer<typeof dropoutFields> {
+  static override readonly className: string = 'Dropout';
+  static override readonly fields = dropoutFields;
+
+  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
+  constructor(options: DropoutOptions) {
+    super(options);
+  }
+
+  override call([x]: readonly [Tensor], context: CallContext): Tensor {
+    const { rate: share, seed, noiseShape } = this.settings;
+    if (!context.training || share === 0) return x;
+    const mask = noiseShape?.map((dim, axis) => dim ?? (x.shape[axis] as number));
+    return drop(x, share, seed, context, mask);
+  }
+}
+
+/** Drops whole channels of pictures while training. */
+export class SpatialDropout2D extends ConfiguredLayer<typeof spatialFields> {
+  static override readonly className: string = 'SpatialDropout2D';
+  static override readonly fields = spatialFields;
+
+  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
+  constructor(options: SpatialDropout2DOptions) {
+    super(options);
+  }
+
+  /** Keras's own class takes no `trainable`. */
+  override get config(): LayerConfig {
+    const { trainable: _trainable, ...config } = super.config;
+    return config;
+  }
+
+  override call([x]: readonly [Tensor], context: CallContext): Tensor {
+    const { rate: share, seed, dataFormat: format } = this.settings;
+    const axes = pictureAxes(format);
+    checkAxes(this, x.shape, axes);
+    if (!context.training || share === 0) return x;
+    const mask = x.shape.map((dim, axis) => (axes[axis] === 'batch' || axes[axis] === 'channels' ? dim : 1));
+    return drop(x, share, seed, context, mask);
+  }
+}

@@ -1,0 +1,123 @@
+// Batch normalisation (Ioffe and Szegedy). In training it uses the batch's statistics and moves the running
+// ones towards them; elsewhere, and where the layer is frozen, it uses the running ones.
+import { normalizeAxis } from '../../core/shape.js';
+import type { Tensor } from '../../graph/tensor.js';
+import type { Variable } from '../../graph/variable.js';
+import { add, multiply } from '../../ops/arithmetic.js';
+import { batchNorm, batchNormTrain } from '../../ops/norm.js';
+import { transpose } from '../../ops/shape.js';
+import type { InitializerLike } from '../initializers.js';
+import type { CallContext } from '../layer.js';
+import type { RegularizerLike } from '../regularizers.js';
+import type { PartialShape } from '../symbolic.js';
+import { wrongInput } from './check-input.js';
+import { type CommonOptions, ConfiguredLayer } from './configured.js';
+import { type Field, flag, initializer, real, refuseOption, regularizer } from './fields.js';
+
+/** See `layers.batchNormalization`. */
+export interface BatchNormalizationOptions extends CommonOptions {
+  /** The axis of the channels; default the last. */
+  axis?: number;
+  /** What stays of the running statistics in a step; default 0.99. */
+  momentum?: number;
+  /** Added to the variance; default 1e-3. */
+  epsilon?: number;
+  /** Whether to shift by beta; default true. */
+  center?: boolean;
+  /** Whether to scale by gamma; default true. */
+  scale?: boolean;
+  betaInitializer?: InitializerLike;
+  gammaInitializer?: InitializerLike;
+  movingMeanInitializer?: InitializerLike;
+  movingVarianceInitializer?: InitializerLike;
+  betaRegularizer?: RegularizerLike;
+  gammaRegularizer?: RegularizerLike;
+}
+
+/** A single axis; Keras 2 writes it as a list of one. */
+const axisField: Field<number> = {
+  fallback: () => -1,
+  check(value, place) {
+    if (typeof value === 'number' && Number.isInteger(value)) return value;
+    throw refuseOption(place, 'one axis', value);
+  },
+  write: (value) => value,
+  read: (value) => (Array.isArray(value) && value.length === 1 ? value[0] : value),
+};
+
+const batchNormFields = {
+  axis: axisField,
+  momentum: real(0.99, { low: 0 }),
+  epsilon: real(1e-3, { low: 0 }),
+  center: flag(true),
+  scale: flag(true),
+  betaInitializer: initializer('zeros'),
+  gammaInitializer: initializer('ones'),
+  movingMeanInitializer: initializer('zeros'),
+  movingVarianceInitializer: initializer('ones'),
+  betaRegularizer: regularizer(),
+  gammaRegularizer: regularizer(),
+};
+
+/** Gives every channel mean 0 and variance 1, then scale gamma and shift beta. */
+export class BatchNormalization extends ConfiguredLayer<typeof batchNormFields> {
+  static override readonly className: string = 'BatchNormalization';
+  static override readonly fields = batchNormFields;
+  private gamma: Variable | undefined;
+  private beta: Variable | undefined;
+  private movingMean!: Variable;
+  private movingVariance!: Variable;
+  private channels = 0;
+
+  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
+  constructor(options: BatchNormalizationOptions = {}) {
+    super(options);
+  }
+
+  override build([input]: readonly [PartialShape]): void {
+    const { axis, center, scale, ...set } = this.settings;
+    this.channels = input[normalizeAxis(axis, input.length, this.className)] ?? Number.NaN;
+    const shape = [this.channels];
+    if (scale) {
+      const [initializer, regularizer] = [set.gammaInitializer, set.gammaRegularizer];
+      this.gamma = this.addPenalised({ name: 'gamma', shape, initializer, regularizer });
+    }
+    if (center) {
+      const [initializer, regularizer] = [set.betaInitializer, set.betaRegularizer];
+      this.beta = this.addPenalised({ name: 'beta', shape, initializer, regularizer });
+    }
+    const fixed = { shape, trainable: false };
+    this.movingMean = this.addWeight({ ...fixed, name: 'moving_mean', initializer: set.movingMeanInitializer });
+    this.movingVariance = this.addWeight({ ...fixed, name: 'moving_variance', initializer: set.movingVarianceInitializer });
+  }
+
+  override call([x]: readonly [Tensor], context: CallContext): Tensor {
+    const axis = normalizeAxis(this.settings.axis, x.rank, this.className);
+    if (x.shape[axis] !== this.channels) {
+      const axes = x.shape.map((_, i) => (i === 0 ? 'batch' : i === axis ? 'channels' : `axis${i}`));
+      throw wrongInput(this, x.shape, axes, { channels: this.channels });
+    }
+    if (axis === x.rank - 1) return this.normalize(x, context);
+    const others = x.shape.map((_, i) => i).filter((i) => i !== axis);
+    const order = [...others, axis];
+    const back = x.shape.map((_, i) => order.indexOf(i));
+    return transpose(this.normalize(transpose(x, order), context), back);
+  }
+
+  private normalize(x: Tensor, context: CallContext): Tensor {
+    const { epsilon } = this.settings;
+    const affine = { gamma: this.gamma?.value, beta: this.beta?.value, epsilon };
+    if (!context.training || !this.trainable) {
+      return batchNorm(x, { ...affine, mean: this.movingMean.value, variance: this.movingVariance.value });
+    }
+    const { y, mean, variance } = batchNormTrain(x, affine);
+    this.move(this.movingMean, mean);
+    this.move(this.movingVariance, variance);
+    return y;
+  }
+
+  private move(statistic: Variable, batch: Tensor): void {
+    const { momentum } = this.settings;
+    statistic.assign(add(multiply(statistic.value, momentum), multiply(batch, 1 - momentum)));
+  }
+}

@@ -1,0 +1,118 @@
+// Rescaling, Identity, and Lambda, which wraps a function of the user's.
+import { isFloat } from '../../core/dtype.js';
+import { FoveaError } from '../../core/errors.js';
+import type { Tensor } from '../../graph/tensor.js';
+import { tensor } from '../../graph/tensor.js';
+import { add, cast, multiply } from '../../ops/arithmetic.js';
+import { describe } from '../keras-config.js';
+import { type CallContext, Layer, type LayerConfig, type LayerOptions } from '../layer.js';
+import type { PartialShape } from '../symbolic.js';
+import { type CommonOptions, ConfiguredLayer } from './configured.js';
+import { type Field, refuseOption } from './fields.js';
+
+/** See `layers.rescaling`. */
+export interface RescalingOptions extends CommonOptions {
+  /** One factor, or one per channel. */
+  scale: number | readonly number[];
+  /** Added afterwards; default 0. */
+  offset?: number | readonly number[];
+}
+
+/** See `layers.lambda`. */
+export interface LambdaOptions extends LayerOptions {
+  /** Sizes without the batch; found by tracing the function where they are not given. */
+  outputShape?: PartialShape;
+}
+
+/** What a Lambda layer calls: its input, or all of them where it is applied to a list of several. */
+export type LambdaFunction = (x: Tensor, context: CallContext, all: readonly Tensor[]) => Tensor;
+
+function numbers(fallback?: number): Field<number | readonly number[]> {
+  const field: Field<number | readonly number[]> = {
+    check(value, place) {
+      if (typeof value === 'number' && Number.isFinite(value)) return value;
+      if (Array.isArray(value) && value.length > 0 && value.every((each) => Number.isFinite(each))) return [...value] as number[];
+      throw refuseOption(place, 'a number or a list of numbers', value);
+    },
+    write: (value) => (typeof value === 'number' ? value : [...value]),
+  };
+  return fallback === undefined ? field : { ...field, fallback: () => fallback };
+}
+
+const rescalingFields = { scale: numbers(), offset: numbers(0) };
+const noFields = {};
+
+/** x * scale + offset, in float32. */
+export class Rescaling extends ConfiguredLayer<typeof rescalingFields> {
+  static override readonly className: string = 'Rescaling';
+  static override readonly fields = rescalingFields;
+
+  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
+  constructor(options: RescalingOptions) {
+    super(options);
+  }
+
+  override call([x]: readonly [Tensor]): Tensor {
+    const { scale, offset } = this.settings;
+    const operand = (value: number | readonly number[]): Tensor | number => (typeof value === 'number' ? value : tensor(value));
+    const scaled = multiply(isFloat(x.dtype) ? x : cast(x, 'float32'), operand(scale));
+    return offset === 0 ? scaled : add(scaled, operand(offset));
+  }
+}
+
+/** Its input. */
+export class Identity extends ConfiguredLayer<typeof noFields> {
+  static override readonly className: string = 'Identity';
+
+  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
+  constructor(options: CommonOptions = {}) {
+    super(options);
+  }
+
+  override call([x]: readonly [Tensor]): Tensor {
+    return x;
+  }
+}
+
+/** A function as a layer. It lives in code only: files can hold neither its code nor a safe way to run it. */
+export class Lambda extends Layer {
+  static override readonly className: string = 'Lambda';
+  private readonly outputShape: PartialShape | undefined;
+
+  constructor(
+    private readonly fn: LambdaFunction,
+    { outputShape, ...options }: LambdaOptions = {},
+  ) {
+    super(options);
+    this.outputShape = outputShape;
+    if (typeof fn === 'function') return;
+    throw new FoveaError({
+      code: 'argument',
+      op: 'Lambda',
+      message: `takes a function of a tensor; got ${describe(fn)}.`,
+      got: fn,
+      path: this.name,
+    });
+  }
+
+  override call(inputs: readonly Tensor[], context: CallContext): Tensor {
+    return this.fn(inputs[0] as Tensor, context, inputs);
+  }
+
+  override computeOutputShapes(...args: Parameters<Layer['computeOutputShapes']>): ReturnType<Layer['computeOutputShapes']> {
+    const { outputShape } = this;
+    if (outputShape === undefined) return super.computeOutputShapes(...args);
+    this.ensureBuilt(args[0]);
+    return [{ shape: [args[0][0]?.[0] ?? null, ...outputShape], dtype: this.dtype }];
+  }
+
+  override getConfig(): LayerConfig {
+    throw new FoveaError({
+      code: 'unsupported',
+      op: 'Lambda',
+      message: `layer "${this.name}" holds a function, which cannot be saved.`,
+      hint: 'Make it a layer class and register it with registerLayer, or save the weights alone.',
+      path: this.name,
+    });
+  }
+}

@@ -1,0 +1,133 @@
+// Layer classes by the names under which files hold them, Keras's and the user's own.
+import { FoveaError } from '../../core/errors.js';
+import { nearestName, toCamelCase } from '../keras-config.js';
+import type { Layer, LayerConfig } from '../layer.js';
+import { Activation, ELU, LeakyReLU, ReLU, Softmax } from './activation-layers.js';
+import { Conv1D, Conv2D } from './conv.js';
+import { Conv2DTranspose, DepthwiseConv2D, SeparableConv2D } from './conv-variants.js';
+import { Dense } from './dense.js';
+import { Dropout, SpatialDropout2D } from './dropout.js';
+import type { MakeLayer } from './fields.js';
+import { InputLayer } from './input.js';
+import { Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract } from './merge.js';
+import { BatchNormalization } from './normalization.js';
+import { Identity, Rescaling } from './other.js';
+import { AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D } from './pooling.js';
+import { Cropping2D, Flatten, Permute, Reshape, UpSampling2D, ZeroPadding2D } from './reshaping.js';
+
+/**
+ * A layer class that files can name. Without `fromConfig` the constructor is given the config as an object of options,
+ * its keys in camelCase.
+ */
+export interface LayerClass {
+  new (options: never): Layer;
+  readonly className: string;
+  readonly module: string;
+  fromConfig?(config: LayerConfig, makeLayer: MakeLayer): Layer;
+}
+
+const BUILT_IN: readonly LayerClass[] = [
+  Activation,
+  Add,
+  Average,
+  AveragePooling2D,
+  BatchNormalization,
+  Concatenate,
+  Conv1D,
+  Conv2D,
+  Conv2DTranspose,
+  Cropping2D,
+  Dense,
+  DepthwiseConv2D,
+  Dropout,
+  ELU,
+  Flatten,
+  GlobalAveragePooling2D,
+  GlobalMaxPooling2D,
+  Identity,
+  InputLayer,
+  LeakyReLU,
+  MaxPooling2D,
+  Maximum,
+  Minimum,
+  Multiply,
+  Permute,
+  ReLU,
+  Rescaling,
+  Reshape,
+  SeparableConv2D,
+  Softmax,
+  SpatialDropout2D,
+  Subtract,
+  UpSampling2D,
+  ZeroPadding2D,
+];
+
+/** Keras's classes by name. Models are added by their own file, through `registerLayer` with the package `keras`. */
+export const layerClasses: ReadonlyMap<string, LayerClass> = new Map(BUILT_IN.map((each) => [each.className, each]));
+
+const custom = new Map<string, LayerClass>();
+const names = new WeakMap<object, string>();
+
+/**
+ * Makes a layer class known to files, as `package>ClassName`; the package defaults to `Custom`, as in Keras.
+ *
+ * @example
+ * registerLayer(Swirl, { package: 'golden' });
+ */
+export function registerLayer(layer: LayerClass, options: { package?: string } = {}): void {
+  const name = `${options.package ?? 'Custom'}>${layer.className}`;
+  custom.set(name, layer);
+  names.set(layer, name);
+}
+
+/** The name a class was registered under, or undefined for Keras's own. */
+export function registeredName(layer: Layer): string | undefined {
+  return names.get(layer.constructor);
+}
+
+/** The class of a name: a registered one in full (`package>Class`) or bare, or Keras's. */
+export function findLayerClass(className: string): LayerClass | undefined {
+  const own = custom.get(className) ?? custom.get(`Custom>${className}`) ?? layerClasses.get(className);
+  if (own !== undefined || className.includes('>')) return own;
+  return [...custom].find(([name]) => name.split('>')[1] === className)?.[1];
+}
+
+/**
+ * Makes the layer that a class name and config describe. Throws `unsupported` for a class that is not known, with the call
+ * that would make it known, and for `Lambda`, whose code is not run.
+ */
+export function layerFromConfig(className: string, config: LayerConfig): Layer {
+  const found = findLayerClass(className);
+  if (found === undefined) throw unknownClass(className, config);
+  return found.fromConfig === undefined ? fromOptions(found, config) : found.fromConfig(config, layerFromConfig);
+}
+
+function fromOptions(layer: LayerClass, { dtype: _dtype, ...config }: LayerConfig): Layer {
+  const options = Object.fromEntries(Object.entries(config).map(([key, value]) => [toCamelCase(key), value]));
+  return new layer(options as never);
+}
+
+function unknownClass(className: string, config: LayerConfig): FoveaError {
+  const path = typeof config.name === 'string' ? { path: config.name } : {};
+  const [pack, name] = className.includes('>') ? (className.split('>') as [string, string]) : [undefined, className];
+  if (className === 'Lambda') {
+    return new FoveaError({
+      code: 'unsupported',
+      op: 'Lambda',
+      message: `layer "${String(config.name ?? 'lambda')}" holds a function; code in files is never run.`,
+      hint: 'Build the model in code with layers.lambda and load the weights alone.',
+      ...path,
+    });
+  }
+  const near = pack === undefined ? nearestName(name, [...layerClasses.keys()]) : undefined;
+  const call = `registerLayer(${name}${pack === undefined ? '' : `, { package: '${pack}' }`})`;
+  return new FoveaError({
+    code: 'unsupported',
+    op: 'layerFromConfig',
+    message: `layer class "${className}" is not known${near === undefined ? '.' : `; did you mean "${near}"?`}`,
+    got: className,
+    hint: `If it is a layer of yours, call ${call} before loading.`,
+    ...path,
+  });
+}

@@ -1,0 +1,158 @@
+// Between models and the neutral description that src/formats reads and writes.
+import { FoveaError } from '../core/errors.js';
+import {
+  type CallValue,
+  isTensorRef,
+  type JsonRecord,
+  type LayerConfig as StoredLayer,
+  type LayerCall as StoredCall,
+  type ModelConfig,
+  type TensorRef,
+} from '../formats/index.js';
+import type { Layer } from './layer.js';
+import { InputLayer } from './layers/input.js';
+import { Lambda, type LambdaFunction } from './layers/other.js';
+import { layerFromConfig, registeredName } from './layers/registry.js';
+import { Model, Sequential, TrainableModel } from './model.js';
+import type { CallOptions, LayerCall, SymbolicTensor } from './symbolic.js';
+
+/** Functions for Lambda layers, by layer name. */
+export type Lambdas = Readonly<Record<string, LambdaFunction>>;
+
+/** The neutral description of a model. */
+export function configOfModel(model: TrainableModel): ModelConfig {
+  if (model instanceof Sequential) return configOfSequential(model);
+  const { graph } = model;
+  const refs = new Map<SymbolicTensor, TensorRef>();
+  const callsOf = new Map<Layer, LayerCall[]>();
+  for (const call of graph.calls) {
+    const calls = callsOf.get(call.layer) ?? [];
+    callsOf.set(call.layer, calls);
+    call.outputs.forEach((output, tensorIndex) => {
+      refs.set(output, { layer: call.layer.name, nodeIndex: calls.length, tensorIndex, shape: output.shape, dtype: output.dtype });
+    });
+    calls.push(call);
+  }
+  const ref = (tensor: SymbolicTensor): TensorRef => refs.get(tensor) as TensorRef;
+  return {
+    kind: 'functional',
+    name: model.name,
+    trainable: model.trainable,
+    layers: graph.layers.map((layer) =>
+      describeLayer(
+        layer,
+        (callsOf.get(layer) ?? []).flatMap((call) => (call.inputs.length === 0 ? [] : [describeCall(call, ref)])),
+      ),
+    ),
+    inputs: graph.inputs.map(ref),
+    outputs: graph.outputs.map(ref),
+    isSingleInput: graph.inputs.length === 1,
+    isSingleOutput: graph.outputs.length === 1,
+    inputNames: null,
+    outputNames: null,
+  };
+}
+
+function configOfSequential(model: Sequential): ModelConfig {
+  const input = model.isBuilt ? model.graph.inputs[0]?.source?.call.layer : undefined;
+  const layers = input === undefined ? model.layers : [input, ...model.layers];
+  return {
+    kind: 'sequential',
+    name: model.name,
+    trainable: model.trainable,
+    layers: layers.map((layer) => describeLayer(layer, [])),
+    inputs: [],
+    outputs: [],
+    isSingleInput: true,
+    isSingleOutput: true,
+    inputNames: null,
+    outputNames: null,
+  };
+}
+
+function describeLayer(layer: Layer, inbound: readonly StoredCall[]): StoredLayer {
+  const isModel = layer instanceof TrainableModel;
+  const { module } = layer.constructor as typeof Layer;
+  const [shape] = layer.builtFor;
+  const registered = registeredName(layer) ?? null;
+  return {
+    className: layer.className,
+    name: layer.name,
+    config: isModel ? {} : (layer.config as JsonRecord),
+    module: registered === null ? module : null,
+    registeredName: registered,
+    buildConfig: isModel || layer instanceof InputLayer || shape === undefined || layer.builtFor.length !== 1 ? null : { input_shape: [null, ...shape.slice(1)] },
+    inbound,
+    model: isModel ? configOfModel(layer) : null,
+  };
+}
+
+function describeCall({ inputs, isList, options }: LayerCall, ref: (tensor: SymbolicTensor) => TensorRef): StoredCall {
+  const tensors = inputs.map(ref);
+  const kwargs: Record<string, CallValue> = options.training === undefined ? {} : { training: options.training };
+  return { tensors, args: isList ? [tensors] : tensors, kwargs };
+}
+
+/** The model that a description stands for, with new weights. */
+export function modelFromConfig(config: ModelConfig, lambdas: Lambdas = {}): TrainableModel {
+  const model = config.kind === 'sequential' ? makeSequential(config, lambdas) : makeFunctional(config, lambdas);
+  model.trainable = config.trainable;
+  return model;
+}
+
+function makeLayer(stored: StoredLayer, lambdas: Lambdas): Layer {
+  if (stored.model !== null) return modelFromConfig(stored.model, lambdas);
+  const lambda = lambdas[stored.name];
+  if (stored.className === 'Lambda' && lambda !== undefined) return new Lambda(lambda, { name: stored.name });
+  return layerFromConfig(stored.registeredName?.includes('>') ? stored.registeredName : stored.className, stored.config);
+}
+
+function makeSequential({ name, layers }: ModelConfig, lambdas: Lambdas): Sequential {
+  return new Sequential(
+    layers.map((layer) => makeLayer(layer, lambdas)),
+    { name },
+  );
+}
+
+function makeFunctional({ name, layers, inputs, outputs }: ModelConfig, lambdas: Lambdas): Model {
+  const made = new Map(layers.map((stored) => [stored.name, makeLayer(stored, lambdas)]));
+  /** Outputs of each layer's calls in this model, by call number. */
+  const results = new Map<string, (readonly SymbolicTensor[])[]>();
+  const find = ({ layer, nodeIndex, tensorIndex }: TensorRef): SymbolicTensor | undefined => results.get(layer)?.[nodeIndex]?.[tensorIndex];
+  for (const [layerName, layer] of made) results.set(layerName, layer instanceof InputLayer ? [[layer.output]] : []);
+  let waiting = layers.filter(({ inbound }) => inbound.length > 0);
+  while (waiting.length > 0) {
+    let hasMoved = false;
+    for (const stored of waiting) {
+      const done = results.get(stored.name) as (readonly SymbolicTensor[])[];
+      for (let next = stored.inbound[done.length]; next !== undefined; next = stored.inbound[done.length]) {
+        const found = next.tensors.map(find);
+        if (found.includes(undefined)) break;
+        const isList = Array.isArray(next.args[0]) || !isTensorRef(next.args[0]);
+        done.push((made.get(stored.name) as Layer).applySymbolic(found as SymbolicTensor[], isList, callOptions(next)));
+        hasMoved = true;
+      }
+    }
+    waiting = waiting.filter((stored) => (results.get(stored.name) as unknown[]).length < stored.inbound.length);
+    if (!hasMoved && waiting.length > 0) {
+      throw new FoveaError({
+        code: 'format',
+        op: 'load',
+        message: `the model's layers wait for each other: ${waiting.map((stored) => stored.name).join(', ')}.`,
+        hint: 'The file was damaged or made by hand.',
+      });
+    }
+  }
+  const end = (ref: TensorRef): SymbolicTensor => {
+    const tensor = find(ref);
+    if (tensor === undefined) {
+      throw new FoveaError({ code: 'format', op: 'load', message: `the model names "${ref.layer}", which gives no such tensor.`, got: ref });
+    }
+    return tensor;
+  };
+  return new Model({ inputs: inputs.map(end), outputs: outputs.map(end), name });
+}
+
+function callOptions({ kwargs }: StoredCall): CallOptions {
+  return typeof kwargs.training === 'boolean' ? { training: kwargs.training } : {};
+}

@@ -1,0 +1,29 @@
+// The names under `models`: making and loading them.
+import type { LayerOptions } from './layer.js';
+import type { Layer } from './layer.js';
+import { Model, type ModelOptions, Sequential } from './model.js';
+import type { SymbolicTensor } from './symbolic.js';
+
+export { Model, Sequential, TrainableModel } from './model.js';
+export { type LoadOptions, load, loadWeights } from './saving.js';
+
+/**
+ * Layers in a row. The first may be `layers.input(shape)`; without it the weights are made on first use.
+ *
+ * @example
+ * const model = models.sequential([layers.input([28, 28, 1]), layers.flatten(), layers.dense({ units: 10 })]);
+ */
+export function sequential(layers: readonly (Layer | SymbolicTensor)[] = [], options: LayerOptions = {}): Sequential {
+  return new Sequential(layers, options);
+}
+
+/**
+ * A graph of layers from inputs to outputs.
+ *
+ * @example
+ * const x = layers.input([28, 28, 1]);
+ * const model = models.model({ inputs: x, outputs: layers.flatten().apply(x) });
+ */
+export function model(options: ModelOptions): Model {
+  return new Model(options);
+}

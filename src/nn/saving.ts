@@ -1,0 +1,254 @@
+// Saving and loading: models to Keras's files and back. The files themselves are read and written by
+// src/formats, which knows nothing of layers; here layers meet their configs and weights.
+import { FoveaError } from '../core/errors.js';
+import { readFileBytes, writeFileAtomic } from '../core/node-files.js';
+import {
+  collectWeights,
+  type KerasArchive,
+  kerasDate,
+  type LegacyFile,
+  makeModelConfig,
+  makeWeightTree,
+  type ModelConfig,
+  parseModelConfig,
+  readHdf5,
+  readKerasArchive,
+  readLegacyH5,
+  readWeights,
+  type SavedObject,
+  type StoredArray,
+  type StoredDtype,
+  storedArray,
+  storedFloats,
+  weightPaths,
+  writeKerasArchive,
+  writeWeights,
+} from '../formats/index.js';
+import type { Variable } from '../graph/variable.js';
+import { makeCompileConfig, readCompileConfig } from './compile-config.js';
+import type { Layer } from './layer.js';
+import { configOfModel, type Lambdas, modelFromConfig } from './model-config.js';
+import type { TrainableModel } from './model.js';
+import type { TrainingStateData } from './training/state.js';
+import { putLegacyWeights } from './legacy-weights.js';
+import { findLayerClass } from './layers/registry.js';
+
+/** The Keras version whose layout is written. */
+const KERAS_VERSION = '3.15.1';
+
+/** How a model is loaded. */
+export interface LoadOptions {
+  /** Compile as the file says, and put the optimizer's state back; default true. */
+  compile?: boolean;
+  /** Functions for Lambda layers, by layer name: code in a file is never run. */
+  lambdas?: Lambdas;
+  /** What to call the file in errors, for bytes. */
+  name?: string;
+}
+
+/** What is in fovea's own entry of a `.keras` file. */
+interface OwnEntry {
+  readonly version: 1;
+  readonly state?: TrainingStateData;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** A model as a `.keras` file. */
+export async function modelToBytes(model: TrainableModel): Promise<Uint8Array> {
+  const config = makeModelConfig(configOfModel(model));
+  const compileConfig = makeCompileConfig(model);
+  const optimizer = model.training.compiled === undefined ? undefined : model.training.buildOptimizer();
+  const own: OwnEntry = {
+    version: 1,
+    ...(model.training.compiled === undefined ? {} : { state: await model.training.state.toData() }),
+    metadata: model.metadata,
+  };
+  const archive: KerasArchive = {
+    metadata: { keras_version: KERAS_VERSION, date_saved: kerasDate() },
+    config: compileConfig === undefined ? config : { ...config, compile_config: compileConfig },
+    weights: await weightTree(model),
+    ...(optimizer === undefined ? {} : { optimizer: await storedVariables(optimizer.variables), optimizerName: optimizer.name }),
+    training: own,
+  };
+  return writeKerasArchive(archive);
+}
+
+/** Writes `.keras`. Beside, synced and renamed: a crash leaves the old file or the new one, never half. */
+export async function save(model: TrainableModel, path: string): Promise<void> {
+  if (!path.endsWith('.keras')) throw wrongEnding('save', path, '.keras', 'saveWeights writes .weights.h5.');
+  await writeFileAtomic(path, await modelToBytes(model));
+}
+
+/** Writes the weights, and the optimizer's state where there is one, as `.weights.h5`. */
+export async function saveWeights(model: TrainableModel, path: string): Promise<void> {
+  if (!path.endsWith('.weights.h5')) throw wrongEnding('saveWeights', path, '.weights.h5', 'save writes .keras.');
+  const optimizer = model.training.compiled === undefined ? undefined : model.training.buildOptimizer();
+  const bytes = writeWeights({
+    weights: await weightTree(model),
+    ...(optimizer === undefined ? {} : { optimizer: await storedVariables(optimizer.variables), optimizerName: optimizer.name }),
+  });
+  await writeFileAtomic(path, bytes);
+}
+
+/** Loads weights from `.weights.h5`, `.keras` or a legacy `.h5` into a model of the same shape. */
+export async function loadWeights(model: TrainableModel, source: string | Uint8Array, { skipMismatch = false, name }: { skipMismatch?: boolean; name?: string } = {}): Promise<void> {
+  const bytes = typeof source === 'string' ? await readFileBytes(source, 'loadWeights') : source;
+  const file = name ?? (typeof source === 'string' ? source : 'weights');
+  if (isZip(bytes)) {
+    putWeights(model, readKerasArchive(bytes, file), { file, skipMismatch });
+    return;
+  }
+  const legacy = readIfLegacy(bytes, file);
+  if (legacy !== undefined) putLegacyWeights(model, legacy, { file, skipMismatch });
+  else putWeights(model, readWeights(bytes, file), { file, skipMismatch });
+}
+
+/**
+ * Loads a model: `.keras`, or a legacy `.h5` with its model inside. Code in a file is never run.
+ *
+ * @example
+ * const model = await models.load('fashion.keras');
+ */
+export async function load(source: string | Uint8Array, options: LoadOptions = {}): Promise<TrainableModel> {
+  const bytes = typeof source === 'string' ? await readFileBytes(source, 'load') : source;
+  const file = options.name ?? (typeof source === 'string' ? source : 'model');
+  return isZip(bytes) || !isHdf5(bytes) ? loadArchive(bytes, file, options) : loadLegacy(bytes, file, options);
+}
+
+function loadArchive(bytes: Uint8Array, file: string, options: LoadOptions): TrainableModel {
+  const archive = readKerasArchive(bytes, file);
+  const model = modelFromConfig(parse(archive.config, file, options), options.lambdas);
+  const own = archive.training as OwnEntry | undefined;
+  model.metadata = own?.metadata ?? {};
+  const compileConfig = archive.config.compile_config;
+  if (options.compile !== false && compileConfig !== undefined && compileConfig !== null) {
+    model.compile(readCompileConfig(compileConfig, file));
+  }
+  putWeights(model, archive, { file, skipMismatch: false });
+  if (own?.state !== undefined && options.compile !== false) model.training.state.load(own.state);
+  return model;
+}
+
+function loadLegacy(bytes: Uint8Array, file: string, options: LoadOptions): TrainableModel {
+  const legacy = readLegacyH5(bytes, file, { needsModel: true });
+  const model = modelFromConfig(parse(legacy.config, file, options), options.lambdas);
+  if (options.compile !== false && legacy.trainingConfig !== null) model.compile(readCompileConfig(legacy.trainingConfig, file));
+  putLegacyWeights(model, legacy, { file, skipMismatch: false });
+  return model;
+}
+
+function parse(config: unknown, file: string, options: LoadOptions): ModelConfig {
+  return parseModelConfig(config, {
+    file,
+    isKnownClass: (className, registeredName) => findLayerClass(registeredName ?? className) !== undefined || findLayerClass(className) !== undefined,
+    allowLambda: Object.keys(options.lambdas ?? {}),
+  });
+}
+
+function putWeights(
+  model: TrainableModel,
+  stored: Pick<KerasArchive, 'weights' | 'optimizer'>,
+  { file, skipMismatch }: { file: string; skipMismatch: boolean },
+): void {
+  const root = savedObject(model);
+  const arrays = collectWeights(root, stored.weights, { file, skipMismatch });
+  const variables = savedVariables(model);
+  arrays.forEach((array, i) => {
+    if (array !== undefined) putArray(variables[i] as Variable, array);
+  });
+  putOptimizer(model, stored.optimizer, file);
+}
+
+/** Puts an optimizer's variables back; a file that was not compiled has none. */
+export function putOptimizer(model: TrainableModel, arrays: readonly StoredArray[] | undefined, file: string): void {
+  if (arrays === undefined || arrays.length === 0 || model.training.compiled === undefined) return;
+  const variables = model.training.buildOptimizer()?.variables ?? [];
+  // Keras writes the iteration alone where the optimizer never ran.
+  if (arrays.length > variables.length || (arrays.length < variables.length && arrays.length > 2)) {
+    throw new FoveaError({
+      code: 'format',
+      op: 'load',
+      message: `the file has ${arrays.length} optimizer variables where the model's optimizer has ${variables.length}.`,
+      path: file,
+      hint: 'Load with { compile: false } and compile the model again.',
+    });
+  }
+  arrays.forEach((array, i) => {
+    putArray(variables[i] as Variable, array);
+  });
+}
+
+export function putArray(variable: Variable, array: StoredArray): void {
+  if (variable.dtype === 'int32') variable.set(Int32Array.from(array.data() as Iterable<number | bigint>, Number));
+  else variable.set(storedFloats(array).slice());
+}
+
+/** A layer as the file must know it. */
+export function savedObject(layer: Layer): SavedObject {
+  const cached = new Map<Layer, SavedObject>();
+  const make = (each: Layer): SavedObject => {
+    const known = cached.get(each);
+    if (known !== undefined) return known;
+    const object: SavedObject = {
+      className: each.className,
+      name: each.name,
+      variables: each.ownWeights.map(({ name, shape }) => ({ name, shape })),
+      ...(each.sublayers.length === 0 ? {} : { children: [{ attribute: 'layers', items: each.sublayers.map(make) }] }),
+    };
+    cached.set(each, object);
+    return object;
+  };
+  return make(layer);
+}
+
+/** A model's variables in the order of `weightPaths(savedObject(model))`. */
+function savedVariables(model: TrainableModel): Variable[] {
+  const seen = new Set<Layer>();
+  const visit = (layer: Layer): Variable[] => {
+    if (seen.has(layer)) return [];
+    seen.add(layer);
+    return [...layer.ownWeights, ...layer.sublayers.flatMap(visit)];
+  };
+  return visit(model);
+}
+
+async function weightTree(model: TrainableModel) {
+  const root = savedObject(model);
+  const arrays = await storedVariables(savedVariables(model));
+  if (weightPaths(root).length !== arrays.length) {
+    throw new FoveaError({ code: 'internal', op: 'save', message: 'the weights and their paths do not match.' });
+  }
+  return makeWeightTree(root, arrays);
+}
+
+function storedVariables(variables: readonly Variable[]): Promise<StoredArray[]> {
+  return Promise.all(
+    variables.map(async (variable) => {
+      const elements = await variable.elements();
+      // Keras keeps its counters as 64-bit integers.
+      return variable.name === 'iteration'
+        ? storedArray(variable.shape, 'int64', BigInt64Array.from([...elements], BigInt))
+        : storedArray(variable.shape, variable.dtype as StoredDtype, elements);
+    }),
+  );
+}
+
+function isZip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x50 && bytes[1] === 0x4b;
+}
+
+function isHdf5(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x89 && bytes[1] === 0x48 && bytes[2] === 0x44 && bytes[3] === 0x46;
+}
+
+/** The file as a legacy one, or undefined where it has Keras 3's layout. */
+function readIfLegacy(bytes: Uint8Array, file: string): LegacyFile | undefined {
+  const { attributes, groups } = readHdf5(bytes, file);
+  const isLegacy = attributes.has('layer_names') || attributes.has('layer_names0') || groups.has('model_weights');
+  return isLegacy ? readLegacyH5(bytes, file) : undefined;
+}
+
+function wrongEnding(op: string, path: string, ending: string, hint: string): FoveaError {
+  return new FoveaError({ code: 'argument', op, message: `"${path}" does not end in ${ending}.`, got: path, want: ending, hint });
+}
+
