@@ -26,7 +26,7 @@ export * as models from './nn/models.js';
 export { clearNames } from './nn/naming.js';
 export { optimizers } from './nn/optimizers.js';
 export { setRandomSeed } from './nn/random.js';
-export { regularizers } from './nn/regularizers.js';
+export * as regularizers from './nn/regularizers.js';
 export { type PartialShape, SymbolicTensor } from './nn/symbolic.js';
 export { History } from './nn/training/history.js';
 export type * from './nn/training/types.js';

@@ -1,11 +1,11 @@
 // Gathers pointwise ops over one iteration space into single kernels with several inputs and outputs.
 // A group may grow only where no path leaves it and comes back: that would need it before itself.
-import { isFloat } from '../core/dtype.js';
+import { type Dtype, isFloat } from '../core/dtype.js';
 import { sameShape, sizeOf } from '../core/shape.js';
 import { constantOp, isLeaf, Node } from '../graph/node.js';
 import type { OpDefinition, ReferenceArray, TensorType } from '../graph/op.js';
 import { Tensor } from '../graph/tensor.js';
-import { type Graph, nodesOf, roots } from './graph.js';
+import { type Graph, nodesOf, outputsOf, replaceNode, roots, TensorMap } from './graph.js';
 
 /** Operands of one kernel, and steps: beyond them registers no longer fit the first-level cache. */
 const OPERAND_LIMIT = 24;
@@ -15,7 +15,7 @@ const STEP_LIMIT = 96;
 export type StepInput =
   | { readonly from: 'input'; readonly index: number }
   | { readonly from: 'step'; readonly index: number }
-  | { readonly from: 'constant'; readonly value: number; readonly isFloat: boolean };
+  | { readonly from: 'constant'; readonly value: number; readonly dtype: Dtype };
 
 /** One op inside a fused kernel. */
 export interface Step {
@@ -28,6 +28,16 @@ export interface FusedParams {
   readonly steps: readonly Step[];
   readonly outputs: readonly number[];
   readonly types: readonly TensorType[];
+}
+
+/** The inputs of a fused node that are random keys: read as four words, not element by element. */
+export function keyInputs({ steps }: FusedParams): Set<number> {
+  const keys = new Set<number>();
+  for (const { node, inputs } of steps) {
+    const key = node.op.keyInput === undefined ? undefined : inputs[node.op.keyInput];
+    if (key?.from === 'input') keys.add(key.index);
+  }
+  return keys;
 }
 
 /** Several pointwise ops in one kernel; made by the compiler only. */
@@ -43,7 +53,7 @@ export const fusedOp: OpDefinition<FusedParams> = {
       const values = operands.map((operand): ReferenceArray => {
         if (operand.from === 'input') return inputs[operand.index] as ReferenceArray;
         if (operand.from === 'step') return results[operand.index] as ReferenceArray;
-        return { shape: [], dtype: operand.isFloat ? 'float32' : 'int32', data: Float64Array.of(operand.value) };
+        return { shape: [], dtype: operand.dtype, data: Float64Array.of(operand.value) };
       });
       const type = node.types[0] as TensorType;
       results.push({ ...type, data: node.op.reference(values, node.params, node.types)[0] as Float64Array });
@@ -54,24 +64,33 @@ export const fusedOp: OpDefinition<FusedParams> = {
   cases: () => [],
 };
 
-class Group {
-  readonly nodes: Node[] = [];
-  /** Groups and lone nodes this one reads from. */
+/**
+ * What runs as one: a group of pointwise nodes, or any other node alone. `order` numbers units so that each comes
+ * after what it reads, which spares most of the search for cycles.
+ */
+class Unit {
+  readonly nodes: Node[];
   readonly reads = new Set<Unit>();
+  readonly users = new Set<Unit>();
+  order = 0;
+
+  constructor(
+    nodes: readonly Node[],
+    readonly isGroup: boolean,
+  ) {
+    this.nodes = [...nodes];
+  }
 }
 
-type Unit = Group | Node;
+/** Units that a search for a cycle looks at before it gives up and leaves two groups apart. */
+const SEARCH_LIMIT = 4096;
 
 /** Replaces every pointwise node by a fused one of its group (of one, where nothing joins). */
 export function fusePointwise(graph: Graph): Graph {
   const order = nodesOf(graph);
-  const unitOf = new Map<Node, Group>();
-  for (const node of order) if (isFusable(node)) place(node, unitOf);
-  return rebuild(graph, order, unitOf);
-}
-
-function isFusable(node: Node): boolean {
-  return !isLeaf(node) && node.op.lower !== undefined;
+  const fuser = new Fuser(graph, order);
+  for (const node of order) if (!isLeaf(node)) fuser.place(node);
+  return rebuild(graph, order, fuser.unitOf);
 }
 
 /** A scalar constant travels inside the instructions. */
@@ -79,80 +98,133 @@ function isImmediate({ node }: Tensor): boolean {
   return node.op === constantOp && sizeOf(node.types[0]?.shape as readonly number[]) === 1;
 }
 
-function place(node: Node, unitOf: Map<Node, Group>): void {
-  let group = new Group();
-  group.nodes.push(node);
-  for (const input of node.inputs) {
-    if (!isImmediate(input)) group.reads.add(unitOf.get(input.node) ?? input.node);
-  }
-  const type = node.types[0] as TensorType;
-  const candidates = new Set<Group>();
-  for (const input of node.inputs) {
-    const other = unitOf.get(input.node);
-    // A 16-bit value is rounded when it is stored; inside a kernel it would not be.
-    const isRounded = isFloat(input.dtype) && input.dtype !== 'float32';
-    if (other !== undefined && !isRounded && sameShape(input.shape, type.shape)) candidates.add(other);
-  }
-  unitOf.set(node, group);
-  for (const other of candidates) {
-    const merged = tryMerge(other, group, unitOf);
-    if (merged === undefined) continue;
-    group = merged;
-    for (const member of group.nodes) unitOf.set(member, group);
-  }
+/** A 16-bit value is rounded when it is stored; inside a kernel it would not be. */
+function isRounded({ dtype }: Tensor): boolean {
+  return isFloat(dtype) && dtype !== 'float32';
 }
 
-function tryMerge(a: Group, b: Group, unitOf: Map<Node, Group>): Group | undefined {
-  if (a.nodes.length + b.nodes.length > STEP_LIMIT) return undefined;
-  const merged = new Group();
-  merged.nodes.push(...a.nodes, ...b.nodes);
-  for (const read of [...a.reads, ...b.reads]) {
-    const unit = current(read, unitOf);
-    if (unit !== a && unit !== b) merged.reads.add(unit);
-  }
-  if (countOperands(merged) > OPERAND_LIMIT) return undefined;
-  // Would anything that the merged group reads need the group itself?
-  for (const unit of merged.reads) if (reaches(unit, a, b, unitOf, new Set())) return undefined;
-  return merged;
-}
+class Fuser {
+  readonly unitOf = new Map<Node, Unit>();
+  private readonly users = new Map<Node, Node[]>();
+  private readonly rootNodes: ReadonlySet<Node>;
 
-function countOperands(group: Group): number {
-  const members = new Set(group.nodes);
-  const inputs = new Set<string>();
-  for (const node of group.nodes) {
+  constructor(graph: Graph, order: readonly Node[]) {
+    this.rootNodes = new Set(roots(graph).map(({ node }) => node));
+    for (const node of order) {
+      for (const input of node.inputs) {
+        const users = this.users.get(input.node);
+        if (users === undefined) this.users.set(input.node, [node]);
+        else users.push(node);
+      }
+    }
+  }
+
+  /** Gives the node a unit, and joins it with the groups it reads from where that is allowed. */
+  place(node: Node): void {
+    let unit = new Unit([node], node.op.lower !== undefined);
+    this.unitOf.set(node, unit);
     for (const input of node.inputs) {
-      if (!members.has(input.node) && !isImmediate(input)) inputs.add(`${input.node.id}.${input.index}`);
+      const read = this.unitOf.get(input.node);
+      if (read === undefined) continue;
+      unit.reads.add(read);
+      read.users.add(unit);
+      unit.order = Math.max(unit.order, read.order + 1);
+    }
+    if (!unit.isGroup) return;
+    const { shape } = node.types[0] as TensorType;
+    for (const input of node.inputs) {
+      const other = this.unitOf.get(input.node);
+      if (other === undefined || other === unit || !other.isGroup || !sameShape(input.shape, shape)) continue;
+      if (this.mayMerge(other, unit)) unit = this.merge(other, unit);
     }
   }
-  // Every member may turn out to be an output, but few do; inputs are what counts.
-  return inputs.size + 1;
-}
 
-/** Whether `from` depends on either group. Walks back through groups and lone nodes. */
-function reaches(from: Unit, a: Group, b: Group, unitOf: Map<Node, Group>, seen: Set<Unit>): boolean {
-  const stack: Unit[] = [from];
-  while (stack.length > 0) {
-    const unit = stack.pop() as Unit;
-    if (unit === a || unit === b) return true;
-    if (seen.has(unit)) continue;
-    seen.add(unit);
-    if (unit instanceof Group) {
-      for (const next of unit.reads) stack.push(current(next, unitOf));
-    } else if (unit.storage === undefined) {
-      for (const input of unit.inputs) stack.push(unitOf.get(input.node) ?? input.node);
+  private mayMerge(a: Unit, b: Unit): boolean {
+    if (a.nodes.length + b.nodes.length > STEP_LIMIT) return false;
+    return this.fits(new Set([...a.nodes, ...b.nodes])) && !this.wouldNeedItself(a, b);
+  }
+
+  private fits(members: ReadonlySet<Node>): boolean {
+    const inputs = new TensorMap<boolean>();
+    let operands = 0;
+    for (const node of members) {
+      for (const [position, input] of node.inputs.entries()) {
+        if (members.has(input.node)) {
+          // A key is read from memory, so it cannot come from the kernel itself.
+          if (isRounded(input) || position === node.op.keyInput) return false;
+        } else if (!isImmediate(input) && inputs.get(input) === undefined) {
+          inputs.set(input, true);
+          operands++;
+        }
+      }
+      const users = this.users.get(node) ?? [];
+      if (this.rootNodes.has(node) || users.some((user) => !members.has(user))) operands++;
+    }
+    // Values wanted outside only by nodes that join later are counted too; that only splits very wide groups.
+    return operands <= OPERAND_LIMIT;
+  }
+
+  /** Whether something outside reads one group and is read by the other. */
+  private wouldNeedItself(a: Unit, b: Unit): boolean {
+    const lowest = Math.min(a.order, b.order);
+    const seen = new Set<Unit>([a, b]);
+    const stack: Unit[] = [];
+    const look = (unit: Unit): void => {
+      for (const read of unit.reads) {
+        if (seen.has(read)) continue;
+        seen.add(read);
+        // What comes before both cannot need either.
+        if (read.order > lowest) stack.push(read);
+      }
+    };
+    look(a);
+    look(b);
+    for (let unit = stack.pop(); unit !== undefined; unit = stack.pop()) {
+      if (unit.reads.has(a) || unit.reads.has(b) || seen.size > SEARCH_LIMIT) return true;
+      look(unit);
+    }
+    return false;
+  }
+
+  private merge(a: Unit, b: Unit): Unit {
+    const merged = new Unit([...a.nodes, ...b.nodes], true);
+    for (const old of [a, b]) {
+      for (const read of old.reads) {
+        read.users.delete(old);
+        if (read !== a && read !== b) {
+          merged.reads.add(read);
+          read.users.add(merged);
+        }
+      }
+      for (const user of old.users) {
+        user.reads.delete(old);
+        if (user !== a && user !== b) {
+          merged.users.add(user);
+          user.reads.add(merged);
+        }
+      }
+    }
+    for (const node of merged.nodes) this.unitOf.set(node, merged);
+    merged.order = Math.max(a.order, b.order);
+    this.moveUsersBehind(merged);
+    return merged;
+  }
+
+  private moveUsersBehind(from: Unit): void {
+    const stack = [from];
+    for (let unit = stack.pop(); unit !== undefined; unit = stack.pop()) {
+      for (const user of unit.users) {
+        if (user.order > unit.order) continue;
+        user.order = unit.order + 1;
+        stack.push(user);
+      }
     }
   }
-  return false;
 }
 
-/** Groups merge as the pass goes on; an old one stands for the group its nodes are in now. */
-function current(unit: Unit, unitOf: Map<Node, Group>): Unit {
-  return unit instanceof Group ? (unitOf.get(unit.nodes[0] as Node) ?? unit) : unit;
-}
-
-function rebuild(graph: Graph, order: readonly Node[], unitOf: Map<Node, Group>): Graph {
-  const wanted = new Map<Node, Set<Group | undefined>>();
-  const want = (tensor: Tensor, by: Group | undefined): void => {
+function rebuild(graph: Graph, order: readonly Node[], unitOf: ReadonlyMap<Node, Unit>): Graph {
+  const wanted = new Map<Node, Set<Unit | undefined>>();
+  const want = (tensor: Tensor, by: Unit | undefined): void => {
     const set = wanted.get(tensor.node) ?? new Set();
     set.add(by);
     wanted.set(tensor.node, set);
@@ -161,38 +233,49 @@ function rebuild(graph: Graph, order: readonly Node[], unitOf: Map<Node, Group>)
   for (const root of roots(graph)) want(root, undefined);
 
   const done = new Map<Node, readonly Tensor[]>();
-  const map = (tensor: Tensor): Tensor => build(tensor.node)[tensor.index] as Tensor;
-  const build = (node: Node): readonly Tensor[] => {
-    const before = done.get(node);
-    if (before !== undefined) return before;
-    const group = unitOf.get(node);
-    if (group === undefined || !isFusable(node)) {
-      const result = isLeaf(node)
-        ? node.types.map((_, index) => new Tensor(node, index))
-        : outputsOfCopy(node, node.inputs.map(map));
-      done.set(node, result);
-      return result;
+  for (const node of order) if (isLeaf(node)) done.set(node, outputsOf(node));
+  const map = ({ node, index }: Tensor): Tensor => (done.get(node) as readonly Tensor[])[index] as Tensor;
+  for (const unit of inOrder(order, unitOf)) {
+    if (unit.isGroup) {
+      buildGroup(unit, map, wanted, done);
+      continue;
     }
-    buildGroup(group, map, wanted, done);
-    return done.get(node) as readonly Tensor[];
-  };
-  // In program order, so that the recursion stays shallow.
-  for (const node of order) if (unitOf.get(node) === undefined) build(node);
+    const node = unit.nodes[0] as Node;
+    done.set(node, outputsOf(replaceNode(node, { inputs: node.inputs.map(map) })));
+  }
   return {
     outputs: graph.outputs.map(map),
     updates: graph.updates.map(({ target, value }) => ({ target, value: map(value) })),
   };
 }
 
-function outputsOfCopy(node: Node, inputs: readonly Tensor[]): Tensor[] {
-  const copy = new Node(node.op, inputs, node.params, node.types, node.id);
-  return copy.types.map((_, index) => new Tensor(copy, index));
+/** Units after those they read, otherwise in program order. */
+function inOrder(order: readonly Node[], unitOf: ReadonlyMap<Node, Unit>): Unit[] {
+  const done: Unit[] = [];
+  const seen = new Set<Unit>();
+  for (const node of order) {
+    const unit = unitOf.get(node);
+    if (unit === undefined || seen.has(unit)) continue;
+    seen.add(unit);
+    const stack = [{ unit, reads: unit.reads.values() }];
+    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+      const { value: read } = top.reads.next();
+      if (read === undefined) {
+        done.push(top.unit);
+        stack.pop();
+      } else if (!seen.has(read)) {
+        seen.add(read);
+        stack.push({ unit: read, reads: read.reads.values() });
+      }
+    }
+  }
+  return done;
 }
 
 function buildGroup(
-  group: Group,
+  group: Unit,
   map: (tensor: Tensor) => Tensor,
-  wanted: ReadonlyMap<Node, ReadonlySet<Group | undefined>>,
+  wanted: ReadonlyMap<Node, ReadonlySet<Unit | undefined>>,
   done: Map<Node, readonly Tensor[]>,
 ): void {
   const members = topologicalWithin(group.nodes);
@@ -206,7 +289,7 @@ function buildGroup(
       if (step !== undefined) return { from: 'step', index: step };
       if (isImmediate(input) && position !== node.op.keyInput) {
         const { values } = input.node.params as { values: readonly number[] };
-        return { from: 'constant', value: values[0] as number, isFloat: isFloat(input.dtype) };
+        return { from: 'constant', value: values[0] as number, dtype: input.dtype };
       }
       const outside = map(input);
       const isKey = position === node.op.keyInput;

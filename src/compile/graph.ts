@@ -3,7 +3,7 @@
 import { FoveaError } from '../core/errors.js';
 import { sameShape } from '../core/shape.js';
 import { topological } from '../graph/interpret.js';
-import { inPlaceOf, isLeaf, Node } from '../graph/node.js';
+import { inPlaceOf, isLeaf, Node, storageOp } from '../graph/node.js';
 import type { TensorType } from '../graph/op.js';
 import { Tensor } from '../graph/tensor.js';
 
@@ -46,7 +46,9 @@ export function rewrite(graph: Graph, visit: (rewritten: Rewritten) => readonly 
   for (const node of nodesOf(graph)) {
     if (isLeaf(node)) {
       const self = outputsOf(node);
-      done.set(node, visit({ node, inputs: [], keep: () => self }) ?? self);
+      // A realised node keeps its op but has lost its inputs: no pass may take it for that op.
+      const isComputed = node.storage !== undefined && node.op !== storageOp;
+      done.set(node, (isComputed ? undefined : visit({ node, inputs: [], keep: () => self })) ?? self);
       continue;
     }
     const inputs = node.inputs.map(map);

@@ -5,7 +5,8 @@ import { sizeOf, stridesOf } from '../core/shape.js';
 import { isLeaf, Node } from '../graph/node.js';
 import type { Layout, OpDefinition, ReferenceArray, TensorType } from '../graph/op.js';
 import { Tensor } from '../graph/tensor.js';
-import { type Graph, nodesOf, rewrite, TensorMap } from './graph.js';
+import { type FusedParams, fusedOp, keyInputs } from './fuse-pointwise.js';
+import { type Graph, nodesOf, outputsOf, replaceNode, rewrite, TensorMap } from './graph.js';
 
 /** A value's memory: the value that owns it, and where the elements lie in that one. */
 export interface Placement {
@@ -59,9 +60,13 @@ export function insertCopies(graph: Graph): Graph {
       const isView = op.view(placements.of(x).layout, node.params, output) !== undefined;
       return [new Tensor(new Node(op, [isView ? x : copy(x)], node.params, node.types, node.id))];
     }
+    if (op === (fusedOp as Node['op'])) {
+      const keys = keyInputs(node.params as FusedParams);
+      if (keys.size === 0) return undefined;
+      return outputsOf(replaceNode(node, { inputs: inputs.map((input, i) => (keys.has(i) ? dense(input) : input)) }));
+    }
     if (op.acceptsStrides) return undefined;
-    const changed = new Node(op, inputs.map(dense), node.params, node.types, node.id);
-    return changed.types.map((_, index) => new Tensor(changed, index));
+    return outputsOf(replaceNode(node, { inputs: inputs.map(dense) }));
   });
   // Every output needs memory of its own: a whole, dense value that this Program computes.
   const taken = new TensorMap<boolean>();
@@ -71,9 +76,18 @@ export function insertCopies(graph: Graph): Graph {
     taken.set(placement.root, true);
     return x;
   };
+  // An update from a leaf that is itself overwritten needs the old elements set aside: a, b = b, a.
+  const targets = new Set(inner.updates.map(({ target }) => target));
+  const steady = (x: Tensor): Tensor => {
+    const { root, layout } = placements.of(x);
+    return isDense(layout) && !targets.has(root.node) ? x : copy(x);
+  };
   return {
     outputs: inner.outputs.map(own),
-    updates: inner.updates.map(({ target, value }) => ({ target, value: isDense(placements.of(value).layout) ? value : copy(value) })),
+    updates: inner.updates
+      // A leaf that takes its own value is left alone.
+      .filter(({ target, value }) => placements.of(value).root.node !== target || !isWhole(placements.of(value)))
+      .map(({ target, value }) => ({ target, value: steady(value) })),
   };
 }
 
@@ -82,20 +96,33 @@ function materialize(x: Tensor): Tensor {
   return new Tensor(new Node(materializeOp as Node['op'], [x], { type }, [type], x.node.id));
 }
 
+/** What a view looks at. */
+function viewed({ node }: Tensor): Tensor | undefined {
+  return isLeaf(node) || node.op.view === undefined ? undefined : node.inputs[0];
+}
+
 /** Finds placements, following views to the values they look at. */
 export class Placements {
   private readonly known = new TensorMap<Placement>();
 
   of(x: Tensor): Placement {
-    return this.known.getOrMake(x, () => this.find(x));
+    const known = this.known.get(x);
+    if (known !== undefined) return known;
+    // A loop, not a recursion: views of views can be deeper than the call stack.
+    const chain = [x];
+    for (let from = viewed(x); from !== undefined && this.known.get(from) === undefined; from = viewed(from)) chain.push(from);
+    let placement: Placement | undefined;
+    for (const each of chain.reverse()) this.known.set(each, (placement = this.find(each)));
+    return placement as Placement;
   }
 
   private find(x: Tensor): Placement {
     const { node } = x;
     const own = { root: x, layout: { offset: 0, shape: x.shape, strides: stridesOf(x.shape) } };
-    if (isLeaf(node) || node.op.view === undefined) return own;
-    const input = this.of(node.inputs[0] as Tensor);
-    const layout = node.op.view(input.layout, node.params, { shape: x.shape, dtype: x.dtype });
+    const from = viewed(x);
+    if (from === undefined) return own;
+    const input = this.known.get(from) as Placement;
+    const layout = node.op.view?.(input.layout, node.params, { shape: x.shape, dtype: x.dtype });
     return layout === undefined ? own : { root: input.root, layout };
   }
 }

@@ -4,7 +4,7 @@ import { type Dtype, floatBits, isFloat } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import { broadcastStrides, type Shape } from '../core/shape.js';
 import type { KernelCall, Layout, PointwiseBuilder, Register, TensorType } from '../graph/op.js';
-import type { FusedParams } from './fuse-pointwise.js';
+import { type FusedParams, keyInputs } from './fuse-pointwise.js';
 
 /** Opcodes whose result is an int register; `select` follows its operands. */
 const INT_RESULTS = /^(i.*|toInt|toUint8|randomBits|feq|fne|flt|fle|fgt|fge|fisNan|fisFinite|ftest)$/;
@@ -70,18 +70,17 @@ class Builder implements PointwiseBuilder {
 /** The kernel call of one fused node. */
 export function lowerPointwise(params: FusedParams, inputs: readonly TensorType[], layouts: readonly Layout[]): KernelCall {
   const builder = new Builder(inputs.length);
-  const keys = new Set<number>();
+  const keys = keyInputs(params);
   const results: Register[] = [];
   for (const { node, inputs: operands } of params.steps) {
     builder.operandOf = (position) => {
       const operand = operands[position];
       if (operand?.from !== 'input') throw new FoveaError({ code: 'internal', op: node.op.name, message: 'a random key must be a tensor.' });
-      keys.add(operand.index);
       return operand.index;
     };
     const registers = operands.map((operand): Register => {
       if (operand.from === 'step') return results[operand.index] as Register;
-      if (operand.from === 'constant') return builder.constant(operand.value, operand.isFloat ? 'float' : 'int');
+      if (operand.from === 'constant') return builder.constant(operand.value, kindOf(operand.dtype));
       return { id: operand.index, kind: kindOf((inputs[operand.index] as TensorType).dtype) };
     });
     const [result] = node.op.lower?.(builder, registers, node.params, node.types) ?? [];

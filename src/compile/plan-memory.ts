@@ -6,12 +6,14 @@ import { sizeOf } from '../core/shape.js';
 import { constantOp, type Node } from '../graph/node.js';
 import type { KernelCall, TensorType } from '../graph/op.js';
 import { Tensor } from '../graph/tensor.js';
+import { type FusedParams, fusedOp, keyInputs } from './fuse-pointwise.js';
 import { type Graph, TensorMap } from './graph.js';
 import { isWhole, type Placements } from './layout.js';
 
 /** A buffer that the caller gives a Program. */
 export type Binding =
-  | { readonly kind: 'leaf'; readonly node: Node; readonly type: TensorType }
+  /** `output` tells which of a realised node's outputs it is. */
+  | { readonly kind: 'leaf'; readonly node: Node; readonly output: number; readonly type: TensorType }
   | { readonly kind: 'output'; readonly index: number; readonly type: TensorType };
 
 /** Where a value's root lies. */
@@ -69,7 +71,7 @@ export function planMemory(graph: Graph, steps: readonly PlannedStep[], placemen
 
 class Planner {
   private readonly bindings: Binding[] = [];
-  private readonly leafBindings = new Map<Node, number>();
+  private readonly leafBindings = new TensorMap<number>();
   private readonly locations = new TensorMap<Location>();
   private readonly regionOf = new TensorMap<Region>();
   private readonly regions: Region[] = [];
@@ -78,7 +80,8 @@ class Planner {
   private readonly finalCopies: FinalCopy[] = [];
   private readonly lastUse = new TensorMap<number>();
   /** Steps that read a leaf, in order. */
-  private readonly leafReaders = new Map<Node, Set<number>>();
+  private readonly leafReaders = new TensorMap<Set<number>>();
+  private readonly stepOf = new Map<Node, number>();
 
   constructor(
     private readonly graph: Graph,
@@ -106,12 +109,14 @@ class Planner {
   }
 
   private findUses(): void {
-    const computed = new Set(this.steps.map(({ node }) => node));
+    this.steps.forEach(({ node }, at) => {
+      this.stepOf.set(node, at);
+    });
     this.steps.forEach(({ node }, at) => {
       for (const input of node.inputs) {
         const { root } = this.placements.of(input);
         this.lastUse.set(root, at);
-        if (!computed.has(root.node)) this.noteLeaf(root, at);
+        if (!this.stepOf.has(root.node)) this.noteLeaf(root, at);
       }
     });
     for (const { value } of this.graph.updates) this.lastUse.set(this.placements.of(value).root, this.steps.length);
@@ -126,21 +131,18 @@ class Planner {
       }
       return;
     }
-    this.bindLeaf(root.node);
-    const readers = this.leafReaders.get(root.node) ?? new Set();
-    this.leafReaders.set(root.node, readers.add(at));
+    this.bindLeaf(root);
+    this.leafReaders.getOrMake(root, () => new Set()).add(at);
   }
 
-  private bindLeaf(node: Node): number {
-    let index = this.leafBindings.get(node);
-    if (index === undefined) {
-      index = this.bindings.length;
-      const type = node.types[0] as TensorType;
-      this.bindings.push({ kind: 'leaf', node, type });
-      this.leafBindings.set(node, index);
-      this.locations.set(new Tensor(node), { space: 'binding', index });
-    }
-    return index;
+  private bindLeaf(leaf: Tensor): number {
+    return this.leafBindings.getOrMake(leaf, () => {
+      const { node, index: output, shape, dtype } = leaf;
+      const index = this.bindings.length;
+      this.bindings.push({ kind: 'leaf', node, output, type: { shape, dtype } });
+      this.locations.set(leaf, { space: 'binding', index });
+      return index;
+    });
   }
 
   private placeOutputs(): void {
@@ -153,14 +155,14 @@ class Planner {
 
   private placeUpdates(): void {
     for (const { target, value } of this.graph.updates) {
-      const binding = this.bindLeaf(target);
+      const binding = this.bindLeaf(new Tensor(target));
       const placement = this.placements.of(value);
-      const at = this.steps.findIndex((step) => step.node === placement.root.node);
-      const isFree = at >= 0 && isWhole(placement) && this.locations.get(placement.root) === undefined;
+      const at = this.stepOf.get(placement.root.node);
+      const isFree = at !== undefined && isWhole(placement) && this.locations.get(placement.root) === undefined;
       if (isFree && this.mayOverwrite(target, at)) {
         this.locations.set(placement.root, { space: 'binding', index: binding });
       } else {
-        if (at < 0) this.noteLeaf(placement.root, this.steps.length);
+        if (at === undefined) this.noteLeaf(placement.root, this.steps.length);
         this.finalCopies.push({ value, binding });
       }
     }
@@ -168,32 +170,39 @@ class Planner {
 
   /** Whether step `at` may write over a leaf: nobody reads it later, and the step reads it element by element if at all. */
   private mayOverwrite(target: Node, at: number): boolean {
-    for (const reader of this.leafReaders.get(target) ?? []) {
+    const leaf = new Tensor(target);
+    for (const reader of this.leafReaders.get(leaf) ?? []) {
       if (reader > at) return false;
-      if (reader === at && !this.readsElementwise(new Tensor(target), this.steps[at] as PlannedStep)) return false;
+      if (reader === at && !this.readsElementwise(leaf, (this.steps[at] as PlannedStep).node)) return false;
     }
     return true;
   }
 
   /** Whether the step's kernel may have `root` as input and output at once. */
-  private readsElementwise(root: Tensor, { node }: PlannedStep): boolean {
-    const reads = node.inputs
-      .map((input) => this.placements.of(input))
-      .filter((placement) => placement.root.node === root.node && placement.root.index === root.index);
-    const [only] = reads;
-    if (only === undefined || reads.length !== 1 || !isWhole(only) || node.op.name !== 'fused') return false;
+  private readsElementwise(root: Tensor, node: Node): boolean {
+    if (node.op !== (fusedOp as Node['op'])) return false;
+    const reads = node.inputs.flatMap((input, position) => {
+      const placement = this.placements.of(input);
+      return placement.root.node === root.node && placement.root.index === root.index ? [{ placement, position }] : [];
+    });
+    const [first] = reads;
+    if (first === undefined || reads.length !== 1) return false;
+    const only = first.placement;
+    if (!isWhole(only) || keyInputs(node.params as FusedParams).has(first.position)) return false;
     const type = node.types[0] as TensorType;
     const isSameSpace = sizeOf(only.layout.shape) === sizeOf(type.shape);
     return isSameSpace && node.types.every((each) => bytesPerElement(each.dtype) === bytesPerElement(root.dtype));
   }
 
   private placeStep({ node, calls }: PlannedStep, at: number): Region | undefined {
+    const given = new Set<Region>();
     node.types.forEach((type, index) => {
       const output = new Tensor(node, index);
       if (this.locations.get(output) !== undefined) return;
       const last = this.lastUse.get(output) ?? at;
-      const taken = this.reuse ? this.takeOver(node, output, at) : undefined;
+      const taken = this.reuse ? this.takeOver(node, output, at, given) : undefined;
       if (taken !== undefined) {
+        given.add(taken);
         taken.last = last;
         this.regionOf.set(output, taken);
       } else {
@@ -205,14 +214,14 @@ class Planner {
   }
 
   /** The region of an input that ends here and that the output may be written over. */
-  private takeOver(node: Node, output: Tensor, at: number): Region | undefined {
+  private takeOver(node: Node, output: Tensor, at: number, given: ReadonlySet<Region>): Region | undefined {
     for (const input of node.inputs) {
       const { root } = this.placements.of(input);
       const region = this.regionOf.get(root);
-      if (region === undefined || region.last !== at || this.lastUse.get(root) !== at) continue;
+      if (region === undefined || given.has(region) || region.last !== at || this.lastUse.get(root) !== at) continue;
       if (bytesOf(root) !== bytesOf(output)) continue;
       if (bytesPerElement(root.dtype) !== bytesPerElement(output.dtype)) continue;
-      if (!this.readsElementwise(root, { node, calls: [] })) continue;
+      if (!this.readsElementwise(root, node)) continue;
       return region;
     }
     return undefined;
@@ -227,18 +236,17 @@ class Planner {
   /** Largest first, each at the lowest place where no living neighbour lies. */
   private assignOffsets(): number {
     let end = 0;
+    // Kept in the order of their offsets.
     const placed: Region[] = [];
     for (const region of [...this.regions].sort((a, b) => b.bytes - a.bytes)) {
-      const neighbours = placed
-        .filter((other) => !this.reuse || (other.first <= region.last && region.first <= other.last))
-        .sort((a, b) => a.offset - b.offset);
       let offset = 0;
-      for (const other of neighbours) {
+      for (const other of placed) {
+        if (this.reuse && (other.first > region.last || region.first > other.last)) continue;
         if (offset + region.bytes <= other.offset) break;
         offset = Math.max(offset, other.offset + other.bytes);
       }
       region.offset = offset;
-      placed.push(region);
+      placed.splice(firstBehind(placed, offset), 0, region);
       end = Math.max(end, offset + region.bytes);
     }
     for (const { node } of this.steps) {
@@ -250,4 +258,16 @@ class Planner {
     }
     return end;
   }
+}
+
+/** Where a region at `offset` goes in a list sorted by offset. */
+function firstBehind(placed: readonly Region[], offset: number): number {
+  let low = 0;
+  let high = placed.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((placed[middle] as Region).offset <= offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -9,11 +9,16 @@ export function schedule(graph: Graph, placements: Placements): Node[] {
   const nodes = computedNodes(graph);
   const computed = new Set(nodes);
   const needs = new Map<Node, Set<Node>>(nodes.map((node) => [node, new Set<Node>()]));
+  const users = new Map<Node, Set<Node>>(nodes.map((node) => [node, new Set<Node>()]));
+  const order = (first: Node, second: Node): void => {
+    needs.get(second)?.add(first);
+    users.get(first)?.add(second);
+  };
   const readers = new Map<Node, Set<Node>>();
   for (const node of nodes) {
     for (const input of node.inputs) {
       const root = placements.of(input).root.node;
-      if (computed.has(root)) needs.get(node)?.add(root);
+      if (computed.has(root)) order(root, node);
       else readers.set(root, (readers.get(root) ?? new Set()).add(node));
     }
   }
@@ -21,37 +26,39 @@ export function schedule(graph: Graph, placements: Placements): Node[] {
   for (const { target, value } of graph.updates) {
     const writer = placements.of(value).root.node;
     if (!computed.has(writer)) continue;
-    const others = [...(readers.get(target) ?? [])].filter((reader) => reader !== writer);
+    const others = new Set(readers.get(target));
+    others.delete(writer);
     // A reader that needs the new value too cannot come first: the planner will copy instead.
-    if (others.some((reader) => dependsOn(reader, writer, needs))) continue;
-    for (const reader of others) needs.get(writer)?.add(reader);
+    if (others.size > 0 && leadsTo(writer, others, users)) continue;
+    for (const reader of others) order(reader, writer);
     writers.add(writer);
   }
-  return runInOrder(nodes, needs, writers);
+  return runInOrder(nodes, needs, users, writers);
 }
 
-function dependsOn(from: Node, on: Node, needs: ReadonlyMap<Node, ReadonlySet<Node>>): boolean {
-  const seen = new Set<Node>();
+/** Whether any of `to` needs `from`. Searched forwards: little comes after an update, much before it. */
+function leadsTo(from: Node, to: ReadonlySet<Node>, users: ReadonlyMap<Node, ReadonlySet<Node>>): boolean {
+  const seen = new Set<Node>([from]);
   const stack = [from];
-  while (stack.length > 0) {
-    const node = stack.pop() as Node;
-    if (node === on) return true;
-    if (seen.has(node)) continue;
-    seen.add(node);
-    stack.push(...(needs.get(node) ?? []));
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    for (const user of users.get(node) ?? []) {
+      if (to.has(user)) return true;
+      if (seen.has(user)) continue;
+      seen.add(user);
+      stack.push(user);
+    }
   }
   return false;
 }
 
 /** Kahn's algorithm; among ready nodes writers first, then the oldest. */
-function runInOrder(nodes: readonly Node[], needs: ReadonlyMap<Node, ReadonlySet<Node>>, writers: ReadonlySet<Node>): Node[] {
-  const users = new Map<Node, Node[]>();
-  const missing = new Map<Node, number>();
-  for (const node of nodes) {
-    const needed = needs.get(node) ?? new Set();
-    missing.set(node, needed.size);
-    for (const each of needed) users.set(each, [...(users.get(each) ?? []), node]);
-  }
+function runInOrder(
+  nodes: readonly Node[],
+  needs: ReadonlyMap<Node, ReadonlySet<Node>>,
+  users: ReadonlyMap<Node, ReadonlySet<Node>>,
+  writers: ReadonlySet<Node>,
+): Node[] {
+  const missing = new Map(nodes.map((node) => [node, needs.get(node)?.size ?? 0]));
   const rank = new Map(nodes.map((node, position) => [node, position]));
   const before = (a: Node, b: Node): boolean => {
     if (writers.has(a) !== writers.has(b)) return writers.has(a);

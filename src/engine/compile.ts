@@ -26,7 +26,12 @@ export function compileTrace(
   types: readonly TensorType[],
 ): CompiledTrace {
   const { graph, arguments: args, variables, assigned } = trace(fn, types);
-  return { executable: Executable.compile(engine, graph), arguments: args, variables, assigned };
+  const executable = Executable.compile(engine, graph);
+  // Only what the Program touches is bound: an unread variable, or one assigned to itself, is not.
+  const bound = new Set(executable.leaves.map(({ node }) => node));
+  const used = new Map([...variables].filter(([leaf]) => bound.has(leaf)));
+  const isUsed = new Set(used.values());
+  return { executable, arguments: args, variables: used, assigned: assigned.filter((variable) => isUsed.has(variable)) };
 }
 
 /**
@@ -43,6 +48,7 @@ export function compile(fn: (...args: Tensor[]) => readonly Tensor[]): (...args:
   return async (...given) => {
     const engine = await currentEngine();
     if (cachedFor !== engine) {
+      for (const { executable } of cache.values()) executable.dispose();
       cache.clear();
       cachedFor = engine;
     }
@@ -59,27 +65,31 @@ export function compile(fn: (...args: Tensor[]) => readonly Tensor[]): (...args:
   };
 }
 
-async function runTrace(
-  { executable, arguments: leaves, variables, assigned }: CompiledTrace,
-  args: readonly Tensor[],
-): Promise<Tensor[]> {
+async function runTrace({ executable, arguments: leaves, variables, assigned }: CompiledTrace, args: readonly Tensor[]): Promise<Tensor[]> {
+  const { engine, program } = executable;
+  await makeRoom();
   const storages = new Map<Node, Storage>();
-  for (const [at, leaf] of leaves.entries()) storages.set(leaf, await storageOf(args[at] as Tensor));
-  for (const [leaf, variable] of variables) {
-    if (assigned.includes(variable)) storages.set(leaf, await bring(executable.engine, await variable.own()));
-    else storages.set(leaf, await bring(executable.engine, await variable.readable()));
+  const isAssigned = new Set(assigned);
+  for (const [at, leaf] of leaves.entries()) storages.set(leaf, await bring(engine, await storageOf(args[at] as Tensor)));
+  // Owning a variable takes time in which another may be read or assigned: look again until nothing changed.
+  for (let changes = -1; changes !== variableChanges(); ) {
+    for (const [leaf, variable] of variables) {
+      const storage = isAssigned.has(variable) ? await variable.own() : await variable.readable();
+      storages.set(leaf, await bring(engine, storage));
+    }
+    const isStable = [...variables].every(([leaf, variable]) => variable.storage === storages.get(leaf) && (!isAssigned.has(variable) || variable.isOwned));
+    changes = isStable ? variableChanges() : -1;
   }
-  const { outputs, finished } = executable.run((leaf) => storages.get(leaf) ?? (leaf.storage?.[0] as Storage));
+  const found = executable.leaves.map(({ node, index }) => storages.get(node) ?? (node.storage?.[index] as Storage));
+  for (const storage of found) await bring(engine, storage);
+  const { outputs, finished } = executable.run(found);
   for (const variable of assigned) variable.storage?.invalidateHost();
   await finished;
-  const types = executable.program.bindings.flatMap((binding) => (binding.kind === 'output' ? [binding] : []));
-  return outputs.map((storage, index) =>
-    fromStorage(storage, types.find((each) => each.index === index)?.type.shape ?? []),
-  );
+  const shapes = new Map(program.bindings.flatMap((binding) => (binding.kind === 'output' ? [[binding.index, binding.type.shape]] : [])));
+  return outputs.map((storage, index) => fromStorage(storage, shapes.get(index) ?? []));
 }
 
 async function storageOf(tensor: Tensor): Promise<Storage> {
-  if (tensor.storage === undefined) await currentRuntime().realize([tensor]);
   if (tensor.storage !== undefined) return tensor.storage;
   // A folded constant has no storage of its own.
   const elements = await tensor.elements();

@@ -3,52 +3,27 @@
 import { emit } from '../compile/emit.js';
 import type { Graph } from '../compile/graph.js';
 import { optimize } from '../compile/optimize.js';
+import type { Binding } from '../compile/plan-memory.js';
 import { encodeProgram, type Program } from '../compile/program.js';
 import { bytesPerElement, viewTypedArray } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import { sizeOf } from '../core/shape.js';
 import { topological } from '../graph/interpret.js';
-import { isLeaf, type Node } from '../graph/node.js';
+import { inputOp, isLeaf, type Node, variableOp } from '../graph/node.js';
 import type { TensorType } from '../graph/op.js';
-import type { Runtime } from '../graph/runtime.js';
-import { type DeviceMemory, Storage } from '../graph/storage.js';
-import { Tensor } from '../graph/tensor.js';
+import { currentRuntime, type Runtime } from '../graph/runtime.js';
+import { Storage } from '../graph/storage.js';
+import { placeholder, Tensor } from '../graph/tensor.js';
 import { activeEngine, currentEngine } from './current.js';
+import { EngineMemoryHandle, hasStrays, makeRoom } from './memory.js';
 import type { Engine, EngineBuffer, LoadedProgram } from './engine.js';
 
 /** Programs of eager ops that are kept; the least recently used goes first. */
 const CACHE_LIMIT = 512;
-/** Bytes of dead tensors that may wait for the collector before an evaluation waits for it too. */
-const GARBAGE_LIMIT = 512 << 20;
-
-/** Memory of one engine behind a storage. */
-export class EngineMemoryHandle implements DeviceMemory {
-  private isFree = false;
-
-  constructor(
-    readonly engine: Engine,
-    readonly buffer: EngineBuffer,
-  ) {
-    live.bytes += buffer.byteLength;
-  }
-
-  get byteLength(): number {
-    return this.buffer.byteLength;
-  }
-
-  read(): Promise<ArrayBuffer> {
-    return this.engine.read(this.buffer);
-  }
-
-  free(): void {
-    if (this.isFree) return;
-    this.isFree = true;
-    live.bytes -= this.buffer.byteLength;
-    this.engine.free(this.buffer);
-  }
+/** All passes, from graph to Program. */
+export function compileGraph(graph: Graph): Program {
+  return emit(optimize(graph));
 }
-
-const live = { bytes: 0, bytesAfterCollection: 0 };
 
 /** A graph compiled for one engine. */
 export class Executable {
@@ -63,27 +38,30 @@ export class Executable {
 
   /** Compiles a graph for the engine. */
   static compile(engine: Engine, graph: Graph): Executable {
-    return new Executable(engine, emit(optimize(graph)));
+    return new Executable(engine, compileGraph(graph));
   }
 
-  /** The leaves it reads or overwrites. */
-  get leaves(): Node[] {
-    return this.program.bindings.flatMap((binding) => (binding.kind === 'leaf' ? [binding.node] : []));
+  /** The leaves it reads or overwrites, in the order of their bindings. */
+  get leaves(): Tensor[] {
+    return this.program.bindings.flatMap((binding) => (binding.kind === 'leaf' ? [new Tensor(binding.node, binding.output)] : []));
   }
 
   /**
-   * Queues a run. `storageOf` gives each leaf's storage, which must be on the host or in this engine. Outputs
-   * get new memory; the promise tells of failure only, reads come after the run by themselves.
+   * Queues a run. `storages` are those of `leaves`, on the host or in this engine. Outputs get new memory; the
+   * promise tells of failure only, reads come after the run by themselves.
    */
-  run(storageOf: (leaf: Node) => Storage): { outputs: Storage[]; finished: Promise<void> } {
+  run(storages: readonly Storage[]): { outputs: Storage[]; finished: Promise<void> } {
     const outputs: Storage[] = [];
+    let leaf = 0;
     const buffers = this.program.bindings.map((binding): EngineBuffer => {
-      if (binding.kind === 'leaf') return upload(this.engine, storageOf(binding.node));
+      if (binding.kind === 'leaf') return upload(this.engine, storages[leaf++] as Storage);
       const storage = allocate(this.engine, binding.type);
       outputs[binding.index] = storage;
       return (storage.device as EngineMemoryHandle).buffer;
     });
-    return { outputs, finished: this.engine.run(this.loaded, buffers) };
+    const finished = this.engine.run(this.loaded, buffers);
+    for (const storage of outputs) storage.follow(finished);
+    return { outputs, finished };
   }
 
   /** Queues a run over buffers in the order of `program.bindings`; allocates nothing. */
@@ -132,8 +110,8 @@ export async function bring(engine: Engine, storage: Storage): Promise<Storage> 
 
 interface CachedProgram {
   readonly executable: Executable;
-  /** For each leaf binding, its place in the order in which a graph's leaves are met. */
-  readonly leafOrder: readonly number[];
+  /** For each leaf binding: its place in the order in which a graph's leaves are met, and which output of it. */
+  readonly leaves: readonly { readonly at: number; readonly output: number }[];
 }
 
 /** Realises tensors on the current engine. */
@@ -144,23 +122,28 @@ export class EngineRuntime implements Runtime {
   async realize(tensors: readonly Tensor[]): Promise<void> {
     const engine = await currentEngine();
     await makeRoom();
-    await this.start(engine, tensors);
+    if (hasStrays(engine)) await bringLeaves(engine, tensors);
+    this.start(engine, tensors);
   }
 
   submit(tensors: readonly Tensor[]): boolean {
     const engine = activeEngine();
     if (engine === undefined) return false;
-    // A failure shows when something is read.
-    this.start(engine, tensors).catch(() => undefined);
-    return true;
+    try {
+      this.start(engine, tensors);
+      return true;
+    } catch {
+      // It shows when something is read.
+      return false;
+    }
   }
 
-  private start(engine: Engine, tensors: readonly Tensor[]): Promise<void> {
+  private start(engine: Engine, tensors: readonly Tensor[]): void {
     const pending = [...new Set(tensors.filter(({ storage }) => storage === undefined).map(({ node }) => node))];
     const wanted = pending.filter((node) => !isLeaf(node));
-    if (wanted.length === 0) return Promise.resolve();
+    if (wanted.length === 0) return;
     if (this.cachedFor !== engine) {
-      this.cache.clear();
+      while (this.cache.size > 0) this.evict();
       this.cachedFor = engine;
     }
     const roots = wanted.flatMap((node) => node.types.map((_, index) => new Tensor(node, index)));
@@ -169,31 +152,74 @@ export class EngineRuntime implements Runtime {
     const key = signature(order, wanted);
     let cached = this.cache.get(key);
     if (cached === undefined) {
-      const executable = Executable.compile(engine, { outputs: roots, updates: [] });
-      const place = new Map(leaves.map((leaf, at) => [leaf, at]));
-      cached = { executable, leafOrder: executable.leaves.map((leaf) => place.get(leaf) as number) };
+      for (const leaf of leaves) checkComputable(leaf);
+      cached = this.compile(engine, roots, leaves);
     } else {
       this.cache.delete(key);
     }
     this.cache.set(key, cached);
     if (this.cache.size > CACHE_LIMIT) this.evict();
-    const { executable, leafOrder } = cached;
-    const standsFor = new Map(executable.leaves.map((leaf, at) => [leaf, leaves[leafOrder[at] as number] as Node]));
-    const { outputs, finished } = executable.run((leaf) => standsFor.get(leaf)?.storage?.[0] as Storage);
+    const storages = cached.leaves.map(({ at, output }) => {
+      const leaf = leaves[at] as Node;
+      checkComputable(leaf);
+      return leaf.storage?.[output] as Storage;
+    });
+    const { outputs } = cached.executable.run(storages);
     let next = 0;
     for (const node of wanted) {
       node.storage = node.types.map(() => outputs[next++]);
       node.inputs = [];
     }
-    return finished;
+  }
+
+  private compile(engine: Engine, roots: readonly Tensor[], leaves: readonly Node[]): CachedProgram {
+    const program = compileGraph({ outputs: roots, updates: [] });
+    const place = new Map(leaves.map((leaf, at) => [leaf, at]));
+    const found: { at: number; output: number }[] = [];
+    const bindings = program.bindings.map((binding): Binding => {
+      if (binding.kind !== 'leaf') return binding;
+      found.push({ at: place.get(binding.node) as number, output: binding.output });
+      // The cache must not keep alive the tensors that a Program was first made for.
+      return { ...binding, node: STAND_IN };
+    });
+    return { executable: new Executable(engine, { ...program, bindings }), leaves: found };
   }
 
   private evict(): void {
-    const [oldest] = this.cache.keys();
-    if (oldest === undefined) return;
+    const [oldest = ''] = this.cache.keys();
     this.cache.get(oldest)?.executable.dispose();
     this.cache.delete(oldest);
   }
+}
+
+const STAND_IN = placeholder({ shape: [], dtype: 'float32' }).node;
+
+function checkComputable(leaf: Node): void {
+  if (leaf.op !== inputOp && leaf.op !== variableOp) return;
+  throw new FoveaError({
+    code: 'argument',
+    op: 'data',
+    message: 'this tensor depends on an argument of a function being traced and has no data.',
+    hint: 'Return it from the function and read the result.',
+  });
+}
+
+/** Moves the leaves that tensors depend on out of engines that were replaced. */
+async function bringLeaves(engine: Engine, tensors: readonly Tensor[]): Promise<void> {
+  const leaves = topological(tensors.filter(({ storage }) => storage === undefined)).filter(({ storage }) => storage !== undefined);
+  for (const { storage } of leaves) for (const each of storage ?? []) if (each !== undefined) await bring(engine, each);
+}
+
+/**
+ * Computes several tensors in one Program, and resolves when they are there. Read alone, each would compute again
+ * what they share.
+ *
+ * @example
+ * await fovea.realize(loss, accuracy);
+ */
+export async function realize(...tensors: Tensor[]): Promise<void> {
+  await currentRuntime().realize(tensors);
+  await Promise.all(tensors.map(({ storage }) => storage?.settle()));
 }
 
 /** Text that two graphs share only if one's Program computes the other. */
@@ -203,22 +229,11 @@ function signature(order: readonly Node[], wanted: readonly Node[]): string {
   for (const node of order) {
     number.set(node, number.size);
     if (node.storage !== undefined) {
-      const { shape, dtype } = node.types[0] as TensorType;
-      parts.push(`${dtype}[${shape}]`);
+      parts.push(node.types.map(({ shape, dtype }) => `${dtype}[${shape}]`).join('+'));
     } else {
       const inputs = node.inputs.map((input) => `${number.get(input.node)}.${input.index}`);
       parts.push(`${node.op.name}(${inputs})${node.paramsKey}`);
     }
   }
   return `${parts.join(';')}>${wanted.map((node) => number.get(node))}`;
-}
-
-/** Lets the collector run where many dead tensors may be waiting for it. */
-async function makeRoom(): Promise<void> {
-  if (live.bytes - live.bytesAfterCollection < GARBAGE_LIMIT) return;
-  for (let turn = 0; turn < 3; turn++) {
-    (globalThis as { gc?: () => void }).gc?.();
-    await new Promise((resolve) => setTimeout(resolve, 0));
-  }
-  live.bytesAfterCollection = live.bytes;
 }

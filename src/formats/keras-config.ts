@@ -2,6 +2,7 @@
 // Nothing here knows the layers: their own settings pass through, only what the versions spell differently is mended.
 import { FoveaError } from '../core/errors.js';
 import {
+  classNames,
   configError,
   describe,
   isRecord,
@@ -37,7 +38,7 @@ export interface LayerCall {
 export interface LayerConfig {
   readonly className: string;
   readonly name: string;
-  /** Keras's names and values, with `dtype` as a policy's name and `batch_shape` for an input. */
+  /** Keras's names and values, with `dtype` as a policy's name and `batch_shape` for an input; empty for a model. */
   readonly config: JsonRecord;
   readonly module: string | null;
   readonly registeredName: string | null;
@@ -155,10 +156,10 @@ function parseLayer(
   if (!isRecord(value) || typeof value.class_name !== 'string' || !isRecord(value.config)) {
     throw configError(`layer ${index} has no class and config.`, place);
   }
-  const { class_name: className, config } = value;
+  const { config } = value;
+  const { className, registeredName } = classNames(value.class_name, value.registered_name);
   const name =
     [value.name, config.name].find((each) => typeof each === 'string') ?? `${className.toLowerCase()}_${index}`;
-  const registeredName = typeof value.registered_name === 'string' ? value.registered_name : null;
   const at = `${place}/${name}`;
   if (className === 'Lambda') refuseLambda(name, config, options, at);
   const isModel = Object.hasOwn(MODEL_CLASSES, className) && Array.isArray(config.layers);
@@ -174,7 +175,7 @@ function parseLayer(
   return {
     className,
     name,
-    config: mendConfig(className, config, at),
+    config: isModel ? {} : mendConfig(className, config, at),
     module: typeof value.module === 'string' ? value.module : null,
     registeredName,
     buildConfig: isRecord(value.build_config) ? value.build_config : null,
@@ -196,7 +197,7 @@ function refuseLambda(name: string, config: JsonRecord, options: ParseOptions, p
 
 /** Brings the spellings of Keras 2 to those of Keras 3. */
 function mendConfig(className: string, config: JsonRecord, place: string): JsonRecord {
-  const out: Record<string, Json> = { ...config };
+  const out = withoutSharing(config, place, 0) as Record<string, Json>;
   if ('dtype' in out) out.dtype = parseDtypePolicy(out.dtype, place);
   if ('batch_input_shape' in out) {
     out.batch_shape = out.batch_input_shape as Json;
@@ -207,6 +208,15 @@ function mendConfig(className: string, config: JsonRecord, place: string): JsonR
   if (className === 'BatchNormalization' && Array.isArray(out.axis) && out.axis.length === 1)
     out.axis = out.axis[0] as Json;
   return out;
+}
+
+/** Drops the numbers by which Keras marks objects that several layers share: here each layer has its own. */
+function withoutSharing(value: Json, place: string, depth: number): Json {
+  if (depth > MAX_DEPTH) throw configError('its settings are nested too deep.', place);
+  if (Array.isArray(value)) return value.map((each: Json) => withoutSharing(each, place, depth + 1));
+  if (!isRecord(value)) return value;
+  const kept = Object.entries(value).filter(([key]) => key !== 'shared_object_id');
+  return Object.fromEntries(kept.map(([key, each]) => [key, withoutSharing(each, place, depth + 1)]));
 }
 
 /** Keras 2 gave the first layer its input's shape; Keras 3 has a layer for it. */

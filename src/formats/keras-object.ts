@@ -27,17 +27,27 @@ export function parseKerasObject(value: unknown, place: string): KerasObject {
   if (!isRecord(value) || typeof value.class_name !== 'string') {
     throw configError(`a Keras object was expected, found ${describe(value)}.`, place);
   }
-  const { class_name: className, config, module, registered_name: registeredName } = value;
+  const { config, module } = value;
+  const { className, registeredName } = classNames(value.class_name, value.registered_name);
   if (typeof config === 'string') {
     // A function by name: {class_name: 'function', config: 'relu'}.
-    return { className: config, config: {}, module: textOrNull(module), registeredName: textOrNull(registeredName) };
+    return { className: config, config: {}, module: textOrNull(module), registeredName };
   }
   return {
     className,
     config: isRecord(config) ? config : {},
     module: textOrNull(module),
-    registeredName: textOrNull(registeredName),
+    registeredName,
   };
+}
+
+/** Legacy files put the registered name, `package>Class`, in the class's place. */
+export function classNames(
+  className: string,
+  registeredName: unknown,
+): { className: string; registeredName: string | null } {
+  const own = className.slice(className.lastIndexOf('>') + 1);
+  return { className: own, registeredName: textOrNull(registeredName) ?? (own === className ? null : className) };
 }
 
 /** Makes Keras 3's form of an object. Built-in classes have no registered name. */

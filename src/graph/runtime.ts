@@ -4,7 +4,7 @@ import type { Tensor } from './tensor.js';
 
 /** Realises lazy tensors. */
 export interface Runtime {
-  /** Computes the tensors and resolves when their storage can be read. */
+  /** Starts computing the tensors and resolves when their storage can be read, which waits for the rest. */
   realize(tensors: readonly Tensor[]): Promise<void>;
   /** Starts computing without waiting, where an engine is already up; false where none is. */
   submit(tensors: readonly Tensor[]): boolean;

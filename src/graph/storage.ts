@@ -17,6 +17,9 @@ export class Storage {
   private hostArray: TypedArray | undefined;
   private deviceMemory: DeviceMemory | undefined;
   private isDisposed = false;
+  /** The run that computes the elements, while it may still fail. */
+  private run: Promise<void> | undefined;
+  private failure: unknown;
 
   constructor(dtype: Dtype, size: number, from: { host?: TypedArray; device?: DeviceMemory }) {
     this.dtype = dtype;
@@ -47,6 +50,25 @@ export class Storage {
     collect(this, device);
   }
 
+  /** Notes the run that fills the engine's copy: reading waits for it, and fails as it does. */
+  follow(run: Promise<void>): void {
+    const mine = run.then(
+      () => {
+        if (this.run === mine) this.run = undefined;
+      },
+      (error: unknown) => {
+        this.failure = error;
+      },
+    );
+    this.run = mine;
+  }
+
+  /** Resolves once the elements are there. Throws what the run that computes them threw. */
+  async settle(): Promise<void> {
+    await this.run;
+    this.check();
+  }
+
   /** Says that the engine's copy was overwritten by a Program. */
   invalidateHost(): void {
     this.hostArray = undefined;
@@ -73,8 +95,11 @@ export class Storage {
   async read(make: (dtype: Dtype, bytes: ArrayBuffer) => TypedArray): Promise<TypedArray> {
     this.check();
     if (this.hostArray !== undefined) return this.hostArray;
-    const device = this.deviceMemory as DeviceMemory;
-    return make(this.dtype, await device.read());
+    if (this.size === 0) return make(this.dtype, new ArrayBuffer(0));
+    // Queued behind the run, so there is no need to wait for the one before asking for the other.
+    const [bytes] = await Promise.all([(this.deviceMemory as DeviceMemory).read(), this.run]);
+    if (this.failure !== undefined) throw this.failure;
+    return make(this.dtype, bytes);
   }
 
   dispose(): void {
@@ -85,6 +110,7 @@ export class Storage {
   }
 
   private check(): void {
+    if (this.failure !== undefined) throw this.failure;
     if (this.isDisposed) {
       throw new FoveaError({
         code: 'disposed',

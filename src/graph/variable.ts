@@ -126,19 +126,27 @@ export class Variable {
 
   /** @internal The storage a Program may overwrite: computed, and nobody else's. */
   async own(): Promise<Storage> {
-    await this.readable();
-    if (this.isShared) {
-      const elements = (await this.current.elements()).slice();
-      this.set(elements);
+    for (;;) {
+      const storage = await this.readable();
+      if (!this.isShared) return storage;
+      const from = this.current;
+      const elements = (await from.elements()).slice();
+      // Unless it was assigned meanwhile.
+      if (this.current === from) this.set(elements);
     }
-    return this.current.storage as Storage;
   }
 
   /** @internal The storage a Program may read, computed. */
   async readable(): Promise<Storage> {
-    if (this.current.storage === undefined) await currentRuntime().realize([this.current]);
-    if (this.current.storage === undefined) this.set(await this.current.elements());
-    return this.current.storage as Storage;
+    for (;;) {
+      const from = this.current;
+      if (from.storage !== undefined) return from.storage;
+      await currentRuntime().realize([from]);
+      if (from.storage !== undefined) return from.storage;
+      // A constant lives in no memory of its own.
+      const elements = await from.elements();
+      if (this.current === from) this.set(elements);
+    }
   }
 
   /** @internal The storage, or undefined while it is not computed. */

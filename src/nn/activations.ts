@@ -21,11 +21,11 @@ import {
 import { add, clip, divide, maximum, minimum, multiply, subtract } from '../ops/arithmetic.js';
 import { greater, greaterEqual, less, lessEqual } from '../ops/compare.js';
 import { split } from '../ops/join.js';
-import { softmax, logSoftmax } from '../ops/softmax.js';
+import { logSoftmax, softmax } from '../ops/softmax.js';
 import { abs, expm1, sigmoid, softplus, sqrt, square, tanh } from '../ops/unary.js';
 import { where } from '../ops/where.js';
-import { type CallContext, Layer } from './layer.js';
 import { describe, isRecord, serialized, toCamelCase, toSnakeCase, unknownName } from './keras-config.js';
+import { type CallContext, Layer } from './layer.js';
 
 type ActivationFunction = (x: Tensor) => Tensor;
 
@@ -139,11 +139,17 @@ export function activationFromConfig(
   if (value === null || value === undefined) return undefined;
   if (typeof value === 'string') return value as ActivationName;
   if (!isRecord(value) || typeof value.class_name !== 'string') {
-    throw new FoveaError({ code: 'format', op: 'activation', message: `${describe(value)} is not an activation.`, got: value });
+    throw new FoveaError({
+      code: 'format',
+      op: 'activation',
+      message: `${describe(value)} is not an activation.`,
+      got: value,
+    });
   }
   // Keras 3 writes functions as {class_name: 'function', config: name}.
   if (typeof value.config === 'string') return value.config as ActivationName;
   const config = isRecord(value.config) ? value.config : {};
-  if (value.class_name === 'Activation' && typeof config.activation === 'string') return config.activation as ActivationName;
+  if (value.class_name === 'Activation' && typeof config.activation === 'string')
+    return config.activation as ActivationName;
   return makeLayer(typeof value.registered_name === 'string' ? value.registered_name : value.class_name, config);
 }

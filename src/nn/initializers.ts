@@ -115,7 +115,8 @@ export function computeFans(shape: Shape): { fanIn: number; fanOut: number } {
   return { fanIn: (shape.at(-2) as number) * cells, fanOut: (shape.at(-1) as number) * cells };
 }
 
-const draw = (seed: number | undefined): ReturnType<typeof nextDraw> => (seed === undefined ? nextDraw() : seededDraw(seed));
+const draw = (seed: number | undefined): ReturnType<typeof nextDraw> =>
+  seed === undefined ? nextDraw() : seededDraw(seed);
 
 function drawUniform(shape: Shape, low: number, high: number, seed: number | undefined): Float32Array {
   const out = new Float32Array(sizeOf(shape));
@@ -237,7 +238,12 @@ export const lecunNormal = scaled('LecunNormal', {});
 export function varianceScaling(options: VarianceScalingOptions = {}): Initializer {
   const { scale = 1, mode = 'fanIn', distribution = 'truncatedNormal', seed } = options;
   if (!(scale > 0)) {
-    throw new FoveaError({ code: 'argument', op: 'varianceScaling', message: `scale must be positive; got ${describe(scale)}.`, got: scale });
+    throw new FoveaError({
+      code: 'argument',
+      op: 'varianceScaling',
+      message: `scale must be positive; got ${describe(scale)}.`,
+      got: scale,
+    });
   }
   checkChoice('varianceScaling', 'mode', mode, ['fanIn', 'fanOut', 'fanAvg']);
   checkChoice('varianceScaling', 'distribution', distribution, ['uniform', 'truncatedNormal', 'untruncatedNormal']);
@@ -249,7 +255,9 @@ export function varianceScaling(options: VarianceScalingOptions = {}): Initializ
     input_axes: null,
     output_axes: null,
   };
-  return new FixedInitializer('VarianceScaling', config, (shape) => drawScaled(shape, { scale, mode, distribution, seed }));
+  return new FixedInitializer('VarianceScaling', config, (shape) =>
+    drawScaled(shape, { scale, mode, distribution, seed }),
+  );
 }
 
 function checkChoice(op: string, name: string, value: string, choices: readonly string[]): void {
@@ -297,7 +305,9 @@ export function truncatedNormal(options: SeedOptions & { mean?: number; stddev?:
 
 /** Orthogonal rows or columns of length `gain` (default 1), the weight seen as a matrix with its last axis as columns. */
 export function orthogonal({ gain = 1, seed }: SeedOptions & { gain?: number } = {}): Initializer {
-  return new FixedInitializer('Orthogonal', { ...seedConfig(seed), gain }, (shape) => drawOrthogonal(shape, gain, seed));
+  return new FixedInitializer('Orthogonal', { ...seedConfig(seed), gain }, (shape) =>
+    drawOrthogonal(shape, gain, seed),
+  );
 }
 
 /** `gain` (default 1) on the diagonal of a matrix. */
@@ -337,7 +347,8 @@ const FACTORIES: Record<InitializerName | 'constant', Factory> = {
     randomUniform({ ...seedOf(config), low: numberOr(config.minval, -0.05), high: numberOr(config.maxval, 0.05) }),
   truncatedNormal: (config) => truncatedNormal(normalOf(config)),
   varianceScaling: (config) => {
-    const word = (value: unknown, otherwise: string): string => (typeof value === 'string' ? toCamelCase(value) : otherwise);
+    const word = (value: unknown, otherwise: string): string =>
+      typeof value === 'string' ? toCamelCase(value) : otherwise;
     const distribution = word(config.distribution, 'truncatedNormal');
     return varianceScaling({
       ...seedOf(config),

@@ -81,6 +81,7 @@ export function unknownName(op: string, kind: string, given: unknown, names: rea
 /** A value as an error shows it, on one short line. */
 export function describe(value: unknown): string {
   if (typeof value === 'function') return 'a function';
-  const text = typeof value === 'number' || value === undefined ? String(value) : (JSON.stringify(value) ?? String(value));
+  const text =
+    typeof value === 'number' || value === undefined ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

@@ -1,5 +1,5 @@
 // The global seed: initial weights, dropout and shuffling follow from it. Until it is set, one is drawn by chance.
-import { keyFromSeed, randomBits, type RandomKey } from '../core/random.js';
+import { keyFromSeed, type RandomKey, randomBits } from '../core/random.js';
 
 let key: RandomKey | undefined;
 let draws = 0;

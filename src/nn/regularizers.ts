@@ -4,7 +4,14 @@ import type { Tensor } from '../graph/tensor.js';
 import { add, multiply } from '../ops/arithmetic.js';
 import { sum } from '../ops/reduce.js';
 import { abs, square } from '../ops/unary.js';
-import { describe, readSerialized, type SerializedObject, serialized, toCamelCase, unknownName } from './keras-config.js';
+import {
+  describe,
+  readSerialized,
+  type SerializedObject,
+  serialized,
+  toCamelCase,
+  unknownName,
+} from './keras-config.js';
 
 /** A penalty on a weight. */
 export interface Regularizer {
@@ -42,7 +49,8 @@ export function makeRegularizer(like: unknown, op = 'regularizer'): Regularizer 
   if (typeof like !== 'object' || like === null) throw refused(op, like);
   const entries = Object.entries(like);
   const isRight = entries.every(
-    ([key, value]) => (key === 'l1' || key === 'l2') && typeof value === 'number' && Number.isFinite(value) && value >= 0,
+    ([key, value]) =>
+      (key === 'l1' || key === 'l2') && typeof value === 'number' && Number.isFinite(value) && value >= 0,
   );
   if (!isRight || entries.length === 0) throw refused(op, like);
   return like as Regularizer;

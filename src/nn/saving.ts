@@ -226,7 +226,7 @@ function storedVariables(variables: readonly Variable[]): Promise<StoredArray[]>
     variables.map(async (variable) => {
       const elements = await variable.elements();
       // Keras keeps its counters as 64-bit integers.
-      return variable.name === 'iteration'
+      return variable.dtype === 'int32' && variable.name.endsWith('iteration')
         ? storedArray(variable.shape, 'int64', BigInt64Array.from([...elements], BigInt))
         : storedArray(variable.shape, variable.dtype as StoredDtype, elements);
     }),

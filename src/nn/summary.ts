@@ -59,7 +59,10 @@ function isChain(calls: readonly LayerCall[]): boolean {
   const inputs = calls.filter((call) => call.inputs.length === 0).length;
   const uses = calls.flatMap((call) => call.inputs.map(({ source }) => source?.call));
   return (
-    layers.size === calls.length && inputs <= 1 && calls.every((call) => call.inputs.length <= 1) && new Set(uses).size === uses.length
+    layers.size === calls.length &&
+    inputs <= 1 &&
+    calls.every((call) => call.inputs.length <= 1) &&
+    new Set(uses).size === uses.length
   );
 }
 
@@ -137,8 +140,12 @@ function table(columns: readonly Column[], widths: readonly number[], rows: read
   const line = (left: string, fill: string, between: string, right: string): string =>
     `${left}${widths.map((width) => fill.repeat(width + 2)).join(between)}${right}\n`;
   const row = (cells: readonly string[], bar: string): string => {
-    const parts = cells.map((cell, i) => wrap(cell, widths[i] as number));
-    const height = Math.max(1, ...parts.map((part) => part.length));
+    const wrapped = cells.map((cell, i) => wrap(cell, widths[i] as number));
+    const height = Math.max(...wrapped.map((part) => part.length));
+    // Headings stand at the bottom of their row, cells at the top.
+    const parts = wrapped.map((part) =>
+      bar === '┃' ? [...new Array<string>(height - part.length).fill(''), ...part] : part,
+    );
     let text = '';
     for (let y = 0; y < height; y++) {
       const padded = parts.map((part, i) => {
@@ -151,7 +158,10 @@ function table(columns: readonly Column[], widths: readonly number[], rows: read
     return text;
   };
   const body = rows.map((cells) => row(cells, '│')).join(line('├', '─', '┼', '┤'));
-  const head = row(columns.map(({ title }) => title), '┃');
+  const head = row(
+    columns.map(({ title }) => title),
+    '┃',
+  );
   return `${line('┏', '━', '┳', '┓')}${head}${line('┡', '━', '╇', '┩')}${body}${line('└', '─', '┴', '┘')}`;
 }
 
@@ -177,7 +187,10 @@ function totals(model: SummaryModel): string {
   const { trainableWeights: trainable, nonTrainableWeights: fixed, optimizerWeights: optimizer } = model;
   const line = (name: string, weights: readonly Variable[]): string =>
     ` ${name} params: ${grouped(weights.reduce((sum, { size }) => sum + size, 0))} (${memoryText(weights)})\n`;
-  const text = line('Total', [...trainable, ...fixed, ...(optimizer ?? [])]) + line('Trainable', trainable) + line('Non-trainable', fixed);
+  const text =
+    line('Total', [...trainable, ...fixed, ...(optimizer ?? [])]) +
+    line('Trainable', trainable) +
+    line('Non-trainable', fixed);
   return optimizer === undefined ? text : text + line('Optimizer', optimizer);
 }
 

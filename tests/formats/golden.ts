@@ -5,7 +5,8 @@ import { join } from 'node:path';
 const data = process.env.FOVEA_DATA;
 
 /** The folder of golden values; undefined where there is none. */
-export const goldenFolder = data !== undefined && existsSync(join(data, '../golden')) ? join(data, '../golden') : undefined;
+export const goldenFolder =
+  data !== undefined && existsSync(join(data, '../golden')) ? join(data, '../golden') : undefined;
 
 /** A golden file's bytes. */
 export function goldenBytes(path: string): Uint8Array {

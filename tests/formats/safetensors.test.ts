@@ -33,12 +33,18 @@ describe('safetensors', () => {
 
   it('refuses damaged files with the tensor’s name', () => {
     const x = { dtype: 'F32', shape: [2], data_offsets: [0, 8] };
-    expect(() => readSafetensors(file({ x }, 4), 'a')).toThrow("the tensor 'x' lies outside the file: it is truncated.");
-    expect(() => readSafetensors(file({ x: { ...x, shape: [3] } }, 8), 'a')).toThrow('of shape [3] needs 12 bytes but has 8');
+    expect(() => readSafetensors(file({ x }, 4), 'a')).toThrow(
+      "the tensor 'x' lies outside the file: it is truncated.",
+    );
+    expect(() => readSafetensors(file({ x: { ...x, shape: [3] } }, 8), 'a')).toThrow(
+      'of shape [3] needs 12 bytes but has 8',
+    );
     expect(() => readSafetensors(file({ x: { ...x, shape: [-2] } }, 8), 'a')).toThrow('has no valid shape');
     expect(() => readSafetensors(file({ x: { ...x, dtype: 'F8' } }, 8), 'a')).toThrow('has the dtype F8');
     expect(() => readSafetensors(file([], 0), 'a')).toThrow('is not a JSON object');
-    expect(() => readSafetensors(new Uint8Array(20).fill(255), 'a')).toThrow('not a safetensors file, or a truncated one');
+    expect(() => readSafetensors(new Uint8Array(20).fill(255), 'a')).toThrow(
+      'not a safetensors file, or a truncated one',
+    );
     expect(() => readSafetensors(new Uint8Array(0), 'a')).toThrow('the file is empty');
   });
 

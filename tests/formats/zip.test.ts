@@ -32,7 +32,9 @@ describe('zip', () => {
     expect(() => new ZipReader(text('<html>no</html>'), 'm.keras', 'a .keras model')).toThrow(
       'm.keras is an HTML page, not a .keras model.',
     );
-    expect(() => new ZipReader(text('x'.repeat(99)), 'm.keras', 'a .keras model')).toThrow('this is not a .keras model');
+    expect(() => new ZipReader(text('x'.repeat(99)), 'm.keras', 'a .keras model')).toThrow(
+      'this is not a .keras model',
+    );
     expect(() => new ZipReader(bytes.subarray(0, 60), 'a.zip')).toThrow('the zip archive is truncated: its end');
     expect(() => new ZipReader(bytes, 'a.zip').read('b.txt')).toThrow('the archive has no b.txt.');
     const changed = new Uint8Array(bytes);
@@ -55,7 +57,9 @@ describe('zip', () => {
   it('refuses a bomb by its declared size, without unpacking', () => {
     const bytes = zipSync({ 'config.json': new Uint8Array(80 << 20) });
     expect(bytes.length).toBeLessThan(200_000);
-    expect(() => new ZipReader(bytes, 'a.zip').read('config.json')).toThrow('config.json: its declared size, 83886080 bytes');
+    expect(() => new ZipReader(bytes, 'a.zip').read('config.json')).toThrow(
+      'config.json: its declared size, 83886080 bytes',
+    );
   });
 
   it('refuses a declared size that is not the real one', () => {

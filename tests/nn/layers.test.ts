@@ -2,12 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { gradients } from '../../src/compile/autodiff.js';
 import type { Tensor } from '../../src/graph/tensor.js';
-import { add, multiply } from '../../src/ops/arithmetic.js';
-import { sum } from '../../src/ops/reduce.js';
 import { activationFunction } from '../../src/nn/activations.js';
 import type { CallContext, LayerConfig } from '../../src/nn/layer.js';
 import { findLayerClass, layerFromConfig } from '../../src/nn/layers/registry.js';
 import { elu, gelu, leakyRelu } from '../../src/ops/activation.js';
+import { add, multiply } from '../../src/ops/arithmetic.js';
+import { sum } from '../../src/ops/reduce.js';
 import { logSoftmax } from '../../src/ops/softmax.js';
 import { evaluate, expectClose, goldenCases, goldenFolder, readArrays } from './golden.js';
 
@@ -75,7 +75,9 @@ describe.skipIf(goldenFolder === undefined)('layers, as Keras computes them', ()
       expect(layer.weights.map(({ name, shape, trainable }) => ({ name, shape, trainable }))).toEqual(
         each.weights.map(({ name, shape, trainable }) => ({ name, shape, trainable })),
       );
-      layer.setWeights(await Promise.all(each.weights.map(async (entry) => Float32Array.from(await evaluateOne(array(entry.tensor))))));
+      layer.setWeights(
+        await Promise.all(each.weights.map(async (entry) => Float32Array.from(await evaluateOne(array(entry.tensor))))),
+      );
       weights = layer.weights.map((weight) => weight.value);
       outputs = layer.run(inputs, context(each.call.training ?? false));
       const inferred = layer.computeOutputShapes(inputs.map(({ shape }) => shape));
@@ -95,7 +97,12 @@ describe.skipIf(goldenFolder === undefined)('layers, as Keras computes them', ()
     });
     const computed = await evaluate([...outputs, ...gradients(total, wanted)]);
     for (const [i, entry] of each.outputs.entries()) {
-      expectClose(computed[i] as ArrayLike<number>, await evaluateOne(array(entry.tensor)), OUTPUT_TOLERANCE, entry.tensor);
+      expectClose(
+        computed[i] as ArrayLike<number>,
+        await evaluateOne(array(entry.tensor)),
+        OUTPUT_TOLERANCE,
+        entry.tensor,
+      );
     }
     for (const [i, name] of each.gradients.entries()) {
       const got = computed[outputs.length + i] as ArrayLike<number>;

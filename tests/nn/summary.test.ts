@@ -9,7 +9,10 @@ import { clearNames } from '../../src/nn/naming.js';
 import { type SummaryModel, type SummaryOptions, summaryText } from '../../src/nn/summary.js';
 import type { SymbolicTensor } from '../../src/nn/symbolic.js';
 
-const printed = JSON.parse(readFileSync(new URL('./keras-summaries.json', import.meta.url), 'utf8')) as Record<string, string>;
+const printed = JSON.parse(readFileSync(new URL('./keras-summaries.json', import.meta.url), 'utf8')) as Record<
+  string,
+  string
+>;
 
 const weightsOf = (all: readonly Layer[]) => ({
   trainableWeights: all.flatMap((layer) => layer.trainableWeights),

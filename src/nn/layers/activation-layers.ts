@@ -2,7 +2,7 @@
 import { isFloat } from '../../core/dtype.js';
 import type { Tensor } from '../../graph/tensor.js';
 import { elu, leakyRelu, relu, relu6 } from '../../ops/activation.js';
-import { cast, clip, multiply, negative, subtract, add } from '../../ops/arithmetic.js';
+import { add, cast, clip, multiply, negative, subtract } from '../../ops/arithmetic.js';
 import { greater } from '../../ops/compare.js';
 import { logSumExp } from '../../ops/reduce.js';
 import { softmax } from '../../ops/softmax.js';
@@ -48,7 +48,11 @@ export interface SoftmaxOptions extends CommonOptions {
 
 const { fallback: _, ...requiredActivation } = activation();
 const activationFields = { activation: requiredActivation };
-const reluFields = { maxValue: optional(real(undefined, { low: 0 })), negativeSlope: real(0, { low: 0 }), threshold: real(0, { low: 0 }) };
+const reluFields = {
+  maxValue: optional(real(undefined, { low: 0 })),
+  negativeSlope: real(0, { low: 0 }),
+  threshold: real(0, { low: 0 }),
+};
 // Keras 2 calls the slope alpha.
 const leakyFields = { negativeSlope: { ...real(0.3, { low: 0 }), keys: ['negative_slope', 'alpha'] } };
 const eluFields = { alpha: real(1) };
@@ -72,7 +76,6 @@ export class Activation extends ConfiguredLayer<typeof activationFields> {
   static override readonly className: string = 'Activation';
   static override readonly fields = activationFields;
 
-  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
   constructor(options: ActivationOptions) {
     super(options);
   }
@@ -87,7 +90,6 @@ export class ReLU extends ConfiguredLayer<typeof reluFields> {
   static override readonly className: string = 'ReLU';
   static override readonly fields = reluFields;
 
-  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
   constructor(options: ReLUOptions = {}) {
     super(options);
   }
@@ -112,7 +114,6 @@ export class LeakyReLU extends ConfiguredLayer<typeof leakyFields> {
   static override readonly className: string = 'LeakyReLU';
   static override readonly fields = leakyFields;
 
-  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
   constructor(options: LeakyReLUOptions = {}) {
     super(options);
   }
@@ -127,7 +128,6 @@ export class ELU extends ConfiguredLayer<typeof eluFields> {
   static override readonly className: string = 'ELU';
   static override readonly fields = eluFields;
 
-  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
   constructor(options: ELUOptions = {}) {
     super(options);
   }
@@ -142,7 +142,6 @@ export class Softmax extends ConfiguredLayer<typeof softmaxFields> {
   static override readonly className: string = 'Softmax';
   static override readonly fields = softmaxFields;
 
-  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
   constructor(options: SoftmaxOptions = {}) {
     super(options);
   }

@@ -7,16 +7,24 @@ import type { PartialShape } from '../symbolic.js';
 
 /** The order of the axes of pictures: `[batch,height,width,channels]` or with the channels first. */
 export function pictureAxes(format: DataFormat): string[] {
-  return format === 'channelsLast' ? ['batch', 'height', 'width', 'channels'] : ['batch', 'channels', 'height', 'width'];
+  return format === 'channelsLast'
+    ? ['batch', 'height', 'width', 'channels']
+    : ['batch', 'channels', 'height', 'width'];
 }
 
 /**
  * Throws `shape` unless x has the named axes and, where `fixed` names one, that size along it; `fixed` is known once the
  * layer is built.
  */
-export function checkAxes(layer: Layer, shape: PartialShape, axes: readonly string[], fixed: Readonly<Record<string, number>> = {}): void {
+export function checkAxes(
+  layer: Layer,
+  shape: PartialShape,
+  axes: readonly string[],
+  fixed: Readonly<Record<string, number>> = {},
+): void {
   const isRank = shape.length === axes.length;
-  const isRight = isRank && axes.every((axis, i) => fixed[axis] === undefined || shape[i] === null || shape[i] === fixed[axis]);
+  const isRight =
+    isRank && axes.every((axis, i) => fixed[axis] === undefined || shape[i] === null || shape[i] === fixed[axis]);
   if (!isRight) throw wrongInput(layer, shape, axes, fixed);
 }
 
@@ -57,13 +65,20 @@ function hintFor(got: PartialShape, axes: readonly string[], want: PartialShape)
   const isPicture = axes.includes('height');
   if (isPicture && got.length === axes.length - 1) {
     const at = axes.indexOf('channels');
-    return { hint: `Add the axis that is missing: for one channel, reshape to ${formatShape([...got.slice(0, at), 1, ...got.slice(at)])}.` };
+    return {
+      hint: `Add the axis that is missing: for one channel, reshape to ${formatShape([...got.slice(0, at), 1, ...got.slice(at)])}.`,
+    };
   }
   if (isPicture && got.length === 2 && typeof got[1] === 'number') {
     const side = Math.sqrt(got[1]);
     const shape = axes.slice(1).map((axis) => (axis === 'channels' ? 1 : side));
-    if (Number.isInteger(side)) return { hint: `If each row is a ${side}x${side} picture, reshape to ${formatShape([got[0] ?? null, ...shape])}.` };
+    if (Number.isInteger(side))
+      return {
+        hint: `If each row is a ${side}x${side} picture, reshape to ${formatShape([got[0] ?? null, ...shape])}.`,
+      };
   }
   if (got.length === axes.length && !isPicture && axes.length === 2) return {};
-  return got.length === axes.length ? { hint: 'Give it as many channels as it was built for, or make a new layer.' } : {};
+  return got.length === axes.length
+    ? { hint: 'Give it as many channels as it was built for, or make a new layer.' }
+    : {};
 }

@@ -56,7 +56,14 @@ export abstract class ConfiguredLayer<F extends Fields> extends Layer {
   }
 
   /** The layer that a config, Keras 3's or Keras 2's, describes. Throws `unsupported` for keys that would change the result. */
-  static fromConfig(this: new (options: never) => Layer, config: LayerConfig, makeLayer: MakeLayer = needsRegistry): Layer {
+  static fromConfig(
+    this: new (
+      options: never,
+    ) => Layer,
+    config: LayerConfig,
+    makeLayer: MakeLayer = needsRegistry,
+  ): Layer {
+    // biome-ignore lint/complexity/noThisInStatic: `this` is the class that is asked, a subclass.
     const { className, fields } = this as unknown as typeof ConfiguredLayer;
     return new this(optionsFromConfig(className, fields, config, makeLayer) as never);
   }
@@ -74,7 +81,18 @@ function needsRegistry(className: string): never {
 const keyOf = (option: string, { keys }: Field<unknown>): string => keys?.[0] ?? toSnakeCase(option);
 
 // Keys of Keras that say nothing about the result here, whatever their value.
-const IGNORED = new Set(['build_config', 'compile_config', 'implementation', 'fused', 'renorm_clipping', 'renorm_momentum', 'synchronized', 'autocast', 'seed_generator', 'input_dtype']);
+const IGNORED = new Set([
+  'build_config',
+  'compile_config',
+  'implementation',
+  'fused',
+  'renorm_clipping',
+  'renorm_momentum',
+  'synchronized',
+  'autocast',
+  'seed_generator',
+  'input_dtype',
+]);
 // Keys whose usual value changes nothing.
 const HARMLESS: Readonly<Record<string, unknown>> = { groups: 1, autocast: true, sparse: false, ragged: false };
 

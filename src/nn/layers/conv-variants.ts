@@ -11,7 +11,7 @@ import type { RegularizerLike } from '../regularizers.js';
 import type { PartialShape } from '../symbolic.js';
 import { checkAxes, pictureAxes } from './check-input.js';
 import { type CommonOptions, ConfiguredLayer } from './configured.js';
-import { checkSteps, convolve, kernelFields, type KernelOptions } from './conv.js';
+import { checkSteps, convolve, type KernelOptions, kernelFields } from './conv.js';
 import { activation, choice, dataFormat, flag, initializer, optional, pair, regularizer, whole } from './fields.js';
 
 /** See `layers.depthwiseConv2d`. */
@@ -86,7 +86,6 @@ export class DepthwiseConv2D extends ConfiguredLayer<typeof depthwiseFields> {
   private bias: Variable | undefined;
   private channels = 0;
 
-  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
   constructor(options: DepthwiseConv2DOptions) {
     super(options);
   }

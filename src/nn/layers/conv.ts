@@ -210,7 +210,9 @@ export class Conv1D extends ConfiguredLayer<typeof conv1dFields> {
   }
 
   private get axes(): readonly string[] {
-    return this.settings.dataFormat === 'channelsLast' ? ['batch', 'length', 'channels'] : ['batch', 'channels', 'length'];
+    return this.settings.dataFormat === 'channelsLast'
+      ? ['batch', 'length', 'channels']
+      : ['batch', 'channels', 'length'];
   }
 
   override build([shape]: readonly [PartialShape]): void {

@@ -9,7 +9,7 @@ import type { CallContext } from '../layer.js';
 import type { PartialShape } from '../symbolic.js';
 import { checkAxes, wrongInput } from './check-input.js';
 import { ConfiguredLayer } from './configured.js';
-import { kernelFields, type KernelOptions } from './conv.js';
+import { type KernelOptions, kernelFields } from './conv.js';
 import { whole } from './fields.js';
 
 /** See `layers.dense`. */
@@ -28,7 +28,6 @@ export class Dense extends ConfiguredLayer<typeof denseFields> {
   private bias: Variable | undefined;
   private features = 0;
 
-  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
   constructor(options: DenseOptions) {
     super(options);
   }

@@ -67,7 +67,6 @@ export class Dropout extends ConfiguredLayer<typeof dropoutFields> {
   static override readonly className: string = 'Dropout';
   static override readonly fields = dropoutFields;
 
-  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
   constructor(options: DropoutOptions) {
     super(options);
   }
@@ -85,7 +84,6 @@ export class SpatialDropout2D extends ConfiguredLayer<typeof spatialFields> {
   static override readonly className: string = 'SpatialDropout2D';
   static override readonly fields = spatialFields;
 
-  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
   constructor(options: SpatialDropout2DOptions) {
     super(options);
   }

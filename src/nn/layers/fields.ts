@@ -2,11 +2,11 @@
 // getConfig and fromConfig of every layer follow from its table of fields.
 import { FoveaError } from '../../core/errors.js';
 import type { Pair } from '../../ops/window.js';
-import { type Activation, activationFromConfig, type ActivationLike, makeActivation } from '../activations.js';
+import { type Activation, type ActivationLike, activationFromConfig, makeActivation } from '../activations.js';
 import {
   type Initializer,
-  initializerFromConfig,
   type InitializerLike,
+  initializerFromConfig,
   makeInitializer,
   serializeInitializer,
 } from '../initializers.js';
@@ -44,7 +44,12 @@ export type Fields = Readonly<Record<string, Field<unknown>>>;
 export type SettingsOf<F> = { readonly [K in keyof F]: F[K] extends Field<infer V> ? V : never };
 
 /** The error for an option that is not what it must be. */
-export function refuseOption({ className, option, layer }: Place, want: string, got: unknown, hint?: string): FoveaError {
+export function refuseOption(
+  { className, option, layer }: Place,
+  want: string,
+  got: unknown,
+  hint?: string,
+): FoveaError {
   return new FoveaError({
     code: 'argument',
     op: className,
@@ -78,8 +83,12 @@ export function whole(least: number, fallback?: number): Field<number> {
 }
 
 /** A finite number, in [low, high) where these are given. */
-export function real(fallback?: number, { low = -Infinity, high = Infinity }: { low?: number; high?: number } = {}): Field<number> {
-  const range = high < Infinity ? ` from ${low} up to but without ${high}` : low > -Infinity ? ` of at least ${low}` : '';
+export function real(
+  fallback?: number,
+  { low = -Infinity, high = Infinity }: { low?: number; high?: number } = {},
+): Field<number> {
+  const range =
+    high < Infinity ? ` from ${low} up to but without ${high}` : low > -Infinity ? ` of at least ${low}` : '';
   return withFallback<number>(
     {
       check(value, place) {
@@ -130,7 +139,8 @@ export function choice<W extends string>(words: readonly W[], fallback: W): Fiel
   };
 }
 
-export const dataFormat = (): Field<'channelsLast' | 'channelsFirst'> => choice(['channelsLast', 'channelsFirst'], 'channelsLast');
+export const dataFormat = (): Field<'channelsLast' | 'channelsFirst'> =>
+  choice(['channelsLast', 'channelsFirst'], 'channelsLast');
 
 /** One number for height and width, or two. */
 export function pair(least: number, fallback?: number | Pair): Field<Pair> {
@@ -285,12 +295,19 @@ export function checkOptions(className: string, fields: Fields, options: unknown
   return settings;
 }
 
-function checkCommon(className: string, { name, trainable, dtype, inputShape }: Record<string, unknown>, layer: string | undefined): void {
+function checkCommon(
+  className: string,
+  { name, trainable, dtype, inputShape }: Record<string, unknown>,
+  layer: string | undefined,
+): void {
   const place = (option: string): Place => ({ className, option, layer });
-  if (name !== undefined && (typeof name !== 'string' || name === '')) throw refuseOption(place('name'), 'a word', name);
-  if (trainable !== undefined && typeof trainable !== 'boolean') throw refuseOption(place('trainable'), 'true or false', trainable);
+  if (name !== undefined && (typeof name !== 'string' || name === ''))
+    throw refuseOption(place('name'), 'a word', name);
+  if (trainable !== undefined && typeof trainable !== 'boolean')
+    throw refuseOption(place('trainable'), 'true or false', trainable);
   if (dtype !== undefined && dtype !== 'float32') throw refuseOption(place('dtype'), "'float32'", dtype);
-  const isShape = Array.isArray(inputShape) && inputShape.every((dim) => dim === null || (Number.isInteger(dim) && dim > 0));
+  const isShape =
+    Array.isArray(inputShape) && inputShape.every((dim) => dim === null || (Number.isInteger(dim) && dim > 0));
   if (inputShape !== undefined && !isShape) {
     throw refuseOption(place('inputShape'), 'sizes without the batch, null where unknown', inputShape);
   }

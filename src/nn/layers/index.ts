@@ -1,6 +1,4 @@
 // The factories of `layers`: one function per layer, taking one object of options.
-import type { Tensor } from '../../graph/tensor.js';
-import type { CallContext } from '../layer.js';
 import {
   Activation,
   type ActivationOptions,
@@ -27,7 +25,14 @@ import { Dense, type DenseOptions } from './dense.js';
 import { Dropout, type DropoutOptions, SpatialDropout2D, type SpatialDropout2DOptions } from './dropout.js';
 import { Add, Average, Concatenate, type ConcatenateOptions, Maximum, Minimum, Multiply, Subtract } from './merge.js';
 import { BatchNormalization, type BatchNormalizationOptions } from './normalization.js';
-import { Identity, Lambda, type LambdaFunction, type LambdaOptions, Rescaling, type RescalingOptions } from './other.js';
+import {
+  Identity,
+  Lambda,
+  type LambdaFunction,
+  type LambdaOptions,
+  Rescaling,
+  type RescalingOptions,
+} from './other.js';
 import {
   AveragePooling2D,
   GlobalAveragePooling2D,
@@ -51,7 +56,7 @@ import {
   type ZeroPadding2DOptions,
 } from './reshaping.js';
 
-export { input, type InputOptions } from './input.js';
+export { type InputOptions, input } from './input.js';
 
 /** Applies an activation function. */
 export const activation = (options: ActivationOptions): Activation => new Activation(options);
@@ -66,7 +71,8 @@ export const average = (options: CommonOptions = {}): Average => new Average(opt
 export const averagePooling2d = (options: Pooling2DOptions = {}): AveragePooling2D => new AveragePooling2D(options);
 
 /** Gives every channel mean 0 and variance 1, then a learned scale and shift. */
-export const batchNormalization = (options: BatchNormalizationOptions = {}): BatchNormalization => new BatchNormalization(options);
+export const batchNormalization = (options: BatchNormalizationOptions = {}): BatchNormalization =>
+  new BatchNormalization(options);
 
 /** Joins its inputs along an axis; apply it to a list. */
 export const concatenate = (options: ConcatenateOptions = {}): Concatenate => new Concatenate(options);
@@ -108,7 +114,8 @@ export const globalAveragePooling2d = (options: GlobalPooling2DOptions = {}): Gl
   new GlobalAveragePooling2D(options);
 
 /** The largest value of every channel: [n,h,w,c] to [n,c]. */
-export const globalMaxPooling2d = (options: GlobalPooling2DOptions = {}): GlobalMaxPooling2D => new GlobalMaxPooling2D(options);
+export const globalMaxPooling2d = (options: GlobalPooling2DOptions = {}): GlobalMaxPooling2D =>
+  new GlobalMaxPooling2D(options);
 
 /** Its input. */
 export const identity = (options: CommonOptions = {}): Identity => new Identity(options);
@@ -119,8 +126,7 @@ export const identity = (options: CommonOptions = {}): Identity => new Identity(
  * @example
  * layers.lambda((x) => fovea.square(x));
  */
-export const lambda = (fn: LambdaFunction | ((x: Tensor, context: CallContext) => Tensor), options: LambdaOptions = {}): Lambda =>
-  new Lambda(fn, options);
+export const lambda = (fn: LambdaFunction, options: LambdaOptions = {}): Lambda => new Lambda(fn, options);
 
 /** x above 0, a slope (0.3) below. */
 export const leakyRelu = (options: LeakyReLUOptions = {}): LeakyReLU => new LeakyReLU(options);

@@ -63,10 +63,19 @@ export class InputLayer extends Layer {
   static fromConfig(config: LayerConfig): InputLayer {
     const shape = config.batch_shape ?? config.batch_input_shape;
     if (!Array.isArray(shape) || shape.length === 0) {
-      throw new FoveaError({ code: 'format', op: 'InputLayer', message: `batch_shape is ${describe(shape)}, not a list of sizes.`, got: shape });
+      throw new FoveaError({
+        code: 'format',
+        op: 'InputLayer',
+        message: `batch_shape is ${describe(shape)}, not a list of sizes.`,
+        got: shape,
+      });
     }
     if (config.sparse === true || config.ragged === true) {
-      throw new FoveaError({ code: 'unsupported', op: 'InputLayer', message: 'sparse and ragged inputs are not supported.' });
+      throw new FoveaError({
+        code: 'unsupported',
+        op: 'InputLayer',
+        message: 'sparse and ragged inputs are not supported.',
+      });
     }
     const policy = isRecord(config.dtype) && isRecord(config.dtype.config) ? config.dtype.config.name : config.dtype;
     const [batch, ...sizes] = shape as (number | null)[];

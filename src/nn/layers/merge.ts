@@ -56,7 +56,8 @@ abstract class Merge extends ConfiguredLayer<typeof noFields> {
   }
 }
 
-const fold = (inputs: readonly Tensor[], op: (a: Tensor, b: Tensor) => Tensor): Tensor => inputs.reduce((total, x) => op(total, x));
+const fold = (inputs: readonly Tensor[], op: (a: Tensor, b: Tensor) => Tensor): Tensor =>
+  inputs.reduce((total, x) => op(total, x));
 
 /** The sum of its inputs. */
 export class Add extends Merge {
@@ -132,7 +133,6 @@ export class Concatenate extends ConfiguredLayer<typeof concatenateFields> {
   static override readonly className: string = 'Concatenate';
   static override readonly fields = concatenateFields;
 
-  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
   constructor(options: ConcatenateOptions = {}) {
     super(options);
   }
@@ -141,7 +141,9 @@ export class Concatenate extends ConfiguredLayer<typeof concatenateFields> {
     checkCount(this.className, inputs, 1);
     const [first] = inputs as readonly [Tensor];
     const axis = normalizeAxis(this.settings.axis, first.rank, this.className);
-    const fits = inputs.every((x) => x.rank === first.rank && x.shape.every((dim, i) => i === axis || dim === first.shape[i]));
+    const fits = inputs.every(
+      (x) => x.rank === first.rank && x.shape.every((dim, i) => i === axis || dim === first.shape[i]),
+    );
     if (!fits) {
       throw new FoveaError({
         code: 'shape',

@@ -69,7 +69,6 @@ export class BatchNormalization extends ConfiguredLayer<typeof batchNormFields> 
   private movingVariance!: Variable;
   private channels = 0;
 
-  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
   constructor(options: BatchNormalizationOptions = {}) {
     super(options);
   }
@@ -88,7 +87,11 @@ export class BatchNormalization extends ConfiguredLayer<typeof batchNormFields> 
     }
     const fixed = { shape, trainable: false };
     this.movingMean = this.addWeight({ ...fixed, name: 'moving_mean', initializer: set.movingMeanInitializer });
-    this.movingVariance = this.addWeight({ ...fixed, name: 'moving_variance', initializer: set.movingVarianceInitializer });
+    this.movingVariance = this.addWeight({
+      ...fixed,
+      name: 'moving_variance',
+      initializer: set.movingVarianceInitializer,
+    });
   }
 
   override call([x]: readonly [Tensor], context: CallContext): Tensor {

@@ -31,7 +31,8 @@ function numbers(fallback?: number): Field<number | readonly number[]> {
   const field: Field<number | readonly number[]> = {
     check(value, place) {
       if (typeof value === 'number' && Number.isFinite(value)) return value;
-      if (Array.isArray(value) && value.length > 0 && value.every((each) => Number.isFinite(each))) return [...value] as number[];
+      if (Array.isArray(value) && value.length > 0 && value.every((each) => Number.isFinite(each)))
+        return [...value] as number[];
       throw refuseOption(place, 'a number or a list of numbers', value);
     },
     write: (value) => (typeof value === 'number' ? value : [...value]),
@@ -47,14 +48,14 @@ export class Rescaling extends ConfiguredLayer<typeof rescalingFields> {
   static override readonly className: string = 'Rescaling';
   static override readonly fields = rescalingFields;
 
-  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
   constructor(options: RescalingOptions) {
     super(options);
   }
 
   override call([x]: readonly [Tensor]): Tensor {
     const { scale, offset } = this.settings;
-    const operand = (value: number | readonly number[]): Tensor | number => (typeof value === 'number' ? value : tensor(value));
+    const operand = (value: number | readonly number[]): Tensor | number =>
+      typeof value === 'number' ? value : tensor(value);
     const scaled = multiply(isFloat(x.dtype) ? x : cast(x, 'float32'), operand(scale));
     return offset === 0 ? scaled : add(scaled, operand(offset));
   }
@@ -64,7 +65,6 @@ export class Rescaling extends ConfiguredLayer<typeof rescalingFields> {
 export class Identity extends ConfiguredLayer<typeof noFields> {
   static override readonly className: string = 'Identity';
 
-  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
   constructor(options: CommonOptions = {}) {
     super(options);
   }
@@ -99,7 +99,9 @@ export class Lambda extends Layer {
     return this.fn(inputs[0] as Tensor, context, inputs);
   }
 
-  override computeOutputShapes(...args: Parameters<Layer['computeOutputShapes']>): ReturnType<Layer['computeOutputShapes']> {
+  override computeOutputShapes(
+    ...args: Parameters<Layer['computeOutputShapes']>
+  ): ReturnType<Layer['computeOutputShapes']> {
     const { outputShape } = this;
     if (outputShape === undefined) return super.computeOutputShapes(...args);
     this.ensureBuilt(args[0]);

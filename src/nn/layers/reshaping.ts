@@ -69,7 +69,6 @@ export class Flatten extends ConfiguredLayer<typeof flattenFields> {
   static override readonly className: string = 'Flatten';
   static override readonly fields = flattenFields;
 
-  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
   constructor(options: FlattenOptions = {}) {
     super(options);
   }
@@ -157,7 +156,6 @@ export class ZeroPadding2D extends ConfiguredLayer<typeof paddingFields> {
   static override readonly className: string = 'ZeroPadding2D';
   static override readonly fields = paddingFields;
 
-  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
   constructor(options: ZeroPadding2DOptions = {}) {
     super(options);
   }
@@ -174,7 +172,6 @@ export class Cropping2D extends ConfiguredLayer<typeof croppingFields> {
   static override readonly className: string = 'Cropping2D';
   static override readonly fields = croppingFields;
 
-  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
   constructor(options: Cropping2DOptions = {}) {
     super(options);
   }
@@ -192,7 +189,11 @@ export class Cropping2D extends ConfiguredLayer<typeof croppingFields> {
         got: x.shape,
       });
     }
-    return slice(x, cut.map(([before]) => before), size);
+    return slice(
+      x,
+      cut.map(([before]) => before),
+      size,
+    );
   }
 }
 
@@ -201,7 +202,6 @@ export class UpSampling2D extends ConfiguredLayer<typeof upSamplingFields> {
   static override readonly className: string = 'UpSampling2D';
   static override readonly fields = upSamplingFields;
 
-  // biome-ignore lint/complexity/noUselessConstructor: it narrows the options.
   constructor(options: UpSampling2DOptions = {}) {
     super(options);
   }
@@ -213,7 +213,9 @@ export class UpSampling2D extends ConfiguredLayer<typeof upSamplingFields> {
     const from = isFirst ? transpose(x, [0, 2, 3, 1]) : x;
     const [, height, width] = from.shape as readonly [number, number, number, number];
     const y =
-      interpolation === 'nearest' ? resizeNearest(from, size) : resizeBilinear(from, [height * size[0], width * size[1]]);
+      interpolation === 'nearest'
+        ? resizeNearest(from, size)
+        : resizeBilinear(from, [height * size[0], width * size[1]]);
     return isFirst ? transpose(y, [0, 3, 1, 2]) : y;
   }
 }

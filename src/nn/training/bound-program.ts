@@ -80,7 +80,7 @@ export class BoundProgram {
       if (binding.kind === 'output') return this.outputBuffers[binding.index] as EngineBuffer;
       const argument = leaves.indexOf(binding.node);
       if (argument >= 0) return this.argumentBuffers[argument] as EngineBuffer;
-      return upload(this.engine, storages.get(binding.node) ?? (binding.node.storage?.[0] as Storage));
+      return upload(this.engine, storages.get(binding.node) ?? (binding.node.storage?.[binding.output] as Storage));
     });
   }
 

@@ -1,0 +1,83 @@
+// How a model was compiled, as Keras writes it into files: `compile_config` of .keras, `training_config` of .h5.
+import { FoveaError } from '../core/errors.js';
+import { isRecord, serialized, toCamelCase, toSnakeCase } from './keras-config.js';
+import { lossFromConfig, type Loss } from './losses.js';
+import type { MetricLike } from './metrics.js';
+import type { TrainableModel } from './model.js';
+import { optimizerFromConfig } from './optimizers.js';
+import type { CompileOptions } from './training/types.js';
+
+/** Keras's `compile_config` of a compiled model, or undefined for one that is not. */
+export function makeCompileConfig(model: TrainableModel): Record<string, unknown> | undefined {
+  const { compiled } = model.training;
+  if (compiled === undefined) return undefined;
+  const { optimizer, losses, options } = compiled;
+  const list = (metrics: readonly MetricLike[] | undefined): unknown => (metrics === undefined || metrics.length === 0 ? null : metrics.map(metricName));
+  return {
+    optimizer: serialized('keras.optimizers', optimizer.className, optimizer.getConfig().config),
+    loss: losses.length === 1 ? serializeLoss(losses[0] as Loss) : losses.map(serializeLoss),
+    loss_weights: options.lossWeights === undefined ? null : compiled.lossWeights,
+    metrics: list(options.metrics),
+    weighted_metrics: list(options.weightedMetrics),
+    run_eagerly: false,
+    steps_per_execution: 1,
+    jit_compile: false,
+  };
+}
+
+function serializeLoss(loss: Loss): unknown {
+  return serialized('keras.losses', loss.className, loss.getConfig());
+}
+
+function metricName(metric: MetricLike): string {
+  if (typeof metric === 'string') return toSnakeCase(metric);
+  if (typeof metric === 'function') {
+    throw new FoveaError({
+      code: 'unsupported',
+      op: 'save',
+      message: `metric "${metric.name}" is a function and cannot be saved.`,
+      hint: 'Compile with named metrics before saving.',
+    });
+  }
+  return toSnakeCase(metric.name);
+}
+
+/** The options of `compile` that a file's config stands for. Throws `unsupported` for what is not known. */
+export function readCompileConfig(value: unknown, file: string): CompileOptions {
+  if (!isRecord(value)) {
+    throw new FoveaError({ code: 'format', op: 'load', message: 'compile_config is not an object.', path: file, hint: 'Load with { compile: false }.' });
+  }
+  try {
+    const optimizer = value.optimizer ?? value.optimizer_config;
+    const metrics = readMetrics(value.metrics);
+    const weighted = readMetrics(value.weighted_metrics);
+    const weights = value.loss_weights;
+    return {
+      ...(optimizer === undefined || optimizer === null ? {} : { optimizer: optimizerFromConfig(optimizer) }),
+      ...(value.loss === undefined || value.loss === null ? {} : { loss: readLosses(value.loss) }),
+      ...(Array.isArray(weights) || isRecord(weights) ? { lossWeights: weights as number[] | Record<string, number> } : {}),
+      ...(metrics.length === 0 ? {} : { metrics }),
+      ...(weighted.length === 0 ? {} : { weightedMetrics: weighted }),
+    };
+  } catch (error) {
+    throw error instanceof FoveaError ? error.at(file) : error;
+  }
+}
+
+function readLosses(value: unknown): NonNullable<CompileOptions['loss']> {
+  if (Array.isArray(value)) return value.map(lossFromConfig);
+  if (isRecord(value) && !('class_name' in value)) return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, lossFromConfig(each)]));
+  return lossFromConfig(value);
+}
+
+/** Metrics by name; Keras nests them per output, and writes those it made itself as objects. */
+function readMetrics(value: unknown): string[] {
+  if (value === null || value === undefined) return [];
+  if (typeof value === 'string') return [toCamelCase(value)];
+  if (Array.isArray(value)) return [...new Set(value.flatMap(readMetrics))];
+  if (!isRecord(value)) return [];
+  if (typeof value.class_name !== 'string') return Object.values(value).flatMap(readMetrics);
+  const config = isRecord(value.config) ? value.config : {};
+  // `MeanMetricWrapper` around a function is known by the name it reports under.
+  return [toCamelCase(value.class_name === 'MeanMetricWrapper' && typeof config.name === 'string' ? config.name : value.class_name)];
+}

@@ -1,0 +1,112 @@
+// The programs of the documentation: all are type-checked against the source, and all but those marked `no-run` are run.
+// A comment behind console.log is what it must print. Blocks of one page share a folder, in their order.
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { format } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as fovea from '../../src/index.js';
+import { type Block, exampleBlocks, pageBlocks, pages, plain, read, root, withExpectations } from './collect.js';
+
+const folder = join(root, 'build/docs-blocks');
+const examples = exampleBlocks(Object.keys(fovea));
+const groups: [string, Block[]][] = [
+  ...pages().map((page): [string, Block[]] => [page, pageBlocks(page)]),
+  ...[...new Set(examples.map(({ file }) => file))].map((file): [string, Block[]] => [file, examples.filter((each) => each.file === file)]),
+];
+const blocks = groups.flatMap(([, list]) => list);
+
+const nameOf = ({ file, line }: Block): string => `${file.replace(/\W+/g, '_')}_${line}`;
+
+beforeAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(join(folder, 'run'), { recursive: true });
+  for (const block of blocks) {
+    writeFileSync(join(folder, `${nameOf(block)}.ts`), `${block.code}\nexport {};\n`);
+    const source = withExpectations(block.code).replace(/from 'fovea(\/\w+)?'/g, (_match, part: string | undefined) =>
+      part === undefined ? "from '../../../src/index.js'" : `from '../../../src${part}/index.js'`,
+    );
+    writeFileSync(join(folder, 'run', `${nameOf(block)}.ts`), `${source}\nexport {};\n`);
+  }
+  const paths = { fovea: ['../../src/index.ts'], 'fovea/*': ['../../src/*/index.ts'] };
+  const compilerOptions = { rootDir: '../..', noEmit: true, declaration: false, noUnusedLocals: false, noUnusedParameters: false, paths };
+  const config = { extends: '../../tsconfig.json', compilerOptions, include: ['*.ts'] };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config, undefined, 2));
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('there are programs in the pages and in the doc comments', () => {
+  expect(blocks.length - examples.length).toBeGreaterThan(20);
+  expect(examples.length).toBeGreaterThan(20);
+});
+
+test('all are of the types they should be', { timeout: 120_000 }, async () => {
+  const program = join(root, 'node_modules/typescript/bin/tsc');
+  const output = await new Promise<string>((resolve) => {
+    execFile(process.execPath, [program, '-p', folder], { cwd: root }, (_error, stdout, stderr) => resolve(stdout + stderr));
+  });
+  const own = output.split('\n').filter((line) => line.includes('docs-blocks') || /^error/.test(line));
+  expect(own).toEqual([]);
+});
+
+describe.each(groups.filter(([, list]) => list.length > 0))('%s', (_file, list) => {
+  const home = process.cwd();
+  const log = console.log;
+  let place = '';
+  beforeAll(() => {
+    place = mkdtempSync(join(tmpdir(), 'fovea-docs-'));
+    process.chdir(place);
+    console.log = () => undefined;
+  });
+  afterAll(() => {
+    console.log = log;
+    process.chdir(home);
+    rmSync(place, { recursive: true, force: true });
+  });
+
+  test.each(list.filter(({ isRun }) => isRun).map((block) => [block.line, block] as const))('line %i', { timeout: 60_000 }, async (_line, block) => {
+    (globalThis as { expectPrinted?: unknown }).expectPrinted = (text: string, ...values: unknown[]): void => {
+      expect(plain(format(...values))).toBe(plain(text));
+    };
+    await import(pathToFileURL(join(folder, 'run', `${nameOf(block)}.ts`)).href);
+  });
+});
+
+describe('links', () => {
+  const links = pages().flatMap((page) =>
+    [...read(page).matchAll(/\[([^\]]*)\]\(([^)\s#]+)(?:#[^)]*)?\)/g)].map(([, text, target]) => ({
+      page,
+      text: text as string,
+      target: target as string,
+    })),
+  );
+  const local = links.filter(({ target }) => !/^https?:/.test(target));
+  const pathOf = ({ page, target }: { page: string; target: string }): string => join(page, '..', target);
+
+  test('lead to files that exist', () => {
+    expect(local.length).toBeGreaterThan(10);
+    const broken = local.filter((link) => !existsSync(join(root, pathOf(link))));
+    expect(broken).toEqual([]);
+  });
+
+  test('that name a function lead to a file that has it', () => {
+    const named = local.filter(({ text, target }) => /^`[\w.]+`$/.test(text) && /\.(ts|cc|h)$/.test(target));
+    expect(named.length).toBeGreaterThan(10);
+    const wrong = named.filter((link) => {
+      const source = read(pathOf(link));
+      return !link.text.replaceAll('`', '').split('.').every((part) => new RegExp(`\\b${part}\\b`).test(source));
+    });
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('the check itself', () => {
+  test('compares what is printed with the comment', () => {
+    expect(withExpectations('console.log(await x.item()); // 10')).toBe('expectPrinted("10", await x.item());');
+    expect(plain(format(Float32Array.of(1, 2.5)))).toBe(plain('[1, 2.5]'));
+    expect(plain(format({ a: [1] }))).toBe(plain("{ a: [1] }"));
+  });
+});

@@ -1,0 +1,58 @@
+// Writes docs/ops.md: a row for every op, from the definitions themselves. tests/docs/ops-table.test.ts checks that the
+// page is up to date and writes it anew under FOVEA_WRITE_DOCS=1.
+import type { AnyOp } from '../src/graph/op.js';
+import { allOps } from '../src/ops/index.js';
+
+/** How an op reaches the machine. */
+function wayOf(op: AnyOp): string {
+  if (op.lower !== undefined) return 'pointwise';
+  if (op.view !== undefined) return op.kernels === undefined ? 'view' : 'view or kernel';
+  return 'kernel';
+}
+
+/** How an op is differentiated: by its own rule, or not at all. */
+const gradientOf = (op: AnyOp): string => (op.gradient === 'none' ? 'no' : 'yes');
+
+/** Kernels that the op's own cases ask for, in the order of their names. */
+function kernelsOf(op: AnyOp): string {
+  const names = new Set<string>();
+  for (const { inputs, params } of op.cases()) {
+    if (op.kernels === undefined) break;
+    const types = inputs.map(({ shape, dtype = 'float32' }) => ({ shape, dtype }));
+    const outputs = op.shape(types, params);
+    const layouts = types.map(({ shape }) => ({ offset: 0, shape, strides: stridesOf(shape) }));
+    for (const { kernel } of op.kernels({ inputs: types, outputs, params, layouts })) names.add(kernel);
+  }
+  return [...names].sort().join(', ');
+}
+
+function stridesOf(shape: readonly number[]): number[] {
+  return shape.map((_, axis) => shape.slice(axis + 1).reduce((product, dim) => product * dim, 1));
+}
+
+const cell = (value: string): string => value.replaceAll('|', '\\|');
+
+/** The page. */
+export function opsPage(): string {
+  const count = (way: string): number => allOps.filter((op) => wayOf(op).startsWith(way)).length;
+  const rows = [...allOps]
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map((op) => `| \`${op.name}\` | ${cell(op.summary)} | ${gradientOf(op)} | ${wayOf(op)} | ${kernelsOf(op)} | ${op.cases().length} |`);
+  return [
+    '# Operations',
+    '',
+    `All ${allOps.length} operations of the graph, generated from their definitions in \`src/ops\` (\`tools/docs-ops.ts\`).`,
+    `${count('pointwise')} are pointwise: neighbours of this kind become one kernel, or part of a convolution's. ${count('view')} are views:`,
+    'they cost nothing where the elements can be read where they lie. The others have kernels of their own in',
+    '`kernels/cpu`. The public functions, which are more (`std`, `stack`, `linspace`, ... are made of these), stand in',
+    '`src/ops/index.ts`.',
+    '',
+    'Every case runs against the float64 reference on the native and on the wasm engine at each instruction-set level the',
+    'machine has. "Gradient: no" means that none exists or that it is zero wherever it exists.',
+    '',
+    '| op | what it computes | gradient | how | kernels | cases |',
+    '|---|---|---|---|---|---:|',
+    ...rows,
+    '',
+  ].join('\n');
+}
