@@ -24,7 +24,7 @@ export { losses } from './nn/losses.js';
 export { metrics } from './nn/metrics.js';
 export * as models from './nn/models.js';
 export { clearNames } from './nn/naming.js';
-export { optimizers } from './nn/optimizers.js';
+export { optimizers, schedules } from './nn/optimizers.js';
 export { setRandomSeed } from './nn/random.js';
 export * as regularizers from './nn/regularizers.js';
 export { type PartialShape, SymbolicTensor } from './nn/symbolic.js';

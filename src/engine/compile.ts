@@ -6,10 +6,11 @@ import type { TensorType } from '../graph/op.js';
 import { currentRuntime } from '../graph/runtime.js';
 import { Storage } from '../graph/storage.js';
 import { fromStorage, type Tensor, type TensorLike } from '../graph/tensor.js';
-import type { Variable } from '../graph/variable.js';
+import { type Variable, variableChanges } from '../graph/variable.js';
 import { currentEngine } from './current.js';
 import type { Engine } from './engine.js';
 import { bring, Executable } from './execute.js';
+import { makeRoom } from './memory.js';
 
 /** A traced function compiled for an engine, with what its leaves stand for. */
 export interface CompiledTrace {
@@ -71,17 +72,18 @@ async function runTrace({ executable, arguments: leaves, variables, assigned }: 
   const storages = new Map<Node, Storage>();
   const isAssigned = new Set(assigned);
   for (const [at, leaf] of leaves.entries()) storages.set(leaf, await bring(engine, await storageOf(args[at] as Tensor)));
+  const captured = executable.leaves.flatMap(({ node, index }) => (node.storage === undefined ? [] : [node.storage[index] as Storage]));
+  for (const storage of captured) await bring(engine, storage);
   // Owning a variable takes time in which another may be read or assigned: look again until nothing changed.
-  for (let changes = -1; changes !== variableChanges(); ) {
+  let seen: number;
+  do {
+    seen = variableChanges();
     for (const [leaf, variable] of variables) {
       const storage = isAssigned.has(variable) ? await variable.own() : await variable.readable();
       storages.set(leaf, await bring(engine, storage));
     }
-    const isStable = [...variables].every(([leaf, variable]) => variable.storage === storages.get(leaf) && (!isAssigned.has(variable) || variable.isOwned));
-    changes = isStable ? variableChanges() : -1;
-  }
+  } while (seen !== variableChanges());
   const found = executable.leaves.map(({ node, index }) => storages.get(node) ?? (node.storage?.[index] as Storage));
-  for (const storage of found) await bring(engine, storage);
   const { outputs, finished } = executable.run(found);
   for (const variable of assigned) variable.storage?.invalidateHost();
   await finished;

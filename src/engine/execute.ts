@@ -103,7 +103,9 @@ export function upload(engine: Engine, storage: Storage): EngineBuffer {
 export async function bring(engine: Engine, storage: Storage): Promise<Storage> {
   const { device, host } = storage;
   if (host === undefined && device instanceof EngineMemoryHandle && device.engine !== engine) {
-    storage.replaceHost(await storage.read(viewTypedArray));
+    const elements = await storage.read(viewTypedArray);
+    // Unless it was moved meanwhile.
+    if (storage.device === device) storage.replaceHost(elements);
   }
   return storage;
 }

@@ -1,5 +1,4 @@
-// Gives tensors their runtime. The one module that does something when it is imported: package.json lists
-// it under `sideEffects`, so that no bundler drops it.
+// Makes tensors computable: imported by the package's entry for its effect, and by nothing else.
 import { installRuntime } from '../graph/runtime.js';
 import { EngineRuntime } from './execute.js';
 

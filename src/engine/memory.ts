@@ -61,11 +61,6 @@ export function replaceEngine(engine: Engine): void {
   endIfUnused(engine);
 }
 
-/** Says that an engine which was replaced is in use again. */
-export function reuseEngine(engine: Engine): void {
-  useOf(engine).isReplaced = false;
-}
-
 /** Forgets an engine that has ended. */
 export function forgetEngine(engine: Engine): void {
   uses.delete(engine);
@@ -83,7 +78,7 @@ function endIfUnused(engine: Engine): void {
 
 /** Whether tensors may live in an engine other than this one. */
 export function hasStrays(engine: Engine): boolean {
-  return uses.size > 1 || !uses.has(engine);
+  return uses.size > (uses.has(engine) ? 1 : 0);
 }
 
 let collecting: Promise<void> | undefined;

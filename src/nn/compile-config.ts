@@ -14,7 +14,7 @@ export function makeCompileConfig(model: TrainableModel): Record<string, unknown
   const { optimizer, losses, options } = compiled;
   const list = (metrics: readonly MetricLike[] | undefined): unknown => (metrics === undefined || metrics.length === 0 ? null : metrics.map(metricName));
   return {
-    optimizer: serialized('keras.optimizers', optimizer.className, optimizer.getConfig().config),
+    optimizer: serialized('keras.optimizers', optimizer.className, optimizer.getConfig()),
     loss: losses.length === 1 ? serializeLoss(losses[0] as Loss) : losses.map(serializeLoss),
     loss_weights: options.lossWeights === undefined ? null : compiled.lossWeights,
     metrics: list(options.metrics),

@@ -2,8 +2,10 @@
 // summary live in their own files and are methods here.
 import { FoveaError } from '../core/errors.js';
 import type { Tensor } from '../graph/tensor.js';
+import type { Variable } from '../graph/variable.js';
 import { buildLayerGraph, type LayerGraph, runLayerGraph } from './functional.js';
 import { type CallContext, Layer, type LayerConfig, type LayerOptions } from './layer.js';
+import { ConfiguredLayer } from './layers/configured.js';
 import { InputLayer, input as layerInput } from './layers/input.js';
 import { summaryText, type SummaryOptions } from './summary.js';
 import { type LayerCall, type PartialShape, SymbolicTensor } from './symbolic.js';
@@ -141,6 +143,11 @@ export abstract class TrainableModel extends Layer {
     await (await import('./saving.js')).loadWeights(this, source, options);
   }
 
+  /** The optimizer's variables, once training has made them; Keras's summary counts them. */
+  get optimizerWeights(): readonly Variable[] | undefined {
+    return this.trainer.hasTrained ? this.trainer.compiled?.optimizer.variables : undefined;
+  }
+
   /** @internal */
   get training(): Trainer {
     return this.trainer;
@@ -180,6 +187,11 @@ export class Model extends TrainableModel {
 
   override get layers(): readonly Layer[] {
     return this.graph.layers;
+  }
+
+  /** The calls of layers, which the summary lists; a Sequential's are plain. */
+  get summaryCalls(): readonly LayerCall[] {
+    return this.graph.calls;
   }
 }
 
@@ -238,6 +250,9 @@ export class Sequential extends TrainableModel {
           path: this.name,
           hint: 'Give every layer a name of its own.',
         });
+      }
+      if (this.row.length === 0 && this.input === undefined && layer instanceof ConfiguredLayer && layer.declaredInput !== undefined) {
+        this.input = layerInput(layer.declaredInput.slice(1));
       }
       this.row.push(layer);
     }

@@ -81,5 +81,5 @@ export function optimizerFromConfig(value: unknown): Optimizer {
       hint: 'Compile the model again after loading it.',
     });
   }
-  return Class.fromConfig(found.config);
+  return (Class as typeof SGD).fromConfig(found.config) as Optimizer;
 }

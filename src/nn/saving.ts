@@ -120,10 +120,7 @@ function loadArchive(bytes: Uint8Array, file: string, options: LoadOptions): Tra
   const model = modelFromConfig(parse(archive.config, file, options), options.lambdas);
   const own = archive.training as OwnEntry | undefined;
   model.metadata = own?.metadata ?? {};
-  const compileConfig = archive.config.compile_config;
-  if (options.compile !== false && compileConfig !== undefined && compileConfig !== null) {
-    model.compile(readCompileConfig(compileConfig, file));
-  }
+  compileAs(model, archive.config.compile_config, file, options);
   putWeights(model, archive, { file, skipMismatch: false });
   if (own?.state !== undefined && options.compile !== false) model.training.state.load(own.state);
   return model;
@@ -132,9 +129,16 @@ function loadArchive(bytes: Uint8Array, file: string, options: LoadOptions): Tra
 function loadLegacy(bytes: Uint8Array, file: string, options: LoadOptions): TrainableModel {
   const legacy = readLegacyH5(bytes, file, { needsModel: true });
   const model = modelFromConfig(parse(legacy.config, file, options), options.lambdas);
-  if (options.compile !== false && legacy.trainingConfig !== null) model.compile(readCompileConfig(legacy.trainingConfig, file));
+  compileAs(model, legacy.trainingConfig, file, options);
   putLegacyWeights(model, legacy, { file, skipMismatch: false });
   return model;
+}
+
+/** Compiles as the file says; one that was saved without a loss was never compiled. */
+function compileAs(model: TrainableModel, config: unknown, file: string, { compile = true }: LoadOptions): void {
+  if (!compile || config === undefined || config === null) return;
+  const options = readCompileConfig(config, file);
+  if (options.loss !== undefined) model.compile(options);
 }
 
 function parse(config: unknown, file: string, options: LoadOptions): ModelConfig {

@@ -24,8 +24,10 @@ const WAITING: Readonly<Record<string, string>> = {
   'mixed-bfloat16': 'needs the dtype policy mixed_bfloat16',
   preprocessing: 'needs Normalization and the augmentation layers',
   'average-weights': 'needs the averaging of weights (use_ema)',
+  conv1d: 'needs MaxPooling1D and GlobalAveragePooling1D',
+  regularized: 'needs constraints',
 };
-const LOADED = ['conv1d', 'custom-layer', 'mnist-convnet', 'nested', 'regularized', 'residual', 'two-inputs', 'unet'];
+const LOADED = ['custom-layer', 'mnist-convnet', 'nested', 'residual', 'two-inputs', 'unet'];
 
 class Swirl extends Layer {
   static override readonly className = 'Swirl';

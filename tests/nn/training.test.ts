@@ -18,7 +18,7 @@ function smallCnn(options: { dropout?: number; classes?: number } = {}) {
   return models.sequential([
     layers.input([28, 28, 1]),
     layers.conv2d({ filters: 8, kernelSize: 5, strides: 2, padding: 'same', activation: 'relu', name: 'stem' }),
-    layers.batchNormalization({ name: 'norm' }),
+    layers.batchNormalization({ name: 'norm', momentum: 0.8 }),
     layers.maxPooling2d({ poolSize: 2 }),
     layers.flatten(),
     layers.dropout({ rate: options.dropout ?? 0.2 }),

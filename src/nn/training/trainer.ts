@@ -309,6 +309,11 @@ export class Trainer {
     });
   }
 
+  /** Whether a step has been compiled, and with it the optimizer's variables made. */
+  get hasTrained(): boolean {
+    return this.steps !== undefined;
+  }
+
   /** Makes the optimizer's variables, so that a file's can be put into them. */
   buildOptimizer(): Optimizer | undefined {
     const { compiled } = this;

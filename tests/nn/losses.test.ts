@@ -1,0 +1,138 @@
+// Losses against Keras: values and gradients; then what no golden case shows: names, stability, errors.
+import { describe, expect, it } from 'vitest';
+import { gradients } from '../../src/compile/autodiff.js';
+import { FoveaError } from '../../src/core/errors.js';
+import { type NestedArray, type Tensor, tensor } from '../../src/graph/tensor.js';
+import { losses, lossFromConfig, lossValue, makeLoss } from '../../src/nn/losses.js';
+import { multiply } from '../../src/ops/arithmetic.js';
+import { sum } from '../../src/ops/reduce.js';
+import { sigmoid } from '../../src/ops/unary.js';
+import { softmax } from '../../src/ops/softmax.js';
+import { evaluate, expectClose, goldenCases, goldenFolder } from './golden.js';
+
+interface Case {
+  readonly name: string;
+  readonly class: string;
+  readonly args: Record<string, unknown>;
+  readonly y_true: NestedArray;
+  readonly y_pred: NestedArray;
+  readonly y_true_dtype?: 'int32';
+  readonly sample_weight?: NestedArray;
+  readonly value: NestedArray;
+  readonly dy?: NestedArray;
+  readonly gradient: NestedArray;
+}
+
+const SKIPPED: readonly { case: string; reason: string }[] = [{ case: 'loss-circle', reason: 'metric learning is not part of the library' }];
+
+const flat = (values: NestedArray): number[] => (typeof values === 'object' ? values.flatMap(flat) : [Number(values)]);
+
+describe.skipIf(goldenFolder === undefined)('losses, as Keras computes them', () => {
+  for (const each of goldenCases<Case>('losses.json')) {
+    const skip = SKIPPED.find((skipped) => skipped.case === each.name);
+    it.skipIf(skip !== undefined)(skip === undefined ? each.name : `${each.name}: ${skip.reason}`, async () => {
+      const loss = lossFromConfig({ class_name: each.class, config: each.args });
+      const yTrue = tensor(each.y_true, { dtype: each.y_true_dtype ?? 'float32' });
+      const yPred = tensor(each.y_pred);
+      const weight = each.sample_weight === undefined ? undefined : tensor(each.sample_weight);
+      const value = lossValue(loss, yTrue, yPred, weight);
+      const scalar = each.dy === undefined ? value : sum(multiply(value, tensor(each.dy)));
+      const [gradient] = gradients(scalar, [yPred]);
+      const [got, slope] = (await evaluate([value, gradient as Tensor])) as [ArrayLike<number>, ArrayLike<number>];
+      const want = flat(each.value);
+      const largest = Math.max(1, ...want.map(Math.abs));
+      want.forEach((number, i) => {
+        expect(Math.abs((got[i] as number) - number), `value ${i}`).toBeLessThanOrEqual(1e-5 * largest);
+      });
+      expectClose(slope, flat(each.gradient), 1e-4, 'gradient');
+      expect(lossFromConfig({ class_name: loss.className, config: loss.getConfig() }).getConfig()).toEqual(loss.getConfig());
+    });
+  }
+});
+
+const failure = (body: () => unknown): FoveaError => {
+  try {
+    body();
+  } catch (error) {
+    if (error instanceof FoveaError) return error;
+    throw error;
+  }
+  throw new Error('it did not fail');
+};
+
+const valueOf = async (value: Tensor): Promise<number> => ((await evaluate([value]))[0] as ArrayLike<number>)[0] as number;
+
+describe('losses', () => {
+  it('go by names in camelCase and snake_case, and short ones', () => {
+    for (const name of ['sparseCategoricalCrossentropy', 'sparse_categorical_crossentropy', 'SparseCategoricalCrossentropy']) {
+      expect(makeLoss(name)).toMatchObject({ name: 'sparse_categorical_crossentropy', labels: 'classes' });
+    }
+    expect(makeLoss('mse').className).toBe('MeanSquaredError');
+    expect(makeLoss('mean_absolute_error').name).toBe('mean_absolute_error');
+    expect(makeLoss('kl_divergence')).toMatchObject({ name: 'kl_divergence', className: 'KLDivergence' });
+    expect(makeLoss(losses.huber).className).toBe('Huber');
+  });
+
+  it('refuse an unknown name with the nearest and the list', () => {
+    const error = failure(() => makeLoss('sparse_categorical_crossentrpy'));
+    expect(error.code).toBe('argument');
+    expect(error.message).toBe(
+      'compile: unknown loss "sparse_categorical_crossentrpy"; did you mean "sparseCategoricalCrossentropy"?\n' +
+        `  Known are ${Object.keys(losses).join(', ')}; or pass a function (yTrue, yPred) => tensor.`,
+    );
+  });
+
+  it('refuse an unknown option', () => {
+    const error = failure(() => losses.sparseCategoricalCrossentropy({ fromLogit: true } as object));
+    expect(error.message).toBe(
+      'sparseCategoricalCrossentropy: unknown option "fromLogit"; did you mean "fromLogits"?\n' +
+        '  The options are fromLogits, ignoreClass, reduction, name.',
+    );
+  });
+
+  it('stay exact where the softmax saturates', async () => {
+    const logits = tensor([[60, 0, -60]]);
+    const yPred = softmax(logits);
+    const value = lossValue(makeLoss('sparseCategoricalCrossentropy'), tensor(new Uint8Array([2])), yPred);
+    expect(await valueOf(value)).toBeCloseTo(120, 4);
+    const oneHot = lossValue(makeLoss('categoricalCrossentropy'), tensor([[0, 0, 1]]), yPred);
+    expect(await valueOf(oneHot)).toBeCloseTo(120, 4);
+    const [slope] = await evaluate(gradients(value, [logits]));
+    expectClose(slope as ArrayLike<number>, [1, 0, -1], 1e-6, 'gradient');
+    const binary = lossValue(makeLoss('binaryCrossentropy'), tensor([[0]]), sigmoid(tensor([[90]])));
+    expect(await valueOf(binary)).toBeCloseTo(90, 4);
+  });
+
+  it('take labels of any dtype, [n] and [n, 1]', async () => {
+    const yPred = tensor([
+      [0.2, 0.8],
+      [0.6, 0.4],
+    ]);
+    const want = -(Math.log(0.8) + Math.log(0.6)) / 2;
+    for (const dtype of ['uint8', 'int32', 'float32'] as const) {
+      for (const labels of [tensor([1, 0], { dtype }), tensor([[1], [0]], { dtype })]) {
+        expect(await valueOf(lossValue(makeLoss('sparseCategoricalCrossentropy'), labels, yPred))).toBeCloseTo(want, 6);
+      }
+    }
+    const mse = lossValue(makeLoss('mse'), tensor(new Uint8Array([1, 3])), tensor([[2], [5]]));
+    expect(await valueOf(mse)).toBeCloseTo(2.5, 6);
+  });
+
+  it('average a function of the caller and weigh it', async () => {
+    const loss = makeLoss((yTrue, yPred) => multiply(yTrue, yPred));
+    const value = lossValue(loss, tensor([1, 2]), tensor([3, 4]), tensor([1, 0.5]));
+    expect(await valueOf(value)).toBeCloseTo(3.5, 6);
+    expect(failure(() => loss.getConfig()).code).toBe('unsupported');
+  });
+
+  it('refuse labels that do not fit', () => {
+    const yPred = tensor([[0.5, 0.5]]);
+    const error = failure(() => makeLoss('categoricalCrossentropy').perSample(tensor([1]), yPred));
+    expect(error.message).toBe(
+      'categoricalCrossentropy: labels [1] and predictions [1,2] must have one shape.\n' +
+        "  Class numbers go with 'sparseCategoricalCrossentropy'; or make rows of them with toCategorical.",
+    );
+    expect(failure(() => makeLoss('sparseCategoricalCrossentropy').perSample(tensor([[0, 1]]), yPred)).code).toBe('shape');
+    expect(failure(() => lossValue(makeLoss('mse'), yPred, yPred, tensor([1, 2]))).code).toBe('shape');
+  });
+});

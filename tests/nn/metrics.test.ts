@@ -1,0 +1,165 @@
+// Metrics against Keras, batch by batch; then counting without loss and what `accuracy` means.
+import { describe, expect, it } from 'vitest';
+import { FoveaError } from '../../src/core/errors.js';
+import type { Dtype } from '../../src/core/dtype.js';
+import { type NestedArray, type Tensor, tensor } from '../../src/graph/tensor.js';
+import { findLoss, type Loss, makeLoss } from '../../src/nn/losses.js';
+import { makeMetric, Mean, type Metric, metrics } from '../../src/nn/metrics.js';
+import { snakeCase } from '../../src/nn/naming.js';
+import { toCamelCase } from '../../src/nn/keras-config.js';
+import { evaluate, goldenCases, goldenFolder } from './golden.js';
+
+interface Batch {
+  readonly y_true?: NestedArray;
+  readonly y_pred?: NestedArray;
+  readonly values?: NestedArray;
+  readonly sample_weight?: NestedArray;
+  readonly result: NestedArray;
+}
+
+interface Case {
+  readonly name: string;
+  readonly class: string;
+  readonly args: Record<string, unknown>;
+  readonly batches: readonly Batch[];
+  readonly after_reset: NestedArray;
+}
+
+const MISSING: Readonly<Record<string, string>> = {
+  AUC: 'areas under curves are not built yet',
+  RecallAtPrecision: 'needs the curves of AUC',
+  SensitivityAtSpecificity: 'needs the curves of AUC',
+  SpecificityAtSensitivity: 'needs the curves of AUC',
+  BinaryIoU: 'thresholded overlap is not built yet',
+  R2Score: 'not part of the library',
+  Sum: 'not part of the library',
+};
+
+const flat = (values: NestedArray): number[] => (typeof values === 'object' ? values.flatMap(flat) : [Number(values)]);
+const anyLoss: Loss = makeLoss('mse');
+
+function makeCase({ class: className, args }: Case): Metric {
+  if (className === 'Accuracy') return metrics.exactAccuracy();
+  const options = Object.fromEntries(Object.entries(args).map(([key, value]) => [toCamelCase(key), value]));
+  const found = Object.values(metrics).find((factory) => factory.className === className);
+  if (found !== undefined) return (found as (options: object) => Metric)(options);
+  expect(findLoss(className), className).toBeDefined();
+  return makeMetric(snakeCase(className), anyLoss);
+}
+
+async function numbers(value: Tensor): Promise<number[]> {
+  return Array.from((await evaluate([value]))[0] as ArrayLike<number>);
+}
+
+function expectNear(got: readonly number[], want: NestedArray): void {
+  const wanted = flat(want);
+  expect(got.length).toBe(wanted.length);
+  const largest = Math.max(1, ...wanted.map(Math.abs));
+  wanted.forEach((number, i) => {
+    expect(Math.abs((got[i] as number) - number)).toBeLessThanOrEqual(1e-5 * largest);
+  });
+}
+
+describe.skipIf(goldenFolder === undefined)('metrics, as Keras computes them', () => {
+  for (const each of goldenCases<Case>('metrics.json')) {
+    const reason = MISSING[each.class];
+    it.skipIf(reason !== undefined)(reason === undefined ? each.name : `${each.name}: ${reason}`, async () => {
+      const isMean = each.class === 'Mean';
+      const metric = isMean ? new Mean('mean') : makeCase(each);
+      for (const batch of each.batches) {
+        const weight = batch.sample_weight === undefined ? undefined : tensor(batch.sample_weight);
+        if (metric instanceof Mean) metric.update(tensor(batch.values as NestedArray), weight);
+        else metric.update(tensor(batch.y_true as NestedArray), tensor(batch.y_pred as NestedArray), weight);
+        expectNear(await numbers(metric.result()), batch.result);
+      }
+      metric.reset();
+      expectNear(await numbers(metric.result()), each.after_reset);
+    });
+  }
+});
+
+describe('metrics', () => {
+  const scores = tensor([
+    [0.1, 0.9],
+    [0.8, 0.2],
+    [0.3, 0.7],
+  ]);
+
+  it('take accuracy to be the kind that fits', async () => {
+    const run = async (loss: string, yTrue: Tensor, yPred: Tensor): Promise<number[]> => {
+      const metric = makeMetric('accuracy', makeLoss(loss));
+      metric.update(yTrue, yPred);
+      return numbers(metric.result());
+    };
+    for (const dtype of ['uint8', 'int32', 'float32'] as const satisfies readonly Dtype[]) {
+      expect((await run('sparseCategoricalCrossentropy', tensor([1, 0, 0], { dtype }), scores))[0]).toBeCloseTo(2 / 3, 6);
+      expect((await run('sparseCategoricalCrossentropy', tensor([[1], [0], [0]], { dtype }), scores))[0]).toBeCloseTo(2 / 3, 6);
+    }
+    const rows = tensor([
+      [0, 1],
+      [1, 0],
+      [1, 0],
+    ]);
+    expect((await run('categoricalCrossentropy', rows, scores))[0]).toBeCloseTo(2 / 3, 6);
+    expect((await run('binaryCrossentropy', tensor([1, 0, 1]), tensor([[0.9], [0.4], [0.2]])))[0]).toBeCloseTo(2 / 3, 6);
+    expect(makeMetric('acc', anyLoss).name).toBe('acc');
+    expect(makeMetric('sparseCategoricalAccuracy', anyLoss).name).toBe('sparse_categorical_accuracy');
+  });
+
+  it('count beyond what one float32 can', async () => {
+    const mean = new Mean('m');
+    // 2^24 + 1 is no float32: a plain sum would stay at 2^24.
+    mean.update(tensor([1]), tensor([2 ** 24]));
+    for (let i = 0; i < 3; i++) mean.update(tensor([0]), tensor([1]));
+    const [total, , count, rest] = mean.variables;
+    const parts = await Promise.all([count, rest].map(async (variable) => Number((await evaluate([(variable as (typeof mean.variables)[0]).value]))[0]?.[0])));
+    expect((parts[0] as number) + (parts[1] as number)).toBe(2 ** 24 + 3);
+    expect(await numbers((total as (typeof mean.variables)[0]).value)).toEqual([2 ** 24]);
+  });
+
+  it('are exact over 60,000 examples', async () => {
+    const metric = makeMetric('accuracy', makeLoss('sparseCategoricalCrossentropy'));
+    let right = 0;
+    for (let batch = 0; batch < 6; batch++) {
+      const labels = Int32Array.from({ length: 10_000 }, (_, i) => (i * 7 + batch) % 3);
+      const rows = new Float32Array(30_000);
+      labels.forEach((label, i) => {
+        const guess = (i * i + batch) % 5 === 0 ? (label + 1) % 3 : label;
+        rows[3 * i + guess] = 1;
+        right += Number(guess === label);
+      });
+      metric.update(tensor(labels), tensor(rows, { shape: [10_000, 3] }));
+    }
+    expect((await numbers(metric.result()))[0]).toBeCloseTo(right / 60_000, 9);
+  });
+
+  it('rank ties as hits, as TensorFlow does', async () => {
+    const metric = metrics.sparseTopKCategoricalAccuracy({ k: 1 });
+    metric.update(tensor([0, 1, 2]), tensor([[1, 1, 0], [1, 1, 0], [1, 1, 0]]));
+    expect((await numbers(metric.result()))[0]).toBeCloseTo(2 / 3, 6);
+  });
+
+  it('may be losses and functions', async () => {
+    const mse = makeMetric('mse', anyLoss);
+    expect(mse.name).toBe('mse');
+    mse.update(tensor([[1, 2]]), tensor([[3, 2]]));
+    expect(await numbers(mse.result())).toEqual([2]);
+    const own = makeMetric(function topError(_yTrue: Tensor, yPred: Tensor) {
+      return yPred;
+    }, anyLoss);
+    own.update(tensor([0, 0]), tensor([1, 3]));
+    expect([own.name, ...(await numbers(own.result()))]).toEqual(['top_error', 2]);
+  });
+
+  it('refuse an unknown name', () => {
+    let message = '';
+    try {
+      makeMetric('acuracy', anyLoss);
+    } catch (error) {
+      message = (error as FoveaError).message;
+    }
+    expect(message).toBe(
+      `compile: unknown metric "acuracy"; did you mean "accuracy"?\n  Known are ${Object.keys(metrics).join(', ')}, every loss, or a function (yTrue, yPred) => tensor.`,
+    );
+  });
+});
