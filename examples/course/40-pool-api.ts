@@ -17,13 +17,14 @@ const excess = await max(subtract(average, largest)).item();
 console.log(`max >= average in every cell: ${excess <= 0}`);
 
 // The pools are drawn twice as large, so that all three pictures cover the same area.
-const shown = (array: Picture, scale: number) => picture(array, { scale });
+const shown = (name: string, array: Picture, scale: number) =>
+  titled(`${name}, ${array.shape[0]}×${array.shape[1]}`, picture(array, { scale }));
 await draw(
   '40-pool-api',
   'A photo and its two pools of size 2',
   beside([
-    titled(`photo, ${sizes(photos[0]?.shape.slice(0, 2) ?? [])}`, shown(photos[0] as Picture, 1)),
-    titled(`max, ${sizes(largest.shape.slice(1, 3))}`, shown(await pictureOf(largest), 2)),
-    titled(`average, ${sizes(average.shape.slice(1, 3))}`, shown(await pictureOf(average), 2)),
+    shown('photo', photos[0] as Picture, 1),
+    shown('max', await pictureOf(largest), 2),
+    shown('average', await pictureOf(average), 2),
   ]),
 );

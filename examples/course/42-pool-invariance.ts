@@ -1,10 +1,10 @@
 // Lee: what pooling forgets. Numbers may change places inside a 2x2 cell and neither pool notices; a bright pixel that
 // moves is not seen to move inside its cell, and moves by one output once it leaves it.
 import { averagePool2d, concat, maxPool2d } from 'fovea';
-import { arrow, beside, cells, colours, draw, heat, type Panel, titled, wrap } from './drawing.js';
+import { above, arrow, beside, cells, colours, draw, heat, type Panel, titled } from './drawing.js';
 import { asImage, filled, largestDifference, type Matrix, planeOf, print } from './lib.js';
 
-const before = filled(6, 6, (row, column) => (row * 7 + column * 3 + row * column) % 10);
+const before = filled(6, 6, (row, column) => (row * 5 + column * 3 + row * row * column) % 10);
 // Every cell turned by a quarter: its four numbers stay together.
 const after = filled(6, 6, (row, column) => {
   const [top, left] = [row - (row % 2), column - (column % 2)];
@@ -43,4 +43,5 @@ const pair = async (name: string, map: Matrix): Promise<Panel> => {
 };
 const moved = await Promise.all(places.map(([row, column]) => pair(`bright pixel at ${row},${column}`, bright(row, column))));
 const shuffled = [await pair('before', before), await pair('after: turned inside each cell', after)];
-await draw('42-pool-invariance', 'Max pooling forgets where in its cell a number stood', wrap([...shuffled, ...moved], 2, 44, 26));
+const panel = above([beside(shuffled, 44), beside(moved, 44)], 30);
+await draw('42-pool-invariance', 'Max pooling forgets where in its cell a number stood', panel);

@@ -116,6 +116,18 @@ export function picture(array: plot.ImageArray, options: plot.ImageOptions = {})
   return { width: scene.width, height: scene.height, shapes: inner };
 }
 
+/** A picture with dots at places [row, column] of its array, `scale` CSS pixels a pixel. */
+export function marked(panel: Panel, places: readonly (readonly [row: number, column: number])[], scale: number): Panel {
+  const dots = places.flatMap(([row, column]): Shape[] => {
+    const at = { x: (column + 0.5) * scale, y: (row + 0.5) * scale };
+    return [
+      { kind: 'dot', ...at, radius: 4.5, fill: '#ffffff' },
+      { kind: 'dot', ...at, radius: 3.2, fill: colours.strong },
+    ];
+  });
+  return { ...panel, shapes: [...panel.shapes, ...dots] };
+}
+
 /** A chart as a panel. */
 export function chart({ scene }: plot.Figure): Panel {
   return scene;

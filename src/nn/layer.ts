@@ -4,10 +4,11 @@ import type { Dtype } from '../core/dtype.js';
 import { makeTypedArray } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import { formatShape, type Shape, sizeOf } from '../core/shape.js';
-import { placeholder, Tensor, whileTracing } from '../graph/tensor.js';
+import { placeholder, Tensor, tensor, whileTracing } from '../graph/tensor.js';
 import { Variable } from '../graph/variable.js';
 import { type InitializerLike, makeInitializer } from './initializers.js';
 import { snakeCase, uniqueName } from './naming.js';
+import { drawSeed } from './random.js';
 import { type CallOptions, type LayerCall, type PartialShape, SymbolicTensor } from './symbolic.js';
 
 /** What every layer accepts. */
@@ -260,16 +261,10 @@ export const inferenceContext: CallContext = {
   },
 };
 
-let eagerStreams = 0;
-
+/** Training mode outside of `fit`: random ops follow the global seed. */
 function eagerTraining(): CallContext {
   return {
     training: true,
-    random: () => ({ key: randomKeyTensor(), stream: eagerStreams++ }),
+    random: () => ({ key: tensor(Int32Array.of(drawSeed(), drawSeed(), 0, 0)), stream: 0 }),
   };
-}
-
-function randomKeyTensor(): Tensor {
-  const words = Int32Array.from({ length: 4 }, () => (Math.random() * 2 ** 32) | 0);
-  return Variable.from(words, [4], 'int32').value;
 }

@@ -1,7 +1,10 @@
 // `fovea train`: data, model, fit, test, and a folder with all that came of it.
-import { join } from 'node:path';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { FoveaError } from '../../core/errors.js';
+import { missingPathError } from '../../core/node-files.js';
 import type { ArrayDataset } from '../../data/index.js';
 import { engineInfo } from '../../engine/current.js';
 import type { Callback } from '../../nn/callbacks/callback.js';
@@ -127,17 +130,54 @@ async function modelFromFile(path: string, inputShape: readonly [number, number,
 }
 
 async function importModule(path: string): Promise<unknown> {
+  const full = resolve(path);
+  if ((await stat(full).catch(() => undefined)) === undefined) throw await missingPathError(path, 'train');
   try {
-    return await import(pathToFileURL(path).href);
+    return await import(pathToFileURL(full).href);
   } catch (error) {
-    const isTypeScript = path.endsWith('ts') && (error as { code?: string }).code === 'ERR_UNKNOWN_FILE_EXTENSION';
+    if (path.endsWith('ts') && (error as { code?: string }).code === 'ERR_UNKNOWN_FILE_EXTENSION') return importTypeScript(full);
     throw new FoveaError({
       code: 'file',
       op: 'train',
-      message: isTypeScript ? `Node ${process.versions.node} cannot run TypeScript files.` : `${path} cannot be loaded: ${(error as Error).message}`,
-      hint: isTypeScript ? 'Use Node 22.18 or newer, run it under tsx, or give a .js file.' : 'Check the path and the file.',
+      message: `${path} cannot be loaded: ${(error as Error).message}`,
+      path,
+      hint: 'Check what it imports.',
       cause: error,
     });
+  }
+}
+
+/** For Node before 22.18, which cannot load TypeScript: through esbuild, where it is installed. */
+async function importTypeScript(path: string): Promise<unknown> {
+  const esbuild = await import('esbuild').catch(() => undefined);
+  if (esbuild === undefined) {
+    throw new FoveaError({
+      code: 'file',
+      op: 'train',
+      message: `Node ${process.versions.node} cannot run TypeScript files.`,
+      path,
+      hint: 'Use Node 22.18 or newer, install esbuild beside fovea, or give a .js file.',
+    });
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'fovea-model-'));
+  try {
+    const outfile = join(folder, 'model.mjs');
+    const self = new URL('../../index.js', import.meta.url).href;
+    await esbuild.build({
+      entryPoints: [path],
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      outfile,
+      logLevel: 'silent',
+      // The file's 'fovea' must be this one, or its layers would not be this one's layers.
+      plugins: [{ name: 'fovea', setup: (build) => build.onResolve({ filter: /^fovea$/ }, () => ({ path: self, external: true })) }],
+    });
+    return await import(pathToFileURL(outfile).href);
+  } catch (error) {
+    throw new FoveaError({ code: 'file', op: 'train', message: `${path} cannot be loaded: ${(error as Error).message}`, path, cause: error });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
