@@ -8,6 +8,7 @@ export type { Shape } from './core/shape.js';
 export * from './data/index.js';
 export { compile } from './engine/compile.js';
 export { disposeEngine, engineInfo, engineMemory, setEngine } from './engine/current.js';
+export { realize } from './engine/execute.js';
 export type { Engine, EngineInfo, EngineMemory, EngineOptions } from './engine/engine.js';
 export { type EngineStatus, engineReport } from './engine/select.js';
 export { defineOp, definePointwise } from './graph/define.js';

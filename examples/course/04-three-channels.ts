@@ -4,7 +4,9 @@ import { conv2d, depthwiseConv2d, reshape } from 'fovea';
 import { above, arrow, beside, type Colour, cells, draw, heat, sign, titled } from './drawing.js';
 import { asDeepFilter, asImage, type Matrix, planeOf, planesOf, print, rows } from './lib.js';
 
-const planes = ['10102/11321/11011/23213/02010', '10010/20120/31130/03032/10321', '20121/33132/21110/31320/11211'].map(rows);
+const planes = ['10102/11321/11011/23213/02010', '10010/20120/31130/03032/10321', '20121/33132/21110/31320/11211'].map(
+  rows,
+);
 const kernels = ['010/002/010', '210/000/030', '100/100/002'].map(rows);
 const image = asImage(...planes);
 const filter = asDeepFilter(...kernels);

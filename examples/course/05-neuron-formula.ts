@@ -25,9 +25,13 @@ function neuron(i: number, j: number, k: number, [sh, sw]: readonly [number, num
 
 const image = tensor(x, { shape: [1, height, width, channels] });
 const kernel = tensor(w, { shape: [side, side, channels, filters] });
-const layer = (bias: Float32Array, strides: readonly [number, number]) => add(conv2d(image, kernel, { strides }), tensor(bias));
+const layer = (bias: Float32Array, strides: readonly [number, number]) =>
+  add(conv2d(image, kernel, { strides }), tensor(bias));
 
-for (const strides of [[1, 1], [2, 1]] as const) {
+for (const strides of [
+  [1, 1],
+  [2, 1],
+] as const) {
   const output = layer(b, strides);
   const [, rows, columns] = output.shape as [number, number, number, number];
   const data = await output.data();
@@ -36,10 +40,14 @@ for (const strides of [[1, 1], [2, 1]] as const) {
     return Math.abs(value - neuron(i, j, k, strides));
   });
   const isEqual = Math.max(...differences) < 1e-5;
-  console.log(`strides ${strides.join(',')}: output ${sizes([rows, columns, filters])}, loops = conv2d to 1e-5: ${isEqual}`);
+  console.log(
+    `strides ${strides.join(',')}: output ${sizes([rows, columns, filters])}, loops = conv2d to 1e-5: ${isEqual}`,
+  );
 }
 
 const raised = b.slice();
 raised[2] = (raised[2] as number) + 0.5;
 const change = await max(subtract(layer(raised, [1, 1]), layer(b, [1, 1])), { axis: [0, 1, 2] }).data();
-console.log(`bias of map 2 raised by 0.5, the four maps rise by: ${[...change].map((value) => formatNumber(value)).join(' ')}`);
+console.log(
+  `bias of map 2 raised by 0.5, the four maps rise by: ${[...change].map((value) => formatNumber(value)).join(' ')}`,
+);

@@ -11,10 +11,16 @@ const greens = (x: number): plot.Rgb => [230 * x * x, 90 + 165 * x, 110 * x];
 for (const filters of [1, 2, 6]) {
   const layer = layers.conv2d({ filters, kernelSize: 5, kernelInitializer });
   const output = layer.apply(asBatch(image));
-  console.log(`${filters} filter${filters > 1 ? 's' : ''}: ${sizes(output.shape.slice(1))}, ${layer.countParams()} parameters with bias`);
+  console.log(
+    `${filters} filter${filters > 1 ? 's' : ''}: ${sizes(output.shape.slice(1))}, ${layer.countParams()} parameters with bias`,
+  );
   const maps = plot.channelTiles(await pictureOf(output));
   const panels = maps.map((map, at) => picture(map, { scale: 4, colormap: at === 1 ? greens : 'viridis' }));
   stacks.push(titled(sizes(output.shape.slice(1)).replaceAll('x', '×'), stacked(panels)));
 }
 const input = titled('32×32×3', picture(image, { scale: 4 }));
-await draw('08-stacked-filters', 'One filter, two, six: their maps are a new picture', beside([input, arrow(), ...stacks], 26));
+await draw(
+  '08-stacked-filters',
+  'One filter, two, six: their maps are a new picture',
+  beside([input, arrow(), ...stacks], 26),
+);

@@ -1,7 +1,7 @@
 // Ng: one layer of a convolutional network, relu(W * a + b), with two 3x3x3 filters on a 6x6x3 picture. Kernel and bias
 // hold 2 (27 + 1) parameters, however large the picture is.
 import { add, conv2d, initializers, layers, relu } from 'fovea';
-import { largestDifference, photo, asBatch, sizes } from './lib.js';
+import { asBatch, largestDifference, photo, sizes } from './lib.js';
 
 const layer = layers.conv2d({
   filters: 2,

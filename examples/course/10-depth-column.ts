@@ -16,4 +16,6 @@ const dense = relu(add(matmul(patch, reshape(kernel, [f * f * 3, neurons])), bia
 const write = (values: ArrayLike<number>): string => Array.from(values, (value) => formatNumber(value, 4)).join(' ');
 console.log(`out[${i},${j},:]          ${write(await column.data())}`);
 console.log(`relu(patch . W + b) ${write(await dense.data())}`);
-console.log(`${neurons} neurons on one patch of ${f}x${f}x3, equal: ${(await largestDifference(column, dense)) < 1e-5}`);
+console.log(
+  `${neurons} neurons on one patch of ${f}x${f}x3, equal: ${(await largestDifference(column, dense)) < 1e-5}`,
+);

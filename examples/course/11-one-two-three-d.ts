@@ -24,7 +24,9 @@ function conv3dSame(volume: Tensor, filters: readonly Tensor[]): Tensor {
 const filters = [0, 1, 2].map(() => ones([3, 3, 1, 1]));
 const volume = conv3dSame(ones([5, 5, 5, 1]), filters);
 const at = (d: number, h: number, w: number): Promise<number> => slice(volume, [d, h, w, 0], [1, 1, 1, 1]).item();
-console.log(`3-D: ${await at(0, 0, 0)} at the corners, ${await at(2, 2, 2)} inside, a volume of ${sizes(volume.shape.slice(0, 3))}`);
+console.log(
+  `3-D: ${await at(0, 0, 0)} at the corners, ${await at(2, 2, 2)} inside, a volume of ${sizes(volume.shape.slice(0, 3))}`,
+);
 
 const flat = layers.conv2d({ ...ofOnes, filters: 4 }).apply(ones([1, 5, 5, 5]));
 console.log(`5x5x5 to conv2d with 4 filters: ${sizes(flat.shape.slice(1))}, four flat maps`);

@@ -15,6 +15,9 @@ console.log(`output [${output.shape.join(',')}]`);
 print('output', await planeOf(output));
 
 const look = { scale: 48, colorbar: true };
-const input = titled('input in Greys: 1 white, 9 black', picture(await pictureOf(image), { ...look, colormap: 'Greys' }));
+const input = titled(
+  'input in Greys: 1 white, 9 black',
+  picture(await pictureOf(image), { ...look, colormap: 'Greys' }),
+);
 const result = titled('output in gray', picture(await pictureOf(output), { ...look, colormap: 'gray' }));
 await draw('12-eager-valid', "A 2×2 filter of ones, padding 'valid'", beside([input, arrow(), result]));

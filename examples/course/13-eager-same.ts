@@ -9,4 +9,8 @@ const layer = layers.conv2d({ filters: 1, kernelSize: 2, padding: 'same', kernel
 const output = layer.apply(image);
 console.log(`output [${output.shape.join(',')}]`);
 print('output', await planeOf(output));
-await draw('13-eager-same', "A 2×2 filter of ones, padding 'same'", picture(await pictureOf(output), { scale: 64, colormap: 'gray', colorbar: true }));
+await draw(
+  '13-eager-same',
+  "A 2×2 filter of ones, padding 'same'",
+  picture(await pictureOf(output), { scale: 64, colormap: 'gray', colorbar: true }),
+);

@@ -22,7 +22,13 @@ for (const [name, image, kernel] of cases) {
     return titled(title, cells(matrix, { style: (_row, _column, value) => ({ fill: fill(value) }) }));
   };
   lines.push(
-    beside([panel(name, image, 0, 10), sign('*'), panel('kernel', kernel, -1, 1), sign('='), panel('result', result, -30, 30)]),
+    beside([
+      panel(name, image, 0, 10),
+      sign('*'),
+      panel('kernel', kernel, -1, 1),
+      sign('='),
+      panel('result', result, -30, 30),
+    ]),
   );
 }
 await draw('16-edge-step', 'Edges: bright to dark 30, dark to bright -30', above(lines));

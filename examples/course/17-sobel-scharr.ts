@@ -8,7 +8,8 @@ const misprinted = rows('3 0 -3/0 0 -10/3 0 -3');
 const image = rows('301274/158931/272513/013178/421628/245239');
 const step = filled(6, 6, (_, column) => (column < 3 ? 10 : 0));
 const flat = filled(5, 5, () => 7);
-const apply = (picture: Matrix, filter: Matrix): Promise<number[][]> => planeOf(conv2d(asImage(picture), asFilters(filter)));
+const apply = (picture: Matrix, filter: Matrix): Promise<number[][]> =>
+  planeOf(conv2d(asImage(picture), asFilters(filter)));
 
 for (const [name, filter] of Object.entries(filters)) {
   print(`${name} on the picture`, await apply(image, filter));

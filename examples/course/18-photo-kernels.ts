@@ -18,6 +18,8 @@ for (const [name, kernel] of Object.entries(kernels)) {
   const result = clip(depthwiseConv2d(image, filter), 0, 1);
   panels.push(titled(name, picture(await pictureOf(result), { scale: 1 })));
   const flat = await depthwiseConv2d(fullLike(image, 0.5), filter).data();
-  console.log(`${name}: the kernel sums to ${formatNumber(await sum(tensor(kernel)).item(), 4)}, a flat .5 becomes ${formatNumber(flat[0] as number, 4)}`);
+  console.log(
+    `${name}: the kernel sums to ${formatNumber(await sum(tensor(kernel)).item(), 4)}, a flat .5 becomes ${formatNumber(flat[0] as number, 4)}`,
+  );
 }
 await draw('18-photo-kernels', 'A photo under three kernels', wrap(panels, 2));

@@ -1,6 +1,20 @@
 // Ng, Lee: the nine weights of a filter need no designer. They are parameters w1..w9, and gradient descent on the squared
 // error finds Sobel's numbers from a picture and Sobel's output alone. Draws the loss and the kernel over time.
-import { compile, conv2d, initializers, mean, multiply, plot, reshape, square, subtract, tensor, Variable, valueAndGrad, zeros } from 'fovea';
+import {
+  compile,
+  conv2d,
+  initializers,
+  mean,
+  multiply,
+  plot,
+  reshape,
+  square,
+  subtract,
+  tensor,
+  Variable,
+  valueAndGrad,
+  zeros,
+} from 'fovea';
 import { above, beside, cells, chart, draw, grey, type Panel, titled } from './drawing.js';
 import { asFilters, formatNumber, planeOf, print, rows } from './lib.js';
 
@@ -34,5 +48,12 @@ print('learned', learned, 3);
 const errors = learned.flatMap((row, i) => row.map((value, j) => Math.abs(value - (sobel[i]?.[j] as number))));
 console.log(`loss ${formatNumber(losses[0] as number, 3)} at first; Sobel within .01: ${Math.max(...errors) < 0.01}`);
 
-const curve = plot.curves({ loss: losses }, { x: losses.map((_, i) => i), xLabel: 'step', yScale: 'log', width: 600, height: 260 });
-await draw('20-learned-filter', 'Gradient descent finds the Sobel filter', above([chart(curve), beside(moments, 24)], 20));
+const curve = plot.curves(
+  { loss: losses },
+  { x: losses.map((_, i) => i), xLabel: 'step', yScale: 'log', width: 600, height: 260 },
+);
+await draw(
+  '20-learned-filter',
+  'Gradient descent finds the Sobel filter',
+  above([chart(curve), beside(moments, 24)], 20),
+);

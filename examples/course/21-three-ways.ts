@@ -51,6 +51,8 @@ const ways: [name: string, values: ArrayLike<number>][] = [
 ];
 for (const [name, values] of ways) {
   const difference = Math.max(...own.map((value, i) => Math.abs(value - (values[i] as number))));
-  const first = Array.from(values).slice(0, 4).map((value) => formatNumber(value, 4));
+  const first = Array.from(values)
+    .slice(0, 4)
+    .map((value) => formatNumber(value, 4));
   console.log(`${name.padEnd(7)}${first.join(' ')} ...  equals the loops to 1e-4: ${difference < 1e-4}`);
 }

@@ -1,7 +1,23 @@
 // intro: what filters were designed for before they were learned. Sobel's two filters give the strength of edges; where
 // the slope turns in both directions, Harris finds a corner. A white square has its outline and 4 corners. Draws both
 // over a photo.
-import { add, conv2d, divide, equal, greater, logicalAnd, max, maxPool2d, mean, multiply, nonZero, square, sqrt, subtract, type Tensor } from 'fovea';
+import {
+  add,
+  conv2d,
+  divide,
+  equal,
+  greater,
+  logicalAnd,
+  max,
+  maxPool2d,
+  mean,
+  multiply,
+  nonZero,
+  sqrt,
+  square,
+  subtract,
+  type Tensor,
+} from 'fovea';
 import { draw, marked, type Panel, picture, titled, wrap } from './drawing.js';
 import { asBatch, asFilters, asImage, filled, photo, pictureOf, planeOf, rows } from './lib.js';
 
@@ -30,7 +46,10 @@ async function harrisCorners(image: Tensor, share: number): Promise<[row: number
   const { indices, count } = nonZero(logicalAnd(peaks, strong));
   const places = await indices.data();
   // Without padding, the slopes begin one cell inside.
-  return Array.from({ length: await count.item() }, (_, i) => [(places[4 * i + 1] as number) + 1, (places[4 * i + 2] as number) + 1]);
+  return Array.from({ length: await count.item() }, (_, i) => [
+    (places[4 * i + 1] as number) + 1,
+    (places[4 * i + 2] as number) + 1,
+  ]);
 }
 
 const square12 = asImage(filled(24, 24, (row, column) => (row >= 6 && row < 18 && column >= 6 && column < 18 ? 1 : 0)));
@@ -49,7 +68,10 @@ const over: Panel[] = [
   titled('Sobel strength', picture(edges, { colormap: 'gray', vmax: 0.6 })),
   titled('edges over the photo', picture(overlay(), { scale: 1 })),
   titled(`Harris corners over the photo: ${found.length}`, marked(picture(source, { scale: 1 }), found, 1)),
-  titled('the square and its 4 corners', marked(picture(await pictureOf(square12), { colormap: 'gray', scale: 7 }), corners, 7)),
+  titled(
+    'the square and its 4 corners',
+    marked(picture(await pictureOf(square12), { colormap: 'gray', scale: 7 }), corners, 7),
+  ),
 ];
 await draw('22-edges-corners', 'Edges and corners by designed filters', wrap(over, 2));
 

@@ -1,17 +1,41 @@
 // Chollet: a convolution learns local patterns, finds them anywhere, and builds larger ones from them layer by layer. It
 // is equivariant: a moved picture gives a moved map (pooling then makes what does not change). A dense layer has to learn
 // every place anew. The filters here are written by hand: strokes, their crossings, and the whole digit.
-import { conv2d, globalAveragePool, initializers, layers, maxPool2d, pad, plot, relu, slice, type Tensor, tensor } from 'fovea';
+import {
+  conv2d,
+  globalAveragePool,
+  initializers,
+  layers,
+  maxPool2d,
+  pad,
+  plot,
+  relu,
+  slice,
+  type Tensor,
+  tensor,
+} from 'fovea';
 import { above, arrow, beside, draw, type Panel, picture, titled, wrap } from './drawing.js';
 import { asFilters, asImage, filled, largestDifference, pictureOf, rows, sizes, writtenFour } from './lib.js';
 
 const digit = asImage(writtenFour());
 
 // Layer 1: strokes in four directions. Layer 2: two strokes that meet, after pooling. Layer 3: the arrangement of all.
-const strokes = ['-1 -1 -1/2 2 2/-1 -1 -1', '-1 2 -1/-1 2 -1/-1 2 -1', '-1 -1 2/-1 2 -1/2 -1 -1', '2 -1 -1/-1 2 -1/-1 -1 2'];
+const strokes = [
+  '-1 -1 -1/2 2 2/-1 -1 -1',
+  '-1 2 -1/-1 2 -1/-1 2 -1',
+  '-1 -1 2/-1 2 -1/2 -1 -1',
+  '2 -1 -1/-1 2 -1/-1 -1 2',
+];
 const strokeFilters = asFilters(...strokes.map(rows));
-const pairs: [first: number, second: number][] = [[0, 1], [0, 2], [1, 2], [1, 3]];
-const pairFilters = tensor(filled(9 * 4, 4, (at, pair) => (pairs[pair]?.includes(at % 4) ? 1 / 9 : -1 / 18)).flat(), { shape: [3, 3, 4, 4] });
+const pairs: [first: number, second: number][] = [
+  [0, 1],
+  [0, 2],
+  [1, 2],
+  [1, 3],
+];
+const pairFilters = tensor(filled(9 * 4, 4, (at, pair) => (pairs[pair]?.includes(at % 4) ? 1 / 9 : -1 / 18)).flat(), {
+  shape: [3, 3, 4, 4],
+});
 const first = (x: Tensor): Tensor => relu(conv2d(x, strokeFilters, { padding: 'same' }));
 const second = (x: Tensor): Tensor => relu(conv2d(maxPool2d(x, { poolSize: 2 }), pairFilters, { padding: 'same' }));
 const [map1, map2] = [first(digit), second(first(digit))];
@@ -20,8 +44,23 @@ const map3 = relu(conv2d(map2, whole, { padding: 'same' }));
 console.log(`maps: ${[digit, map1, map2, map3].map(({ shape }) => sizes(shape.slice(1))).join(', ')}`);
 
 // Moved by (3,4): the map moves by as much, its global average stays, a dense layer's answer changes.
-const shift = (x: Tensor): Tensor => slice(pad(x, [[0, 0], [3, 0], [4, 0], [0, 0]]), [0, 0, 0, 0], x.shape);
-const wide = pad(digit, [[0, 0], [4, 8], [4, 8], [0, 0]]);
+const shift = (x: Tensor): Tensor =>
+  slice(
+    pad(x, [
+      [0, 0],
+      [3, 0],
+      [4, 0],
+      [0, 0],
+    ]),
+    [0, 0, 0, 0],
+    x.shape,
+  );
+const wide = pad(digit, [
+  [0, 0],
+  [4, 8],
+  [4, 8],
+  [0, 0],
+]);
 const moved = shift(wide);
 const isMoved = (await largestDifference(first(moved), shift(first(wide)))) < 1e-5;
 console.log(`the picture moved by (3,4): its map moves by (3,4): ${isMoved}`);
@@ -35,7 +74,12 @@ const windows = [0, 1, 2, 3].flatMap((i) => [0, 1, 2, 3].map((j) => slice(digit,
 const look = { colormap: 'gray' as const, vmin: 0, vmax: 1 };
 const cut = await Promise.all(windows.map(async (window) => picture(await pictureOf(window), { ...look, scale: 5 })));
 const tiles = async (map: Tensor, scale: number): Promise<Panel> =>
-  wrap(plot.channelTiles(await pictureOf(map)).map((tile) => picture(tile, { scale, colormap: 'magma' })), 2, 8, 8);
+  wrap(
+    plot.channelTiles(await pictureOf(map)).map((tile) => picture(tile, { scale, colormap: 'magma' })),
+    2,
+    8,
+    8,
+  );
 const top = beside([
   titled('a digit', picture(await pictureOf(digit), { ...look, scale: 5 })),
   arrow(),

@@ -1,7 +1,7 @@
 // Kim: a filter with holes. Dilation d spreads f cells over a span of f + (f-1)(d-1) and has as many parameters as
 // before. On 0..24 with d 2, a filter of ones adds 0 2 4 10 12 14 20 22 24. Draws the touched cells.
 import { conv2d, grad, layers, ones, slice, sum, zeros } from 'fovea';
-import { cells, colours, draw, type Panel, titled, beside } from './drawing.js';
+import { beside, cells, colours, draw, type Panel, titled } from './drawing.js';
 import { asFilters, asImage, filled, planeOf } from './lib.js';
 
 const f = 3;
@@ -19,7 +19,8 @@ for (const d of [1, 2, 3, 4]) {
   );
   const touched = await planeOf(reading(ones([1, 9, 9, 1])));
   const frame = { row: middle, column: middle, rows: span, columns: span };
-  const style = (_row: number, _column: number, value: number) => ({ text: '', fill: value > 0 ? '#f0a050' : colours.paper }) as const;
+  const style = (_row: number, _column: number, value: number) =>
+    ({ text: '', fill: value > 0 ? '#f0a050' : colours.paper }) as const;
   panels.push(titled(`dilation ${d}: span ${span}`, cells(touched, { cell: 20, style, frames: [frame] })));
 }
 const counting = asImage(filled(5, 5, (row, column) => 5 * row + column));

@@ -23,12 +23,16 @@ const output = last.apply(image);
 console.log(`channels last: ${sizes(image.shape)} -> ${sizes(output.shape)}, ${last.countParams()} parameters`);
 const first = layers.conv2d({ ...options, dataFormat: 'channelsFirst' });
 const turned = first.apply(transpose(image, [0, 3, 1, 2]));
-console.log(`channels first: ${sizes(turned.shape)}, the transposed numbers: ${(await largestDifference(transpose(turned, [0, 2, 3, 1]), output)) < 1e-5}`);
+console.log(
+  `channels first: ${sizes(turned.shape)}, the transposed numbers: ${(await largestDifference(transpose(turned, [0, 2, 3, 1]), output)) < 1e-5}`,
+);
 
 // Defaults: glorot uniform is drawn within sqrt(6 / (fan in + fan out)), biases are 0; l2 adds .01 times the squares.
 const [kernel, bias] = await last.getWeights();
 const limit = Math.sqrt(6 / (9 * 3 + 9 * 32));
-console.log(`kernel within ±${formatNumber(limit, 4)}: ${kernel?.every((value) => Math.abs(value) <= limit)}, biases 0: ${bias?.every((value) => value === 0)}`);
+console.log(
+  `kernel within ±${formatNumber(limit, 4)}: ${kernel?.every((value) => Math.abs(value) <= limit)}, biases 0: ${bias?.every((value) => value === 0)}`,
+);
 const squares = kernel?.reduce((total, value) => total + value * value, 0) ?? 0;
 const penalty = (await last.regularization()?.item()) ?? 0;
 console.log(`the regularizer adds .01 times the sum of squares: ${Math.abs(penalty - 0.01 * squares) < 1e-6}`);

@@ -25,8 +25,16 @@ console.log(`local: ${(units * (reads[0] as number)).toExponential(0)} weights`)
 console.log(`shared: ${shared.countParams()} weights for each filter`);
 
 type Wire = (input: number, unit: number) => Colour | undefined;
-const palette: readonly Colour[] = ['#0072b2', '#d55e00', '#009e73'];
-const many: readonly Colour[] = ['#0072b2', '#d55e00', '#009e73', '#b4548f', '#c98500', '#3a9bd9', '#4b5563'];
+/** Colour `at` of `count` that differ as much as they can. */
+function hue(at: number, count: number): Colour {
+  const channel = (offset: number): string => {
+    const wave = Math.cos(2 * Math.PI * (at / count - offset / 3));
+    return Math.round(105 + 95 * wave)
+      .toString(16)
+      .padStart(2, '0');
+  };
+  return `#${channel(0)}${channel(1)}${channel(2)}`;
+}
 
 /** Nine inputs below, seven units above, and a line for every weight; one colour is one weight. */
 function wiring(wire: Wire): Panel {
@@ -51,16 +59,14 @@ function wiring(wire: Wire): Panel {
   return { width: 16 + (inputs - 1) * step, height: height + 8, shapes: [...lines, ...dots] };
 }
 
-const near = (input: number, unit: number): boolean => input >= unit && input < unit + 3;
-await draw(
-  '47-full-local-shared',
-  'Full, local and shared: one colour is one weight',
-  beside(
-    [
-      titled('full: 63 weights', wiring((input, unit) => many[(input + 2 * unit) % 7])),
-      titled('local: 21 weights', wiring((input, unit) => (near(input, unit) ? many[(3 * unit + input - unit) % 7] : undefined))),
-      titled('shared: 3 weights', wiring((input, unit) => (near(input, unit) ? palette[input - unit] : undefined))),
-    ],
-    44,
-  ),
-);
+const patch = 3;
+const isNear = (input: number, unit: number): boolean => input >= unit && input < unit + patch;
+const full: Wire = (input, unit) => hue(9 * unit + input, 63);
+const local: Wire = (input, unit) => (isNear(input, unit) ? hue(patch * unit + input - unit, 21) : undefined);
+const common: Wire = (input, unit) => (isNear(input, unit) ? hue(input - unit, patch) : undefined);
+const panels = [
+  titled('full: 63 weights', wiring(full)),
+  titled('local: 21 weights', wiring(local)),
+  titled('shared: 3 weights', wiring(common)),
+];
+await draw('47-full-local-shared', 'Full, local and shared: every weight has its colour', beside(panels, 44));

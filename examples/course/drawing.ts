@@ -65,7 +65,8 @@ export function cells(matrix: Matrix, { cell = 30, style, frames = [], decimals 
       shapes.push(rect(x + 1, y + 1, cell - 1, cell - 1, fill));
       const wanted = small === undefined ? 0.44 * cell : 0.4 * cell;
       const size = Math.min(wanted, (wanted * (cell - 4)) / Math.max(1, plot.textWidth(text, wanted)));
-      const middle = small === undefined ? { x: x + cell / 2, y: y + cell / 2 } : { x: x + 0.4 * cell, y: y + 0.42 * cell };
+      const middle =
+        small === undefined ? { x: x + cell / 2, y: y + cell / 2 } : { x: x + 0.4 * cell, y: y + 0.42 * cell };
       if (text !== '') shapes.push(word(middle.x + 0.5, middle.y + 0.36 * size, text, size, ink));
       if (small === undefined) return;
       const at = { x: x + cell - 2, y: y + cell - 3, anchor: 'end' as const };
@@ -117,7 +118,11 @@ export function picture(array: plot.ImageArray, options: plot.ImageOptions = {})
 }
 
 /** A picture with dots at places [row, column] of its array, `scale` CSS pixels a pixel. */
-export function marked(panel: Panel, places: readonly (readonly [row: number, column: number])[], scale: number): Panel {
+export function marked(
+  panel: Panel,
+  places: readonly (readonly [row: number, column: number])[],
+  scale: number,
+): Panel {
   const dots = places.flatMap(([row, column]): Shape[] => {
     const at = { x: (column + 0.5) * scale, y: (row + 0.5) * scale };
     return [
@@ -142,15 +147,21 @@ export function sign(text: string, size = 20): Panel {
 /** Lines of small text. */
 export function note(text: string, size = 12): Panel {
   const lines = text.split('\n');
-  const shapes = lines.map((line, i): Shape => ({
-    kind: 'text',
-    x: 0,
-    y: (i + 0.8) * 1.4 * size,
-    text: line,
-    size,
-    fill: 'muted',
-  }));
-  return { width: Math.max(...lines.map((line) => plot.textWidth(line, size))), height: 1.4 * size * lines.length, shapes };
+  const shapes = lines.map(
+    (line, i): Shape => ({
+      kind: 'text',
+      x: 0,
+      y: (i + 0.8) * 1.4 * size,
+      text: line,
+      size,
+      fill: 'muted',
+    }),
+  );
+  return {
+    width: Math.max(...lines.map((line) => plot.textWidth(line, size))),
+    height: 1.4 * size * lines.length,
+    shapes,
+  };
 }
 
 /** A line from one panel's side to the next, with a head. */
@@ -228,7 +239,16 @@ export async function draw(name: string, title: string, panel: Panel): Promise<v
     description: title,
     background: 'surface',
     shapes: [
-      { kind: 'text', x: width / 2, y: margin + size - 4, text: title, size, isBold: true, anchor: 'middle', fill: 'ink' },
+      {
+        kind: 'text',
+        x: width / 2,
+        y: margin + size - 4,
+        text: title,
+        size,
+        isBold: true,
+        anchor: 'middle',
+        fill: 'ink',
+      },
       ...moved(panel, Math.round((width - panel.width) / 2), top),
     ],
   });
@@ -254,6 +274,10 @@ function word(x: number, y: number, text: string, size: number, fill: Colour): S
 }
 
 function isDark(fill: Colour): boolean {
-  const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(fill.slice(at, at + 2), 16)) as [number, number, number];
+  const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(fill.slice(at, at + 2), 16)) as [
+    number,
+    number,
+    number,
+  ];
   return 0.3 * red + 0.59 * green + 0.11 * blue < 140;
 }

@@ -84,7 +84,7 @@ export function print(name: string, matrix: Matrix, decimals = 2): void {
 /** The largest difference between two tensors. */
 export async function largestDifference(a: Tensor, b: Tensor): Promise<number> {
   const [first, second] = [await a.data(), await b.data()];
-  return first.reduce((most, value, i) => Math.max(most, Math.abs(value - (second[i] as number))), 0);
+  return Math.max(...Array.from(first, (value, i) => Math.abs(value - (second[i] as number))));
 }
 
 /** Where an example writes `name`: the folder FOVEA_OUT, or out/course. */
@@ -120,7 +120,8 @@ function sceneColour(y: number, x: number): Colour {
   const isIn = (top: number, left: number, bottom: number, right: number): boolean =>
     y >= top && y < bottom && x >= left && x < right;
   if (isIn(0.64, 0.5, 0.82, 0.58)) return [0.42, 0.25, 0.16];
-  if (isIn(0.6, 0.64, 0.71, 0.74)) return Math.abs(x - 0.69) < 0.008 || Math.abs(y - 0.655) < 0.008 ? [0.95, 0.95, 0.9] : [0.35, 0.55, 0.75];
+  if (isIn(0.6, 0.64, 0.71, 0.74))
+    return Math.abs(x - 0.69) < 0.008 || Math.abs(y - 0.655) < 0.008 ? [0.95, 0.95, 0.9] : [0.35, 0.55, 0.75];
   if (isIn(0.52, 0.46, 0.82, 0.8)) return [0.91, 0.83, 0.68];
   if (y >= 0.36 && y < 0.52 && Math.abs(x - 0.63) < 0.21 * ((y - 0.33) / 0.16)) {
     const isTile = (Math.floor(y * 60) + Math.floor(x * 40)) % 2 === 0;
@@ -145,7 +146,11 @@ export function writtenFour(): number[][] {
     [4, 15, 24, 18],
   ] as const;
   // Each stroke is a column, row segment; ink fades over one pixel at its rim.
-  const distance = (row: number, column: number, [top, x0, y1, x1]: readonly [number, number, number, number]): number => {
+  const distance = (
+    row: number,
+    column: number,
+    [top, x0, y1, x1]: readonly [number, number, number, number],
+  ): number => {
     const [dy, dx] = [y1 - top, x1 - x0];
     const t = Math.max(0, Math.min(1, ((row - top) * dy + (column - x0) * dx) / (dy * dy + dx * dx)));
     return Math.hypot(row - top - t * dy, column - x0 - t * dx);

@@ -68,6 +68,7 @@ function emitStep({ node, calls }: PlannedStep, plan: MemoryPlan, scratch: numbe
   return calls.map((call, part) => ({
     kernel: call.kernel,
     operands: call.operands.map(resolve),
+    roles: call.operands.map(({ kind }) => kind),
     parameters: call.parameters,
     label: labelOf(node),
     inputs,
@@ -110,6 +111,7 @@ function emitFinalCopy(value: Tensor, binding: number, plan: MemoryPlan, placeme
   return {
     kernel: 'copy',
     operands: [locate(value, plan, placements), { space: SPACES.bindings + binding, offset: 0 }],
+    roles: ['input', 'output'],
     parameters: [bytes, 1, value.size, 1, 1, 0, 0],
     label: 'update',
     inputs: [type],

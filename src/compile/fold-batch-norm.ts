@@ -53,10 +53,13 @@ function scaleColumns(
   isUsedOnce: (tensor: Tensor) => boolean,
 ): Tensor | undefined {
   const { node } = value;
+  if (isLeaf(node)) return undefined;
   if (node.op.takesEpilogue && value.index === 0) {
     const [x, w] = node.inputs as [Tensor, Tensor];
     const { transposeB } = node.params as { transposeB?: boolean };
     if (transposeB || w.shape.at(-1) !== scale.size) return undefined;
+    // Weights are scaled in every run: where they outnumber the results, scaling those is less work.
+    if (w.size > value.size) return undefined;
     return outputsOf(replaceNode(node, { inputs: [x, multiply(w, scale)] }))[0];
   }
   if (node.op.name !== 'add') return undefined;

@@ -1,7 +1,7 @@
 // What follows a matmul or convolution while its tile is still in registers: a bias per column, a
 // residual of the same shape, an activation. Each is taken in only where nobody else wants the value before it.
 import { sameShape } from '../core/shape.js';
-import type { Node } from '../graph/node.js';
+import { isLeaf, type Node } from '../graph/node.js';
 import type { Epilogue } from '../graph/op.js';
 import type { Tensor } from '../graph/tensor.js';
 import { reshape } from '../ops/shape.js';
@@ -39,7 +39,8 @@ export function fuseEpilogue(graph: Graph): Graph {
       if (before.bias === undefined && added.size === columns && added.shape.at(-1) === columns) {
         return extend(value, [reshape(added, [columns])], { ...before, bias: next });
       }
-      const isEarlier = (order.get(node.inputs[other]?.node as Node) as number) < (order.get(node.inputs[side]?.node as Node) as number);
+      const [from, to] = [node.inputs[other]?.node as Node, node.inputs[side]?.node as Node];
+      const isEarlier = isLeaf(from) || (order.get(from) as number) < (order.get(to) as number);
       // A residual that comes later would only be waited for; one that depends on the value cannot be had.
       if (before.residual === undefined && sameShape(added.shape, type.shape) && isEarlier) {
         return extend(value, [added], { ...before, residual: next });

@@ -1,6 +1,6 @@
 // A Program: what the compiler makes and every engine runs. `image` is the flat form of kernels/cpu/abi.h.
 import { ABI_VERSION, ALIGNMENT, HEADER, KERNELS, type KernelName, MAGIC, SPACES } from '../core/abi.js';
-import type { TensorType } from '../graph/op.js';
+import type { KernelOperand, TensorType } from '../graph/op.js';
 import type { Binding, Region } from './plan-memory.js';
 
 /** A resolved operand. */
@@ -13,6 +13,8 @@ export interface Operand {
 export interface Instruction {
   readonly kernel: KernelName;
   readonly operands: readonly Operand[];
+  /** What the kernel does with each operand. */
+  readonly roles: readonly KernelOperand['kind'][];
   readonly parameters: readonly number[];
   readonly label: string;
   readonly inputs: readonly TensorType[];

@@ -101,7 +101,7 @@ function dropIdentity(node: Node, inputs: readonly Tensor[]): Tensor | undefined
 function isConstant(x: Tensor | undefined, value: number): boolean {
   if (x === undefined) return false;
   let node = x.node;
-  while (node.op.name === 'broadcastTo' || node.op.name === 'reshape') node = (node.inputs[0] as Tensor).node;
+  while (!isLeaf(node) && (node.op.name === 'broadcastTo' || node.op.name === 'reshape')) node = (node.inputs[0] as Tensor).node;
   if (node.op !== constantOp) return false;
   const { values } = node.params as { values: readonly number[] };
   return values.length > 0 && values.every((each) => each === value);

@@ -40,8 +40,9 @@ export function compileTrace(
  * Variables it assigns are updated in place.
  *
  * @example
+ * const w = new fovea.Variable(fovea.ones([3, 2]));
  * const step = fovea.compile((x) => [fovea.relu(fovea.matmul(x, w.value))]);
- * const [y] = await step(fovea.ones([4, 3]));
+ * const [y] = await step(fovea.ones([4, 3])); // y is [4, 2]
  */
 export function compile(fn: (...args: Tensor[]) => readonly Tensor[]): (...args: TensorLike[]) => Promise<Tensor[]> {
   const cache = new Map<string, CompiledTrace>();

@@ -217,7 +217,9 @@ async function bringLeaves(engine: Engine, tensors: readonly Tensor[]): Promise<
  * what they share.
  *
  * @example
- * await fovea.realize(loss, accuracy);
+ * const x = fovea.exp(fovea.ones([1000]));
+ * const [total, largest] = [fovea.sum(x), fovea.max(x)];
+ * await fovea.realize(total, largest);
  */
 export async function realize(...tensors: Tensor[]): Promise<void> {
   await currentRuntime().realize(tensors);

@@ -2,12 +2,19 @@
 import { FoveaError } from '../core/errors.js';
 import type { Tensor } from '../graph/tensor.js';
 import { isRecord, readSerialized, toCamelCase, toSnakeCase, unknownName } from './keras-config.js';
-import { snakeCase } from './naming.js';
-import { binary, binaryFocal, categorical, categoricalFocal, generalized, isCounted, sparseCategorical } from './losses/crossentropy.js';
+import {
+  binary,
+  binaryFocal,
+  categorical,
+  categoricalFocal,
+  generalized,
+  isCounted,
+  sparseCategorical,
+} from './losses/crossentropy.js';
 import { alignLabels, type LabelKind, type Loss, type Reduction } from './losses/loss.js';
 import {
-  absoluteError,
   type AlignedLoss,
+  absoluteError,
   categoricalHinge,
   cosineSimilarity,
   dice,
@@ -22,7 +29,22 @@ import {
   squaredHinge,
   tversky,
 } from './losses/regression.js';
-import { choice, configOf, flag, list, number, type OptionsOf, optional, optionsFromConfig, readOptions, type Rules, type SettingsOf, text, whole } from './options.js';
+import { snakeCase } from './naming.js';
+import {
+  choice,
+  configOf,
+  flag,
+  list,
+  number,
+  type OptionsOf,
+  optional,
+  optionsFromConfig,
+  type Rules,
+  readOptions,
+  type SettingsOf,
+  text,
+  whole,
+} from './options.js';
 
 export { type LabelKind, type Loss, lossValue, type Reduction } from './losses/loss.js';
 
@@ -41,7 +63,9 @@ const COMMON = {
   reduction: choice<Reduction>(['sumOverBatchSize', 'sum', 'none', 'meanWithSampleWeight'], 'sumOverBatchSize'),
 };
 
-type Factory<R extends Rules> = ((options?: OptionsOf<R & typeof COMMON & { name: ReturnType<typeof text> }>) => Loss) & {
+type Factory<R extends Rules> = ((
+  options?: OptionsOf<R & typeof COMMON & { name: ReturnType<typeof text> }>,
+) => Loss) & {
   readonly className: string;
   readonly rules: Rules;
 };
@@ -51,7 +75,9 @@ function defineLoss<R extends Rules>(kind: LossKind<R>): Factory<R> {
   const option = className.charAt(0).toLowerCase() + className.slice(1);
   const rules = { ...kind.rules, ...COMMON, name: text(snakeCase(className)) };
   const make = (options: object = {}): Loss => {
-    const { name, ...settings } = readOptions(option, options, rules) as SettingsOf<R & typeof COMMON> & { name: string };
+    const { name, ...settings } = readOptions(option, options, rules) as SettingsOf<R & typeof COMMON> & {
+      name: string;
+    };
     const mask = kind.mask;
     const isMasking = mask !== undefined && 'ignoreClass' in settings && settings.ignoreClass !== null;
     return {
@@ -60,16 +86,27 @@ function defineLoss<R extends Rules>(kind: LossKind<R>): Factory<R> {
       labels,
       reduction: settings.reduction as Reduction,
       perSample: (yTrue, yPred) => kind.compute(yTrue, yPred, settings as SettingsOf<R>),
-      ...(isMasking ? { mask: (yTrue: Tensor, yPred: Tensor) => mask(yTrue, yPred, settings as SettingsOf<R>) as Tensor } : {}),
+      ...(isMasking
+        ? { mask: (yTrue: Tensor, yPred: Tensor) => mask(yTrue, yPred, settings as SettingsOf<R>) as Tensor }
+        : {}),
       getConfig: () => ({ name, ...configOf(settings), reduction: toSnakeCase(settings.reduction as string) }),
     };
   };
   return Object.assign(make, { className, rules });
 }
 
-function defineAligned(className: string, compute: AlignedLoss, labels: LabelKind = 'values'): Factory<Record<never, never>> {
+function defineAligned(
+  className: string,
+  compute: AlignedLoss,
+  labels: LabelKind = 'values',
+): Factory<Record<never, never>> {
   const op = className.charAt(0).toLowerCase() + className.slice(1);
-  return defineLoss({ className, labels, rules: {}, compute: (yTrue, yPred) => compute(alignLabels(op, yTrue, yPred), yPred) });
+  return defineLoss({
+    className,
+    labels,
+    rules: {},
+    compute: (yTrue, yPred) => compute(alignLabels(op, yTrue, yPred), yPred),
+  });
 }
 
 const SMOOTHED = { fromLogits: flag(false), labelSmoothing: number(0, { low: 0, high: 1 }) };
@@ -92,16 +129,31 @@ export const losses = {
     mask: (yTrue, yPred, { ignoreClass }) => (ignoreClass === null ? undefined : isCounted(yTrue, yPred, ignoreClass)),
   }),
   /** For one-hot rows or class probabilities. */
-  categoricalCrossentropy: defineLoss({ className: 'CategoricalCrossentropy', labels: 'oneHot', rules: SMOOTHED, compute: categorical }),
+  categoricalCrossentropy: defineLoss({
+    className: 'CategoricalCrossentropy',
+    labels: 'oneHot',
+    rules: SMOOTHED,
+    compute: categorical,
+  }),
   /** For labels of 0 and 1, each output by itself. */
-  binaryCrossentropy: defineLoss({ className: 'BinaryCrossentropy', labels: 'binary', rules: SMOOTHED, compute: binary }),
+  binaryCrossentropy: defineLoss({
+    className: 'BinaryCrossentropy',
+    labels: 'binary',
+    rules: SMOOTHED,
+    compute: binary,
+  }),
   binaryFocalCrossentropy: defineLoss({
     className: 'BinaryFocalCrossentropy',
     labels: 'binary',
     rules: { ...FOCAL, applyClassBalancing: flag(false) },
     compute: binaryFocal,
   }),
-  categoricalFocalCrossentropy: defineLoss({ className: 'CategoricalFocalCrossentropy', labels: 'oneHot', rules: FOCAL, compute: categoricalFocal }),
+  categoricalFocalCrossentropy: defineLoss({
+    className: 'CategoricalFocalCrossentropy',
+    labels: 'oneHot',
+    rules: FOCAL,
+    compute: categoricalFocal,
+  }),
   categoricalGeneralizedCrossEntropy: defineLoss({
     className: 'CategoricalGeneralizedCrossEntropy',
     labels: 'classes',
@@ -158,15 +210,20 @@ const SHORT_NAMES = {
   klDivergence: 'kullbackLeiblerDivergence',
 } as const satisfies Record<string, keyof typeof losses>;
 
+/** A factory of `losses`, which stands for the loss with its defaults. */
+type LossFactory = ((options?: never) => Loss) & { readonly className: string };
+
 /** What may stand where a loss is wanted. */
-export type LossLike = LossName | (string & {}) | Loss | LossFunction;
+export type LossLike = LossName | (string & {}) | Loss | LossFactory | LossFunction;
 
 /** The factory of a name in camelCase, snake_case, Keras's class name or a short form, or undefined. */
 export function findLoss(name: string): ((options?: object) => Loss) | undefined {
   const plain = (each: string): string => each.replace(/_/g, '').toLowerCase();
   const given = plain(toCamelCase(name));
   const short = Object.entries(SHORT_NAMES).find(([key]) => plain(key) === given)?.[1];
-  const entry = Object.entries(losses).find(([key, { className }]) => key === short || plain(key) === given || plain(className) === given);
+  const entry = Object.entries(losses).find(
+    ([key, { className }]) => key === short || plain(key) === given || plain(className) === given,
+  );
   return entry?.[1] as ((options?: object) => Loss) | undefined;
 }
 
@@ -174,7 +231,7 @@ export function findLoss(name: string): ((options?: object) => Loss) | undefined
 export function makeLoss(like: LossLike): Loss {
   if (typeof like === 'function') {
     if ('className' in like) return (like as unknown as () => Loss)();
-    return functionLoss(like);
+    return functionLoss(like as LossFunction);
   }
   if (isRecord(like) && typeof like.perSample === 'function') return like as unknown as Loss;
   if (typeof like === 'string') {

@@ -4,9 +4,9 @@ import type { Tensor } from '../graph/tensor.js';
 import { negative } from '../ops/arithmetic.js';
 import { sqrt } from '../ops/unary.js';
 import { isRecord, toSnakeCase, unknownName } from './keras-config.js';
-import { findLoss, type Loss } from './losses.js';
 import { alignLabels } from './losses/loss.js';
 import { squaredError } from './losses/regression.js';
+import { findLoss, type Loss } from './losses.js';
 import {
   accuracyKind,
   binaryAccuracy,
@@ -19,7 +19,20 @@ import {
 import { type Cell, OverlapMetric, precision, recall, ScoreMetric, ThresholdMetric } from './metrics/counts.js';
 import { MeanOf, type Metric } from './metrics/metric.js';
 import { snakeCase } from './naming.js';
-import { choice, flag, list, number, type OptionsOf, optional, readOptions, type Rule, type Rules, type SettingsOf, text, whole } from './options.js';
+import {
+  choice,
+  flag,
+  list,
+  number,
+  type OptionsOf,
+  optional,
+  type Rule,
+  type Rules,
+  readOptions,
+  type SettingsOf,
+  text,
+  whole,
+} from './options.js';
 
 export { Mean, type Metric } from './metrics/metric.js';
 
@@ -29,10 +42,17 @@ export type MetricFunction = (yTrue: Tensor, yPred: Tensor) => Tensor;
 type NamedOptions<R extends Rules> = OptionsOf<R> & { readonly name?: string | undefined };
 type Factory<R extends Rules> = ((options?: NamedOptions<R>) => Metric) & { readonly className: string };
 
-function defineMetric<R extends Rules>(className: string, rules: R, make: (name: string, settings: SettingsOf<R>) => Metric): Factory<R> {
+function defineMetric<R extends Rules>(
+  className: string,
+  rules: R,
+  make: (name: string, settings: SettingsOf<R>) => Metric,
+): Factory<R> {
   const op = className.charAt(0).toLowerCase() + className.slice(1);
   const factory = (options: object = {}): Metric => {
-    const { name, ...settings } = readOptions(op, options, { ...rules, name: text(snakeCase(className)) }) as SettingsOf<R> & { name: string };
+    const { name, ...settings } = readOptions(op, options, {
+      ...rules,
+      name: text(snakeCase(className)),
+    }) as SettingsOf<R> & { name: string };
     return make(name, settings as unknown as SettingsOf<R>);
   };
   return Object.assign(factory, { className });
@@ -42,7 +62,8 @@ function defineMetric<R extends Rules>(className: string, rules: R, make: (name:
 const THRESHOLDS: Rule<number | readonly number[]> = {
   want: 'a number from 0 to 1, or a list of them',
   fallback: 0.5,
-  accepts: (value) => (Array.isArray(value) ? value : [value]).every((each) => typeof each === 'number' && each >= 0 && each <= 1),
+  accepts: (value) =>
+    (Array.isArray(value) ? value : [value]).every((each) => typeof each === 'number' && each >= 0 && each <= 1),
 };
 const THRESHOLDED = { thresholds: THRESHOLDS, classId: optional(whole()) };
 
@@ -51,12 +72,18 @@ function many({ thresholds, classId }: { thresholds: number | readonly number[];
 }
 
 const cellMetric = (className: string, cell: Cell) =>
-  defineMetric(className, { thresholds: THRESHOLDS }, (name, { thresholds }) =>
-    new ThresholdMetric(name, many({ thresholds, classId: null }), [cell], ([count]) => count as Tensor),
+  defineMetric(
+    className,
+    { thresholds: THRESHOLDS },
+    (name, { thresholds }) =>
+      new ThresholdMetric(name, many({ thresholds, classId: null }), [cell], ([count]) => count as Tensor),
   );
 
 const OVERLAP = { numClasses: whole(undefined, 1), sparseYTrue: flag(true), sparseYPred: flag(true) };
-const SCORE = { average: optional(choice(['micro', 'macro', 'weighted'] as const, 'micro')), threshold: optional(number()) };
+const SCORE = {
+  average: optional(choice(['micro', 'macro', 'weighted'] as const, 'micro')),
+  threshold: optional(number()),
+};
 
 /**
  * Metrics with options; without, their names do.
@@ -69,20 +96,35 @@ export const metrics = {
   accuracy: defineMetric('Accuracy', {}, (name) => resolvedAccuracy(name)),
   /** Where labels equal predictions, number by number: Keras's class `Accuracy`. */
   exactAccuracy: defineMetric('ExactAccuracy', {}, (name) => new MeanOf(name, exactAccuracy)),
-  binaryAccuracy: defineMetric('BinaryAccuracy', { threshold: number(0.5) }, (name, { threshold }) =>
-    new MeanOf(name, (yTrue, yPred) => binaryAccuracy(yTrue, yPred, threshold)),
+  binaryAccuracy: defineMetric(
+    'BinaryAccuracy',
+    { threshold: number(0.5) },
+    (name, { threshold }) => new MeanOf(name, (yTrue, yPred) => binaryAccuracy(yTrue, yPred, threshold)),
   ),
   categoricalAccuracy: defineMetric('CategoricalAccuracy', {}, (name) => new MeanOf(name, categoricalAccuracy)),
-  sparseCategoricalAccuracy: defineMetric('SparseCategoricalAccuracy', {}, (name) => new MeanOf(name, sparseCategoricalAccuracy)),
+  sparseCategoricalAccuracy: defineMetric(
+    'SparseCategoricalAccuracy',
+    {},
+    (name) => new MeanOf(name, sparseCategoricalAccuracy),
+  ),
   /** Whether the true class is among the k best; for one-hot labels, and class numbers where the shapes say so. */
-  topKAccuracy: defineMetric('TopKAccuracy', { k: whole(5, 1) }, (name, { k }) =>
-    new MeanOf(name, (yTrue, yPred) => (accuracyKind(yTrue, yPred) === 'sparse' ? sparseTopKAccuracy(yTrue, yPred, k) : topKAccuracy(yTrue, yPred, k))),
+  topKAccuracy: defineMetric(
+    'TopKAccuracy',
+    { k: whole(5, 1) },
+    (name, { k }) =>
+      new MeanOf(name, (yTrue, yPred) =>
+        accuracyKind(yTrue, yPred) === 'sparse' ? sparseTopKAccuracy(yTrue, yPred, k) : topKAccuracy(yTrue, yPred, k),
+      ),
   ),
-  topKCategoricalAccuracy: defineMetric('TopKCategoricalAccuracy', { k: whole(5, 1) }, (name, { k }) =>
-    new MeanOf(name, (yTrue, yPred) => topKAccuracy(yTrue, yPred, k)),
+  topKCategoricalAccuracy: defineMetric(
+    'TopKCategoricalAccuracy',
+    { k: whole(5, 1) },
+    (name, { k }) => new MeanOf(name, (yTrue, yPred) => topKAccuracy(yTrue, yPred, k)),
   ),
-  sparseTopKCategoricalAccuracy: defineMetric('SparseTopKCategoricalAccuracy', { k: whole(5, 1) }, (name, { k }) =>
-    new MeanOf(name, (yTrue, yPred) => sparseTopKAccuracy(yTrue, yPred, k)),
+  sparseTopKCategoricalAccuracy: defineMetric(
+    'SparseTopKCategoricalAccuracy',
+    { k: whole(5, 1) },
+    (name, { k }) => new MeanOf(name, (yTrue, yPred) => sparseTopKAccuracy(yTrue, yPred, k)),
   ),
   precision: defineMetric('Precision', THRESHOLDED, (name, settings) => precision(name, many(settings))),
   recall: defineMetric('Recall', THRESHOLDED, (name, settings) => recall(name, many(settings))),
@@ -91,14 +133,31 @@ export const metrics = {
   trueNegatives: cellMetric('TrueNegatives', 'trueNegatives'),
   falseNegatives: cellMetric('FalseNegatives', 'falseNegatives'),
   f1Score: defineMetric('F1Score', SCORE, (name, settings) => new ScoreMetric(name, { ...settings, beta: 1 })),
-  fBetaScore: defineMetric('FBetaScore', { ...SCORE, beta: number(1, { low: 0 }) }, (name, settings) => new ScoreMetric(name, settings)),
-  meanIoU: defineMetric('MeanIoU', OVERLAP, (name, settings) => new OverlapMetric(name, { ...settings, targetClassIds: null })),
-  ioU: defineMetric('IoU', { ...OVERLAP, targetClassIds: list(whole()) }, (name, settings) => new OverlapMetric(name, settings)),
-  oneHotMeanIoU: defineMetric('OneHotMeanIoU', { ...OVERLAP, sparseYTrue: flag(false), sparseYPred: flag(false) }, (name, settings) =>
-    new OverlapMetric(name, { ...settings, targetClassIds: null }),
+  fBetaScore: defineMetric(
+    'FBetaScore',
+    { ...SCORE, beta: number(1, { low: 0 }) },
+    (name, settings) => new ScoreMetric(name, settings),
   ),
-  rootMeanSquaredError: defineMetric('RootMeanSquaredError', {}, (name) =>
-    new MeanOf(name, (yTrue, yPred) => squaredError(alignLabels('rootMeanSquaredError', yTrue, yPred), yPred), sqrt),
+  meanIoU: defineMetric(
+    'MeanIoU',
+    OVERLAP,
+    (name, settings) => new OverlapMetric(name, { ...settings, targetClassIds: null }),
+  ),
+  ioU: defineMetric(
+    'IoU',
+    { ...OVERLAP, targetClassIds: list(whole()) },
+    (name, settings) => new OverlapMetric(name, settings),
+  ),
+  oneHotMeanIoU: defineMetric(
+    'OneHotMeanIoU',
+    { ...OVERLAP, sparseYTrue: flag(false), sparseYPred: flag(false) },
+    (name, settings) => new OverlapMetric(name, { ...settings, targetClassIds: null }),
+  ),
+  rootMeanSquaredError: defineMetric(
+    'RootMeanSquaredError',
+    {},
+    (name) =>
+      new MeanOf(name, (yTrue, yPred) => squaredError(alignLabels('rootMeanSquaredError', yTrue, yPred), yPred), sqrt),
   ),
   /** The cosine of the angle between labels and predictions: 1 where they point the same way. */
   cosineSimilarity: defineMetric('CosineSimilarity', { axis: whole(-1, -8) }, (name, { axis }) => {
@@ -110,8 +169,11 @@ export const metrics = {
 /** Metrics that need no options; snake_case is understood too, and every loss is a metric as well. */
 export type MetricName = keyof typeof metrics | 'acc' | 'rmse';
 
+/** A factory of `metrics`, which stands for the metric with its defaults. */
+type MetricFactory = ((options?: never) => Metric) & { readonly className: string };
+
 /** What may stand where a metric is wanted. */
-export type MetricLike = MetricName | (string & {}) | Metric | MetricFunction;
+export type MetricLike = MetricName | (string & {}) | Metric | MetricFactory | MetricFunction;
 
 /** `accuracy` whose kind is known once labels and predictions are. */
 function resolvedAccuracy(name: string, loss?: Loss): Metric {
@@ -126,7 +188,7 @@ function resolvedAccuracy(name: string, loss?: Loss): Metric {
 export function makeMetric(like: MetricLike, loss: Loss): Metric {
   if (typeof like === 'function') {
     if ('className' in like) return (like as unknown as () => Metric)();
-    return new MeanOf(like.name === '' ? 'metric' : toSnakeCase(like.name), like);
+    return new MeanOf(like.name === '' ? 'metric' : toSnakeCase(like.name), like as MetricFunction);
   }
   if (isRecord(like) && typeof like.update === 'function') return like as unknown as Metric;
   if (typeof like === 'string') {
@@ -134,7 +196,9 @@ export function makeMetric(like: MetricLike, loss: Loss): Metric {
     if (name === 'accuracy' || name === 'acc') return resolvedAccuracy(name, loss);
     const plain = (each: string): string => each.replace(/_/g, '').toLowerCase();
     const wanted = plain(like) === 'rmse' ? 'rootmeansquarederror' : plain(like);
-    const found = Object.entries(metrics).find(([key, { className }]) => plain(key) === wanted || plain(className) === wanted);
+    const found = Object.entries(metrics).find(
+      ([key, { className }]) => plain(key) === wanted || plain(className) === wanted,
+    );
     if (found !== undefined) return (found[1] as (options: object) => Metric)({ name });
     const asLoss = plain(like) === 'crossentropy' || plain(like) === 'ce' ? loss : findLoss(like)?.();
     if (asLoss !== undefined) return new MeanOf(name, (yTrue, yPred) => asLoss.perSample(yTrue, yPred));

@@ -7,7 +7,13 @@ import { Optimizer, type OptimizerOptions } from './optimizers/optimizer.js';
 
 export { Adam, Adamax, AdamW, Lamb, Nadam } from './optimizers/adam.js';
 export { Adadelta, Adagrad, RMSprop, SGD } from './optimizers/momentum.js';
-export { type GradientPair, Optimizer, type OptimizerOptions, type StepInput, type StepOutput } from './optimizers/optimizer.js';
+export {
+  type GradientPair,
+  Optimizer,
+  type OptimizerOptions,
+  type StepInput,
+  type StepOutput,
+} from './optimizers/optimizer.js';
 export { type LearningRateSchedule, schedules } from './optimizers/schedules.js';
 
 const CLASSES = { SGD, RMSprop, Adam, AdamW, Nadam, Adamax, Adagrad, Adadelta, Lamb };
@@ -30,12 +36,15 @@ export interface AdamOptions extends OptimizerOptions {
  */
 export const optimizers = {
   sgd: (options: OptimizerOptions & { momentum?: number; nesterov?: boolean } = {}) => new SGD(options),
-  rmsprop: (options: OptimizerOptions & { rho?: number; momentum?: number; epsilon?: number; centered?: boolean } = {}) => new RMSprop(options),
+  rmsprop: (
+    options: OptimizerOptions & { rho?: number; momentum?: number; epsilon?: number; centered?: boolean } = {},
+  ) => new RMSprop(options),
   adam: (options: AdamOptions & { amsgrad?: boolean } = {}) => new Adam(options),
   adamW: (options: AdamOptions & { amsgrad?: boolean } = {}) => new AdamW(options),
   nadam: (options: AdamOptions = {}) => new Nadam(options),
   adamax: (options: AdamOptions = {}) => new Adamax(options),
-  adagrad: (options: OptimizerOptions & { initialAccumulatorValue?: number; epsilon?: number } = {}) => new Adagrad(options),
+  adagrad: (options: OptimizerOptions & { initialAccumulatorValue?: number; epsilon?: number } = {}) =>
+    new Adagrad(options),
   adadelta: (options: OptimizerOptions & { rho?: number; epsilon?: number } = {}) => new Adadelta(options),
   lamb: (options: AdamOptions = {}) => new Lamb(options),
 } as const;
@@ -70,7 +79,9 @@ export function makeOptimizer(like: OptimizerLike): Optimizer {
 /** An optimizer from Keras's serialized form. Throws `unsupported` for a class that is not known. */
 export function optimizerFromConfig(value: unknown): Optimizer {
   const found = readSerialized(value);
-  const Class = Object.values(CLASSES).find(({ className }) => found !== undefined && plain(className) === plain(found.className));
+  const Class = Object.values(CLASSES).find(
+    ({ className }) => found !== undefined && plain(className) === plain(found.className),
+  );
   if (found === undefined || Class === undefined) {
     throw new FoveaError({
       code: 'unsupported',

@@ -26,14 +26,25 @@ function rule<T>(want: string, accepts: (value: unknown) => boolean, fallback: T
 }
 
 /** A finite number from `low` to `high`, both included. */
-export function number(fallback?: number, { low = -Infinity, high = Infinity }: { low?: number; high?: number } = {}): Rule<number> {
+export function number(
+  fallback?: number,
+  { low = -Infinity, high = Infinity }: { low?: number; high?: number } = {},
+): Rule<number> {
   const range = high < Infinity ? ` from ${low} to ${high}` : low > -Infinity ? ` of at least ${low}` : '';
-  return rule(`a number${range}`, (value) => Number.isFinite(value) && (value as number) >= low && (value as number) <= high, fallback);
+  return rule(
+    `a number${range}`,
+    (value) => Number.isFinite(value) && (value as number) >= low && (value as number) <= high,
+    fallback,
+  );
 }
 
 /** A whole number of at least `low`. */
 export function whole(fallback?: number, low = 0): Rule<number> {
-  return rule(`a whole number of at least ${low}`, (value) => Number.isInteger(value) && (value as number) >= low, fallback);
+  return rule(
+    `a whole number of at least ${low}`,
+    (value) => Number.isInteger(value) && (value as number) >= low,
+    fallback,
+  );
 }
 
 export function flag(fallback: boolean): Rule<boolean> {
@@ -56,13 +67,22 @@ export function optional<T>(inner: Rule<T>): Rule<T | null> {
 
 /** A list of which every entry obeys `inner`. */
 export function list<T>(inner: Rule<T>, fallback?: readonly T[]): Rule<readonly T[]> {
-  return rule(`a list, each ${inner.want}`, (value) => Array.isArray(value) && value.every((each) => inner.accepts(each)), fallback);
+  return rule(
+    `a list, each ${inner.want}`,
+    (value) => Array.isArray(value) && value.every((each) => inner.accepts(each)),
+    fallback,
+  );
 }
 
 /** Checks options against their table and fills in what is left out. Throws `argument` for a name or value that is wrong. */
 export function readOptions<R extends Rules>(op: string, given: unknown, rules: R): SettingsOf<R> {
   if (!isRecord(given)) {
-    throw new FoveaError({ code: 'argument', op, message: `options must be an object; got ${describe(given)}.`, got: given });
+    throw new FoveaError({
+      code: 'argument',
+      op,
+      message: `options must be an object; got ${describe(given)}.`,
+      got: given,
+    });
   }
   const names = Object.keys(rules);
   for (const name of Object.keys(given)) {
@@ -84,7 +104,13 @@ export function readOptions<R extends Rules>(op: string, given: unknown, rules: 
       throw new FoveaError({ code: 'argument', op, message: `${name} is missing.`, want, hint: `Give ${want}.` });
     }
     if (!accepts(value)) {
-      throw new FoveaError({ code: 'argument', op, message: `${name} must be ${want}; got ${describe(value)}.`, got: value, want });
+      throw new FoveaError({
+        code: 'argument',
+        op,
+        message: `${name} must be ${want}; got ${describe(value)}.`,
+        got: value,
+        want,
+      });
     }
     settings[name] = value;
   }

@@ -38,7 +38,7 @@ export interface CurvesOptions {
  * length.
  *
  * @example
- * await curves({ loss: [0.9, 0.5, 0.3], val_loss: [1, 0.7, 0.6] }).save('loss.svg');
+ * await plot.curves({ loss: [0.9, 0.5, 0.3], val_loss: [1, 0.7, 0.6] }).save('loss.svg');
  */
 export function curves(data: CurveData, options: CurvesOptions = {}): Figure {
   const { rows, x } = readCurveData(data, options);
@@ -299,7 +299,7 @@ export interface BarsOptions {
  * of labels differs, and code `nan` for a number that is not finite.
  *
  * @example
- * await bars([0.7, 0.2, 0.1], { labels: ['cat', 'dog', 'fox'], direction: 'horizontal' }).save('scores.svg');
+ * await plot.bars([0.7, 0.2, 0.1], { labels: ['cat', 'dog', 'fox'], direction: 'horizontal' }).save('scores.svg');
  */
 export function bars(values: ArrayLike<number>, options: BarsOptions = {}): Figure {
   const op = 'plot.bars';

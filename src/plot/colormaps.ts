@@ -89,7 +89,7 @@ export const colormapNames: readonly BaseName[] = [
  * and code `value` for a function that returns something other than three finite numbers.
  *
  * @example
- * colormapTable('viridis').slice(0, 3); // 68, 1, 84
+ * console.log([...plot.colormapTable('viridis').slice(0, 3)]); // [68, 1, 84]
  */
 export function colormapTable(colormap: Colormap): Uint8ClampedArray {
   if (typeof colormap === 'function') return tabulate(checked(colormap));

@@ -75,7 +75,7 @@ export function checkConfusion(matrix: ConfusionMatrix, classNames: readonly str
  * strong as its share of its row. Cells too small for a number keep it in their tip. Throws as `checkConfusion` does.
  *
  * @example
- * await confusion([[50, 2], [5, 43]], { classNames: ['cat', 'dog'] }).save('confusion.png');
+ * await plot.confusion([[50, 2], [5, 43]], { classNames: ['cat', 'dog'] }).save('confusion.png');
  */
 export function confusion(matrix: ConfusionMatrix, options: ConfusionOptions = {}): Figure {
   const { classes, counts, names } = checkConfusion(matrix, options.classNames);

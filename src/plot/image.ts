@@ -26,7 +26,7 @@ export interface ImageOptions extends ColourOptions {
  * Throws `FoveaError` code `shape`, `nan`, `range` or `argument`.
  *
  * @example
- * const figure = image({ data: [0, 1, 2, 3], shape: [2, 2] }, { colormap: 'gray', colorbar: true });
+ * const figure = plot.image({ data: [0, 1, 2, 3], shape: [2, 2] }, { colormap: 'gray', colorbar: true });
  * await figure.save('four.png');
  */
 export function image(array: ImageArray, options: ImageOptions = {}): Figure {
@@ -88,7 +88,8 @@ export interface GridOptions extends ColourOptions {
  * Throws `FoveaError` as `image` does, naming the picture.
  *
  * @example
- * const sheet = grid(filterTiles(weights), { columns: 8, colormap: 'gray' });
+ * const weights = { data: new Float32Array(3 * 3 * 16), shape: [3, 3, 1, 16] };
+ * const sheet = plot.grid(plot.filterTiles(weights), { columns: 8, colormap: 'gray' });
  */
 export function grid(images: readonly ImageArray[] | ImageArray, options: GridOptions = {}): Figure {
   const op = 'plot.grid';
@@ -320,7 +321,9 @@ function colourBar(
   const position = scaleLinear()
     .domain([vmin, vmax])
     .range([y + height, y]);
-  const wanted = Math.max(2, Math.min(6, Math.floor(height / 36)));
+  // A short bar asks for few ticks; a single one would leave its scale open.
+  let wanted = Math.max(2, Math.min(6, Math.floor(height / 36)));
+  while (vmin !== vmax && position.ticks(wanted).length < 2) wanted++;
   const ticks = vmin === vmax ? [vmin] : position.ticks(wanted);
   const format = position.tickFormat(wanted);
   let widest = 0;

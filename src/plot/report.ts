@@ -82,7 +82,7 @@ const BLANK = '–';
  * finite are shown as such.
  *
  * @example
- * const page = renderReport({ model: { name: 'tiny' }, data: { name: 'digits' }, scores: { 'test accuracy': 0.98 } });
+ * const page = plot.renderReport({ model: { name: 'tiny' }, data: { name: 'digits' }, scores: { 'test accuracy': 0.98 } });
  */
 export function renderReport(data: ReportData): string {
   const sections = [

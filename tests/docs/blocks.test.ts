@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { format } from 'node:util';
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as fovea from '../../src/index.js';
 import { type Block, exampleBlocks, pageBlocks, pages, plain, read, root, withExpectations } from './collect.js';
@@ -19,6 +19,29 @@ const groups: [string, Block[]][] = [
 const blocks = groups.flatMap(([, list]) => list);
 
 const nameOf = ({ file, line }: Block): string => `${file.replace(/\W+/g, '_')}_${line}`;
+
+/** A value as console.log prints it, but whole. */
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : inspect(value, { depth: null, maxArrayLength: null });
+}
+
+/** The message of the `FoveaError` that is thrown, the block's own folder called /home/me. */
+async function messageOf(run: Promise<unknown>, place: string): Promise<string> {
+  const error: unknown = await run.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof fovea.FoveaError) return error.message.replaceAll(place, '/home/me');
+  throw error ?? new Error('nothing was thrown');
+}
+
+/** Puts a message into the page: FOVEA_WRITE_DOCS=1. Read what it wrote. */
+function writeMessage({ file, code }: Block, message: string): void {
+  const page = read(file);
+  const at = page.indexOf('```text\n', page.indexOf(code)) + '```text\n'.length;
+  const text = page.slice(0, at) + message + page.slice(page.indexOf('\n```', at - 1));
+  writeFileSync(join(root, file), text);
+}
 
 beforeAll(() => {
   rmSync(folder, { recursive: true, force: true });
@@ -55,23 +78,29 @@ test('all are of the types they should be', { timeout: 120_000 }, async () => {
 describe.each(groups.filter(([, list]) => list.length > 0))('%s', (_file, list) => {
   const home = process.cwd();
   const log = console.log;
+  const write = process.stdout.write;
   let place = '';
   beforeAll(() => {
     place = mkdtempSync(join(tmpdir(), 'fovea-docs-'));
     process.chdir(place);
     console.log = () => undefined;
+    process.stdout.write = () => true;
   });
   afterAll(() => {
     console.log = log;
+    process.stdout.write = write;
     process.chdir(home);
     rmSync(place, { recursive: true, force: true });
   });
 
   test.each(list.filter(({ isRun }) => isRun).map((block) => [block.line, block] as const))('line %i', { timeout: 60_000 }, async (_line, block) => {
     (globalThis as { expectPrinted?: unknown }).expectPrinted = (text: string, ...values: unknown[]): void => {
-      expect(plain(format(...values))).toBe(plain(text));
+      expect(plain(values.map(shown).join(' '))).toBe(plain(text));
     };
-    await import(pathToFileURL(join(folder, 'run', `${nameOf(block)}.ts`)).href);
+    const run = import(pathToFileURL(join(folder, 'run', `${nameOf(block)}.ts`)).href);
+    if (block.message === undefined) await run;
+    else if (process.env.FOVEA_WRITE_DOCS === '1') writeMessage(block, await messageOf(run, place));
+    else expect(await messageOf(run, place)).toBe(block.message);
   });
 });
 
@@ -93,7 +122,7 @@ describe('links', () => {
   });
 
   test('that name a function lead to a file that has it', () => {
-    const named = local.filter(({ text, target }) => /^`[\w.]+`$/.test(text) && /\.(ts|cc|h)$/.test(target));
+    const named = local.filter(({ text, target }) => /^`[\w.]+`$/.test(text) && /\.(ts|cc|h)$/.test(target) && !target.endsWith(text.slice(1, -1)));
     expect(named.length).toBeGreaterThan(10);
     const wrong = named.filter((link) => {
       const source = read(pathOf(link));
@@ -106,7 +135,7 @@ describe('links', () => {
 describe('the check itself', () => {
   test('compares what is printed with the comment', () => {
     expect(withExpectations('console.log(await x.item()); // 10')).toBe('expectPrinted("10", await x.item());');
-    expect(plain(format(Float32Array.of(1, 2.5)))).toBe(plain('[1, 2.5]'));
-    expect(plain(format({ a: [1] }))).toBe(plain("{ a: [1] }"));
+    expect(plain(shown(Float32Array.of(1, 2.5)))).toBe(plain('[1, 2.5]'));
+    expect(plain(shown({ a: [[[[1]]]] }))).toBe(plain('{ a: [[[[1]]]] }'));
   });
 });

@@ -14,6 +14,8 @@ export interface Block {
   readonly code: string;
   /** False for what only a browser can run: it is type-checked all the same. */
   readonly isRun: boolean;
+  /** Of a program that throws: the message, which stands in the block behind it. */
+  readonly message?: string;
 }
 
 /** README.md, CONTRIBUTING.md and docs/*.md. */
@@ -24,26 +26,19 @@ export function pages(): string[] {
 
 export const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 
-/** The ```ts blocks of a page; `no-run` behind the mark excuses a block from being run. */
+/**
+ * The ```ts blocks of a page; `no-run` behind the mark excuses a block from being run, and one marked `throws` throws the
+ * message in the next block.
+ */
 export function pageBlocks(file: string): Block[] {
-  const blocks: Block[] = [];
-  const lines = read(file).split('\n');
-  let start = -1;
-  let mark = '';
-  lines.forEach((line, at) => {
-    const fence = /^```(.*)$/.exec(line);
-    if (fence === null) return;
-    if (start < 0) {
-      start = at;
-      mark = fence[1] as string;
-      return;
-    }
-    if (/^ts\b/.test(mark)) {
-      blocks.push({ file, line: start + 2, code: lines.slice(start + 1, at).join('\n'), isRun: !mark.includes('no-run') });
-    }
-    start = -1;
+  const fences = [...read(file).matchAll(/^```(.*)\n((?:.*\n)*?)```$/gm)];
+  return fences.flatMap((fence, i): Block[] => {
+    const [, mark, text] = fence as unknown as [string, string, string];
+    if (!/^ts\b/.test(mark)) return [];
+    const line = (fence.input ?? '').slice(0, fence.index).split('\n').length + 1;
+    const message = mark.includes('throws') ? { message: (fences[i + 1]?.[2] ?? '').trimEnd() } : {};
+    return [{ file, line, code: text.trimEnd(), isRun: !mark.includes('no-run'), ...message }];
   });
-  return blocks;
 }
 
 /** Every `@example` in the doc comments of src, as a program: what it uses of fovea is imported, see `FIXTURES`. */
@@ -77,7 +72,8 @@ const FIXTURES: readonly { readonly name: string; readonly uses: RegExp; readonl
   fovea.layers.input([28, 28, 1]),
   fovea.layers.flatten(),
   fovea.layers.dense({ units: 10, activation: 'softmax' }),
-]);`,
+]);
+model.compile({ loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'] });`,
   },
   {
     name: 'file',
@@ -88,10 +84,10 @@ const FIXTURES: readonly { readonly name: string; readonly uses: RegExp; readonl
 const TYPES = ['Callback', 'CallContext', 'PartialShape', 'Shape', 'TensorLike'];
 
 function asProgram(code: string, exported: readonly string[]): string {
-  const isUsed = (name: string): boolean => new RegExp(`(?<![.\\w])${name}\\b`).test(code);
+  const isUsed = (name: string): boolean => new RegExp(`(?<!\\w)(?<!(?<!\\.\\.)\\.)${name}\\b(?!\\s*:)`).test(code);
   const isDeclared = (name: string): boolean => new RegExp(`\\b(const|let|class|function) (\\{[^}]*\\b)?${name}\\b`).test(code);
   const isWanted = (name: string): boolean => isUsed(name) && !isDeclared(name);
-  const values = exported.filter((name) => isWanted(name) && !new RegExp(`\\b${name}:`).test(code));
+  const values = exported.filter(isWanted);
   const types = TYPES.filter(isWanted);
   const fixtures = FIXTURES.filter(({ name, uses }) => uses.test(code) && !isDeclared(name));
   return [

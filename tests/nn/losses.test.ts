@@ -6,8 +6,8 @@ import { type NestedArray, type Tensor, tensor } from '../../src/graph/tensor.js
 import { losses, lossFromConfig, lossValue, makeLoss } from '../../src/nn/losses.js';
 import { multiply } from '../../src/ops/arithmetic.js';
 import { sum } from '../../src/ops/reduce.js';
-import { sigmoid } from '../../src/ops/unary.js';
 import { softmax } from '../../src/ops/softmax.js';
+import { sigmoid } from '../../src/ops/unary.js';
 import { evaluate, expectClose, goldenCases, goldenFolder } from './golden.js';
 
 interface Case {
@@ -23,7 +23,9 @@ interface Case {
   readonly gradient: NestedArray;
 }
 
-const SKIPPED: readonly { case: string; reason: string }[] = [{ case: 'loss-circle', reason: 'metric learning is not part of the library' }];
+const SKIPPED: readonly { case: string; reason: string }[] = [
+  { case: 'loss-circle', reason: 'metric learning is not part of the library' },
+];
 
 const flat = (values: NestedArray): number[] => (typeof values === 'object' ? values.flatMap(flat) : [Number(values)]);
 
@@ -45,7 +47,9 @@ describe.skipIf(goldenFolder === undefined)('losses, as Keras computes them', ()
         expect(Math.abs((got[i] as number) - number), `value ${i}`).toBeLessThanOrEqual(1e-5 * largest);
       });
       expectClose(slope, flat(each.gradient), 1e-4, 'gradient');
-      expect(lossFromConfig({ class_name: loss.className, config: loss.getConfig() }).getConfig()).toEqual(loss.getConfig());
+      expect(lossFromConfig({ class_name: loss.className, config: loss.getConfig() }).getConfig()).toEqual(
+        loss.getConfig(),
+      );
     });
   }
 });
@@ -60,11 +64,16 @@ const failure = (body: () => unknown): FoveaError => {
   throw new Error('it did not fail');
 };
 
-const valueOf = async (value: Tensor): Promise<number> => ((await evaluate([value]))[0] as ArrayLike<number>)[0] as number;
+const numberOf = async (value: Tensor): Promise<number> =>
+  ((await evaluate([value]))[0] as ArrayLike<number>)[0] as number;
 
 describe('losses', () => {
   it('go by names in camelCase and snake_case, and short ones', () => {
-    for (const name of ['sparseCategoricalCrossentropy', 'sparse_categorical_crossentropy', 'SparseCategoricalCrossentropy']) {
+    for (const name of [
+      'sparseCategoricalCrossentropy',
+      'sparse_categorical_crossentropy',
+      'SparseCategoricalCrossentropy',
+    ]) {
       expect(makeLoss(name)).toMatchObject({ name: 'sparse_categorical_crossentropy', labels: 'classes' });
     }
     expect(makeLoss('mse').className).toBe('MeanSquaredError');
@@ -94,13 +103,13 @@ describe('losses', () => {
     const logits = tensor([[60, 0, -60]]);
     const yPred = softmax(logits);
     const value = lossValue(makeLoss('sparseCategoricalCrossentropy'), tensor(new Uint8Array([2])), yPred);
-    expect(await valueOf(value)).toBeCloseTo(120, 4);
+    expect(await numberOf(value)).toBeCloseTo(120, 4);
     const oneHot = lossValue(makeLoss('categoricalCrossentropy'), tensor([[0, 0, 1]]), yPred);
-    expect(await valueOf(oneHot)).toBeCloseTo(120, 4);
+    expect(await numberOf(oneHot)).toBeCloseTo(120, 4);
     const [slope] = await evaluate(gradients(value, [logits]));
     expectClose(slope as ArrayLike<number>, [1, 0, -1], 1e-6, 'gradient');
     const binary = lossValue(makeLoss('binaryCrossentropy'), tensor([[0]]), sigmoid(tensor([[90]])));
-    expect(await valueOf(binary)).toBeCloseTo(90, 4);
+    expect(await numberOf(binary)).toBeCloseTo(90, 4);
   });
 
   it('take labels of any dtype, [n] and [n, 1]', async () => {
@@ -111,17 +120,20 @@ describe('losses', () => {
     const want = -(Math.log(0.8) + Math.log(0.6)) / 2;
     for (const dtype of ['uint8', 'int32', 'float32'] as const) {
       for (const labels of [tensor([1, 0], { dtype }), tensor([[1], [0]], { dtype })]) {
-        expect(await valueOf(lossValue(makeLoss('sparseCategoricalCrossentropy'), labels, yPred))).toBeCloseTo(want, 6);
+        expect(await numberOf(lossValue(makeLoss('sparseCategoricalCrossentropy'), labels, yPred))).toBeCloseTo(
+          want,
+          6,
+        );
       }
     }
     const mse = lossValue(makeLoss('mse'), tensor(new Uint8Array([1, 3])), tensor([[2], [5]]));
-    expect(await valueOf(mse)).toBeCloseTo(2.5, 6);
+    expect(await numberOf(mse)).toBeCloseTo(2.5, 6);
   });
 
   it('average a function of the caller and weigh it', async () => {
     const loss = makeLoss((yTrue, yPred) => multiply(yTrue, yPred));
     const value = lossValue(loss, tensor([1, 2]), tensor([3, 4]), tensor([1, 0.5]));
-    expect(await valueOf(value)).toBeCloseTo(3.5, 6);
+    expect(await numberOf(value)).toBeCloseTo(3.5, 6);
     expect(failure(() => loss.getConfig()).code).toBe('unsupported');
   });
 
@@ -132,7 +144,9 @@ describe('losses', () => {
       'categoricalCrossentropy: labels [1] and predictions [1,2] must have one shape.\n' +
         "  Class numbers go with 'sparseCategoricalCrossentropy'; or make rows of them with toCategorical.",
     );
-    expect(failure(() => makeLoss('sparseCategoricalCrossentropy').perSample(tensor([[0, 1]]), yPred)).code).toBe('shape');
+    expect(failure(() => makeLoss('sparseCategoricalCrossentropy').perSample(tensor([[0, 1]]), yPred)).code).toBe(
+      'shape',
+    );
     expect(failure(() => lossValue(makeLoss('mse'), yPred, yPred, tensor([1, 2]))).code).toBe('shape');
   });
 });

@@ -1,12 +1,12 @@
 // Metrics against Keras, batch by batch; then counting without loss and what `accuracy` means.
 import { describe, expect, it } from 'vitest';
-import { FoveaError } from '../../src/core/errors.js';
 import type { Dtype } from '../../src/core/dtype.js';
+import type { FoveaError } from '../../src/core/errors.js';
 import { type NestedArray, type Tensor, tensor } from '../../src/graph/tensor.js';
-import { findLoss, type Loss, makeLoss } from '../../src/nn/losses.js';
-import { makeMetric, Mean, type Metric, metrics } from '../../src/nn/metrics.js';
-import { snakeCase } from '../../src/nn/naming.js';
 import { toCamelCase } from '../../src/nn/keras-config.js';
+import { findLoss, type Loss, makeLoss } from '../../src/nn/losses.js';
+import { Mean, type Metric, makeMetric, metrics } from '../../src/nn/metrics.js';
+import { snakeCase } from '../../src/nn/naming.js';
 import { evaluate, goldenCases, goldenFolder } from './golden.js';
 
 interface Batch {
@@ -92,8 +92,14 @@ describe('metrics', () => {
       return numbers(metric.result());
     };
     for (const dtype of ['uint8', 'int32', 'float32'] as const satisfies readonly Dtype[]) {
-      expect((await run('sparseCategoricalCrossentropy', tensor([1, 0, 0], { dtype }), scores))[0]).toBeCloseTo(2 / 3, 6);
-      expect((await run('sparseCategoricalCrossentropy', tensor([[1], [0], [0]], { dtype }), scores))[0]).toBeCloseTo(2 / 3, 6);
+      expect((await run('sparseCategoricalCrossentropy', tensor([1, 0, 0], { dtype }), scores))[0]).toBeCloseTo(
+        2 / 3,
+        6,
+      );
+      expect((await run('sparseCategoricalCrossentropy', tensor([[1], [0], [0]], { dtype }), scores))[0]).toBeCloseTo(
+        2 / 3,
+        6,
+      );
     }
     const rows = tensor([
       [0, 1],
@@ -101,7 +107,10 @@ describe('metrics', () => {
       [1, 0],
     ]);
     expect((await run('categoricalCrossentropy', rows, scores))[0]).toBeCloseTo(2 / 3, 6);
-    expect((await run('binaryCrossentropy', tensor([1, 0, 1]), tensor([[0.9], [0.4], [0.2]])))[0]).toBeCloseTo(2 / 3, 6);
+    expect((await run('binaryCrossentropy', tensor([1, 0, 1]), tensor([[0.9], [0.4], [0.2]])))[0]).toBeCloseTo(
+      2 / 3,
+      6,
+    );
     expect(makeMetric('acc', anyLoss).name).toBe('acc');
     expect(makeMetric('sparseCategoricalAccuracy', anyLoss).name).toBe('sparse_categorical_accuracy');
   });
@@ -113,7 +122,9 @@ describe('metrics', () => {
     // 2^24 + 1 is no float32: a plain sum would stay at 2^24.
     mean.update(tensor([1]), tensor([2 ** 24]));
     for (let i = 0; i < 3; i++) mean.update(tensor([0]), tensor([1]));
-    const [, , count, rest] = await Promise.all(mean.variables.map(async (variable) => (await variable.value.item()) as number));
+    const [, , count, rest] = await Promise.all(
+      mean.variables.map(async (variable) => (await variable.value.item()) as number),
+    );
     expect(count).toBe(2 ** 24);
     expect(rest).toBe(3);
   });
@@ -136,7 +147,14 @@ describe('metrics', () => {
 
   it('rank ties as hits, as TensorFlow does', async () => {
     const metric = metrics.sparseTopKCategoricalAccuracy({ k: 1 });
-    metric.update(tensor([0, 1, 2]), tensor([[1, 1, 0], [1, 1, 0], [1, 1, 0]]));
+    metric.update(
+      tensor([0, 1, 2]),
+      tensor([
+        [1, 1, 0],
+        [1, 1, 0],
+        [1, 1, 0],
+      ]),
+    );
     expect((await numbers(metric.result()))[0]).toBeCloseTo(2 / 3, 6);
   });
 

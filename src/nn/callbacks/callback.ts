@@ -19,7 +19,7 @@ export interface TrainingParams {
  * after every step; without it they are read a few times a second.
  *
  * @example
- * const stopAt = { onEpochEnd: (_epoch, logs, { stop }) => { if (logs.loss < 0.1) stop(); } };
+ * const stopAt: Callback = { onEpochEnd: (_epoch, logs, { stop }) => { if ((logs.loss ?? 1) < 0.1) stop(); } };
  */
 export interface Callback {
   /** Under which its state is saved; default: the class's name. */

@@ -55,7 +55,10 @@ export class CSVLogger implements Callback {
   async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
     const { separator, filename } = this.options;
     this.columns ??= Object.keys(logs).sort();
-    const row = [String(epoch), ...this.columns.map((name) => (logs[name] === undefined ? 'NA' : String(logs[name])))].join(separator);
+    const row = [
+      String(epoch),
+      ...this.columns.map((name) => (logs[name] === undefined ? 'NA' : String(logs[name]))),
+    ].join(separator);
     const header = ['epoch', ...this.columns].join(separator);
     await this.write(filename, this.isBegun ? `${row}\n` : `${header}\n${row}\n`);
     this.isBegun = true;

@@ -1,10 +1,10 @@
 // Ends training when a number stops improving, and can go back to the best weights.
-import { viewTypedArray, type Dtype, type TypedArray } from '../../core/dtype.js';
+import { type Dtype, type TypedArray, viewTypedArray } from '../../core/dtype.js';
 import { isRecord } from '../keras-config.js';
 import type { TrainableModel } from '../model.js';
 import { flag, number, optional, readOptions, whole } from '../options.js';
 import type { Callback, FitControl, Logs } from './callback.js';
-import { fromPlain, Monitor, MONITOR, type MonitorMode, toPlain } from './monitor.js';
+import { fromPlain, MONITOR, Monitor, type MonitorMode, toPlain } from './monitor.js';
 
 /** Weights beyond this many bytes are not written into the saved state. */
 const MAX_SAVED_BYTES = 2 ** 26;
@@ -41,7 +41,8 @@ const RULES = {
  * Ends training when the monitored number has not improved for `patience` epochs.
  *
  * @example
- * await model.fit(x, y, { callbacks: [callbacks.earlyStopping({ patience: 10, restoreBestWeights: true })] });
+ * const early = callbacks.earlyStopping({ patience: 10, restoreBestWeights: true });
+ * await model.fit(train, { epochs: 3, validationSplit: 0.2, callbacks: [early] });
  */
 export class EarlyStopping implements Callback {
   readonly name = 'EarlyStopping';
@@ -96,10 +97,11 @@ export class EarlyStopping implements Callback {
   onTrainEnd(_logs: Logs, { model }: FitControl): void {
     const { verbose, restoreBestWeights } = this.options;
     if (verbose && this.stoppedEpoch !== undefined) console.log(`Epoch ${this.stoppedEpoch + 1}: early stopping`);
-    if (!restoreBestWeights || this.bestWeights === undefined) return;
+    const best = this.bestWeights;
+    if (!restoreBestWeights || best === undefined) return;
     if (verbose) console.log(`Restoring the weights of the best epoch: ${this.bestEpoch + 1}.`);
     model.weights.forEach((weight, i) => {
-      weight.set((this.bestWeights?.[i] as TypedArray).slice());
+      weight.set((best[i] as TypedArray).slice());
     });
   }
 
@@ -111,7 +113,12 @@ export class EarlyStopping implements Callback {
   getState(): unknown {
     const bytes = this.bestWeights?.reduce((total, { byteLength }) => total + byteLength, 0) ?? 0;
     const weights = bytes > MAX_SAVED_BYTES ? undefined : this.bestWeights?.map(encode);
-    return { wait: this.wait, best: toPlain(this.best), bestEpoch: this.bestEpoch, ...(weights === undefined ? {} : { weights }) };
+    return {
+      wait: this.wait,
+      best: toPlain(this.best),
+      bestEpoch: this.bestEpoch,
+      ...(weights === undefined ? {} : { weights }),
+    };
   }
 
   setState(state: unknown): void {
@@ -130,7 +137,14 @@ interface EncodedArray {
 }
 
 function encode(array: TypedArray): EncodedArray {
-  const dtype = array instanceof Float32Array ? 'float32' : array instanceof Int32Array ? 'int32' : array instanceof Uint16Array ? 'bfloat16' : 'uint8';
+  const dtype =
+    array instanceof Float32Array
+      ? 'float32'
+      : array instanceof Int32Array
+        ? 'int32'
+        : array instanceof Uint16Array
+          ? 'bfloat16'
+          : 'uint8';
   const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
   let text = '';
   // In parts: a call takes only so many arguments.

@@ -3,7 +3,7 @@ import { FoveaError } from '../../core/errors.js';
 import { describe, isRecord } from '../keras-config.js';
 import { flag, number, readOptions, whole } from '../options.js';
 import type { Callback, FitControl, Logs } from './callback.js';
-import { fromPlain, Monitor, MONITOR, type MonitorMode, optimizerOf, toPlain } from './monitor.js';
+import { fromPlain, MONITOR, Monitor, type MonitorMode, optimizerOf, toPlain } from './monitor.js';
 
 export interface ReduceLROnPlateauOptions {
   /** Default `val_loss`. */

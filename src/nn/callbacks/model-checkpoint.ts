@@ -1,9 +1,9 @@
 // Saves the model while it trains: after every epoch, or whenever a number improves.
 import { FoveaError } from '../../core/errors.js';
 import { isRecord } from '../keras-config.js';
-import { flag, number, optional, readOptions, type Rule, text } from '../options.js';
+import { flag, number, optional, type Rule, readOptions, text } from '../options.js';
 import type { Callback, FitControl, Logs } from './callback.js';
-import { fromPlain, Monitor, MONITOR, type MonitorMode, toPlain } from './monitor.js';
+import { fromPlain, MONITOR, Monitor, type MonitorMode, toPlain } from './monitor.js';
 
 /** What saving needs of a model. */
 interface SavedModel {
@@ -48,7 +48,8 @@ const RULES = {
  * Saves the model during training.
  *
  * @example
- * await model.fit(x, y, { callbacks: [callbacks.modelCheckpoint({ filepath: 'best.keras', saveBestOnly: true })] });
+ * const best = callbacks.modelCheckpoint({ filepath: 'best.keras', saveBestOnly: true });
+ * await model.fit(train, { epochs: 2, validationSplit: 0.2, callbacks: [best] });
  */
 export class ModelCheckpoint implements Callback {
   readonly name = 'ModelCheckpoint';
@@ -91,7 +92,10 @@ export class ModelCheckpoint implements Callback {
         if (verbose) console.log(`${place}: ${this.monitor.name} did not improve from ${this.best.toFixed(5)}`);
         return;
       }
-      if (verbose) console.log(`${place}: ${this.monitor.name} improved from ${this.best.toFixed(5)} to ${value.toFixed(5)}, saving to ${path}`);
+      if (verbose)
+        console.log(
+          `${place}: ${this.monitor.name} improved from ${this.best.toFixed(5)} to ${value.toFixed(5)}, saving to ${path}`,
+        );
       this.best = value;
     } else if (verbose) {
       console.log(`${place}: saving to ${path}`);
@@ -138,7 +142,13 @@ export function formatPath(template: string, values: Readonly<Record<string, num
     const [, zero, width, digits, kind] = parts;
     const places = digits === undefined ? 6 : Number(digits);
     const shown =
-      kind === 'd' ? String(Math.trunc(value)) : kind === 'e' ? value.toExponential(places) : kind === 'f' || digits !== undefined ? value.toFixed(places) : String(value);
+      kind === 'd'
+        ? String(Math.trunc(value))
+        : kind === 'e'
+          ? value.toExponential(places)
+          : kind === 'f' || digits !== undefined
+            ? value.toFixed(places)
+            : String(value);
     return shown.padStart(Number(width || 0), zero === '0' ? '0' : ' ');
   });
 }

@@ -64,5 +64,10 @@ export function fromPlain(value: unknown): number {
 export function optimizerOf(op: string, { model }: FitControl): Optimizer {
   const optimizer = (model as TrainableModel).training.compiled?.optimizer;
   if (optimizer !== undefined) return optimizer;
-  throw new FoveaError({ code: 'argument', op, message: `model "${model.name}" was not compiled.`, hint: 'Call model.compile first.' });
+  throw new FoveaError({
+    code: 'argument',
+    op,
+    message: `model "${model.name}" was not compiled.`,
+    hint: 'Call model.compile first.',
+  });
 }

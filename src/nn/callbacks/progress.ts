@@ -25,7 +25,13 @@ export function defaultCallbacks(verbose: 'auto' | 0 | 1 | 2, output: ProgressOu
 export function standardOutput(): ProgressOutput {
   const now = (): number => performance.now();
   if (!isNode()) {
-    return { write: (text) => console.log(text.replace(/\n$/, '')), isLive: false, hasColors: false, columns: () => 80, now };
+    return {
+      write: (text) => console.log(text.replace(/\n$/, '')),
+      isLive: false,
+      hasColors: false,
+      columns: () => 80,
+      now,
+    };
   }
   const { stdout, env } = process;
   const isLive = stdout.isTTY === true;
@@ -82,19 +88,26 @@ export class ProgressBar implements Callback {
     const { now, hasColors, columns, write } = this.output;
     const elapsed = (now() - this.start) / 1000;
     const perStep = this.perStep(elapsed);
-    const paint = (code: string, text: string): string => (hasColors && text !== '' ? `\x1b[${code}m${text}\x1b[0m` : text);
+    const paint = (code: string, text: string): string =>
+      hasColors && text !== '' ? `\x1b[${code}m${text}\x1b[0m` : text;
     const { steps, done } = this;
     const time = steps === undefined || isLast ? `${elapsed.toFixed(0)}s` : clock(perStep * Math.max(0, steps - done));
-    const count = steps === undefined ? `${String(done).padStart(7)}/Unknown` : `${String(done).padStart(String(steps).length)}/${steps}`;
+    const count =
+      steps === undefined
+        ? `${String(done).padStart(7)}/Unknown`
+        : `${String(done).padStart(String(steps).length)}/${steps}`;
     const filled = steps === undefined ? 0 : Math.min(BAR_WIDTH, Math.floor((BAR_WIDTH * done) / Math.max(1, steps)));
-    const bar = steps === undefined ? '' : `${paint('32', '━'.repeat(filled))}${paint('37', '━'.repeat(BAR_WIDTH - filled))} `;
+    const bar =
+      steps === undefined ? '' : `${paint('32', '━'.repeat(filled))}${paint('37', '━'.repeat(BAR_WIDTH - filled))} `;
     const barWidth = steps === undefined ? 0 : BAR_WIDTH + 1;
     let tail = ` ${duration(perStep)}/step${metricText(logs)}`;
     // A line that wraps could not be drawn over; only the last may.
     const room = columns() - 1 - (count.length + 1 + barWidth + time.length);
     if (!isLast && tail.length > room) tail = tail.slice(0, Math.max(0, room));
     const width = count.length + 1 + barWidth + time.length + tail.length;
-    write(`\r${paint('1', count)} ${bar}${paint('1', time)}${tail}${' '.repeat(Math.max(0, Math.min(this.width, columns() - 1) - width))}${isLast ? '\n' : ''}`);
+    write(
+      `\r${paint('1', count)} ${bar}${paint('1', time)}${tail}${' '.repeat(Math.max(0, Math.min(this.width, columns() - 1) - width))}${isLast ? '\n' : ''}`,
+    );
     this.width = width;
   }
 

@@ -73,7 +73,13 @@ const names = new WeakMap<object, string>();
  * Makes a layer class known to files, as `package>ClassName`; the package defaults to `Custom`, as in Keras.
  *
  * @example
- * registerLayer(Swirl, { package: 'golden' });
+ * class Twice extends Layer {
+ *   static override readonly className: string = 'Twice';
+ *   override call([x]: readonly [Tensor]): Tensor {
+ *     return fovea.multiply(x, 2);
+ *   }
+ * }
+ * registerLayer(Twice, { package: 'my-package' });
  */
 export function registerLayer(layer: LayerClass, options: { package?: string } = {}): void {
   const name = `${options.package ?? 'Custom'}>${layer.className}`;

@@ -28,7 +28,11 @@ export function pickClass(x: Tensor, classes: Tensor): Tensor {
 }
 
 /** -log of the probability given to the true class. */
-export function sparseCategorical(yTrue: Tensor, yPred: Tensor, { fromLogits, ignoreClass }: { fromLogits: boolean; ignoreClass: number | null }): Tensor {
+export function sparseCategorical(
+  yTrue: Tensor,
+  yPred: Tensor,
+  { fromLogits, ignoreClass }: { fromLogits: boolean; ignoreClass: number | null },
+): Tensor {
   const labels = alignClasses('sparseCategoricalCrossentropy', yTrue, yPred);
   const classes = ignoreClass === null ? labels : where(equal(labels, ignoreClass), 0, labels);
   const logits = fromLogits ? yPred : logitsBehind(yPred, 'softmax');
@@ -53,8 +57,16 @@ function smoothed(labels: Tensor, smoothing: number, classes: number): Tensor {
 }
 
 /** -sum(y * log p) along the last axis. */
-export function categorical(yTrue: Tensor, yPred: Tensor, { fromLogits, labelSmoothing }: { fromLogits: boolean; labelSmoothing: number }): Tensor {
-  const labels = smoothed(alignLabels('categoricalCrossentropy', yTrue, yPred), labelSmoothing, yPred.shape.at(-1) as number);
+export function categorical(
+  yTrue: Tensor,
+  yPred: Tensor,
+  { fromLogits, labelSmoothing }: { fromLogits: boolean; labelSmoothing: number },
+): Tensor {
+  const labels = smoothed(
+    alignLabels('categoricalCrossentropy', yTrue, yPred),
+    labelSmoothing,
+    yPred.shape.at(-1) as number,
+  );
   const logits = fromLogits ? yPred : logitsBehind(yPred, 'softmax');
   const logarithms = logits === undefined ? log(normalized(yPred)) : logSoftmax(logits);
   return negative(sum(multiply(labels, logarithms), last));
@@ -64,7 +76,11 @@ function normalized(yPred: Tensor): Tensor {
   return clipProbabilities(divide(yPred, sum(yPred, { axis: -1, keepDims: true })));
 }
 
-export function binary(yTrue: Tensor, yPred: Tensor, { fromLogits, labelSmoothing }: { fromLogits: boolean; labelSmoothing: number }): Tensor {
+export function binary(
+  yTrue: Tensor,
+  yPred: Tensor,
+  { fromLogits, labelSmoothing }: { fromLogits: boolean; labelSmoothing: number },
+): Tensor {
   const labels = smoothed(alignLabels('binaryCrossentropy', yTrue, yPred), labelSmoothing, 2);
   const logits = fromLogits ? yPred : logitsBehind(yPred, 'sigmoid');
   if (logits !== undefined) return mean(subtract(softplus(logits), multiply(labels, logits)), last);
@@ -86,7 +102,11 @@ export interface FocalSettings {
 }
 
 /** Binary cross-entropy times (1 - p)^gamma, p the probability given to the truth (Lin et al. 2017). */
-export function binaryFocal(yTrue: Tensor, yPred: Tensor, settings: FocalSettings & { applyClassBalancing: boolean }): Tensor {
+export function binaryFocal(
+  yTrue: Tensor,
+  yPred: Tensor,
+  settings: FocalSettings & { applyClassBalancing: boolean },
+): Tensor {
   const { fromLogits, labelSmoothing, alpha, gamma, applyClassBalancing } = settings;
   const labels = smoothed(alignLabels('binaryFocalCrossentropy', yTrue, yPred), labelSmoothing, 2);
   const p = fromLogits ? sigmoid(yPred) : yPred;
@@ -99,8 +119,16 @@ export function binaryFocal(yTrue: Tensor, yPred: Tensor, settings: FocalSetting
 }
 
 /** Categorical cross-entropy times alpha (1 - p)^gamma, class by class. */
-export function categoricalFocal(yTrue: Tensor, yPred: Tensor, { fromLogits, labelSmoothing, alpha, gamma }: FocalSettings): Tensor {
-  const labels = smoothed(alignLabels('categoricalFocalCrossentropy', yTrue, yPred), labelSmoothing, yPred.shape.at(-1) as number);
+export function categoricalFocal(
+  yTrue: Tensor,
+  yPred: Tensor,
+  { fromLogits, labelSmoothing, alpha, gamma }: FocalSettings,
+): Tensor {
+  const labels = smoothed(
+    alignLabels('categoricalFocalCrossentropy', yTrue, yPred),
+    labelSmoothing,
+    yPred.shape.at(-1) as number,
+  );
   const p = normalized(fromLogits ? softmax(yPred) : yPred);
   const factor = multiply(power(subtract(1, p), scalar(gamma)), alpha);
   return negative(sum(multiply(factor, multiply(labels, log(p))), last));

@@ -79,7 +79,11 @@ export function dice(y: Tensor, p: Tensor, axis: readonly number[] | null): Tens
 }
 
 /** Dice with a weight of its own for each kind of mistake (Salehi et al. 2017). */
-export function tversky(y: Tensor, p: Tensor, settings: { alpha: number; beta: number; axis: readonly number[] | null }): Tensor {
+export function tversky(
+  y: Tensor,
+  p: Tensor,
+  settings: { alpha: number; beta: number; axis: readonly number[] | null },
+): Tensor {
   const { alpha, beta, axis } = settings;
   const over = axis === null ? {} : { axis };
   const overlap = sum(multiply(y, p), over);

@@ -4,7 +4,7 @@ import { cast } from '../../ops/arithmetic.js';
 import { equal, greater, less, logicalAnd } from '../../ops/compare.js';
 import { argMax, mean, sum } from '../../ops/reduce.js';
 import { expandDims } from '../../ops/shape.js';
-import { isFinite } from '../../ops/unary.js';
+import { isFinite as isNumber } from '../../ops/unary.js';
 import { pickClass } from '../losses/crossentropy.js';
 import { alignClasses, alignLabels, type Loss } from '../losses/loss.js';
 
@@ -34,7 +34,7 @@ export function sparseCategoricalAccuracy(yTrue: Tensor, yPred: Tensor): Tensor 
 export function sparseTopKAccuracy(yTrue: Tensor, yPred: Tensor, k: number): Tensor {
   const score = pickClass(yPred, alignClasses('sparseTopKCategoricalAccuracy', yTrue, yPred));
   const above = sum(cast(greater(yPred, expandDims(score, -1)), 'int32'), { axis: -1 });
-  return toNumbers(logicalAnd(less(above, k), isFinite(score)));
+  return toNumbers(logicalAnd(less(above, k), isNumber(score)));
 }
 
 export function topKAccuracy(yTrue: Tensor, yPred: Tensor, k: number): Tensor {

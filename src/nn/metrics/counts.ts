@@ -38,7 +38,9 @@ export class ThresholdMetric implements Metric {
     const { classId, thresholds } = this.settings;
     if (classId !== null) [labels, scores] = [column(labels, classId), column(scores, classId)];
     const weight =
-      sampleWeight === undefined ? undefined : reshape(broadcastTo(fitWeight(cast(sampleWeight, 'float32'), labels), labels.shape), [1, labels.size]);
+      sampleWeight === undefined
+        ? undefined
+        : reshape(broadcastTo(fitWeight(cast(sampleWeight, 'float32'), labels), labels.shape), [1, labels.size]);
     const truth = cast(notEqual(reshape(labels, [1, labels.size]), 0), 'float32');
     const above = greater(reshape(scores, [1, scores.size]), constant(thresholds, [thresholds.length, 1], 'float32'));
     const positive = cast(above, 'float32');
@@ -171,7 +173,8 @@ export class ScoreMetric implements Metric {
     const flat = (x: Tensor): Tensor => reshape(x, [x.size / classes, classes]);
     const truth = flat(alignLabels(this.name, yTrue, yPred));
     const scores = flat(yPred);
-    const predicted = threshold === null ? oneHot(argMax(scores), classes) : cast(greater(scores, threshold), 'float32');
+    const predicted =
+      threshold === null ? oneHot(argMax(scores), classes) : cast(greater(scores, threshold), 'float32');
     const weight = sampleWeight === undefined ? undefined : fitWeight(cast(sampleWeight, 'float32'), truth);
     const over = average === 'micro' ? {} : { axis: 0 };
     const total = (x: Tensor): Tensor => {

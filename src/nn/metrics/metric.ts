@@ -31,7 +31,10 @@ export class Accumulator {
 
   constructor(name: string, shape: Shape = []) {
     const make = (suffix: string): Variable =>
-      Variable.from(makeTypedArray('float32', sizeOf(shape)), shape, 'float32', { name: `${name}${suffix}`, trainable: false });
+      Variable.from(makeTypedArray('float32', sizeOf(shape)), shape, 'float32', {
+        name: `${name}${suffix}`,
+        trainable: false,
+      });
     this.variables = [make(''), make('_rest')];
   }
 

@@ -54,7 +54,10 @@ export class Adam extends AdamFamily {
     const { weight, rate, step, slots } = input;
     const { momentum, velocity } = this.moments(input);
     // The corrections are scalars, so they are taken out of the weight's kernel.
-    const scaled = multiply(rate, divide(sqrt(subtract(1, this.remainder('beta2', step))), subtract(1, this.remainder('beta1', step))));
+    const scaled = multiply(
+      rate,
+      divide(sqrt(subtract(1, this.remainder('beta2', step))), subtract(1, this.remainder('beta1', step))),
+    );
     const after: Record<string, Tensor> = { momentum, velocity };
     let size = velocity;
     if (slots.velocity_hat !== undefined) {
@@ -71,7 +74,14 @@ export class AdamW extends Adam {
   static override readonly className: string = 'AdamW';
 
   protected override adjustRules(rules: Rules): Rules {
-    return { ...rules, weightDecay: { ...number(undefined, { low: 0 }), accepts: (value) => value === null || (typeof value === 'number' && value >= 0), fallback: 0.004 } };
+    return {
+      ...rules,
+      weightDecay: {
+        ...number(undefined, { low: 0 }),
+        accepts: (value) => value === null || (typeof value === 'number' && value >= 0),
+        fallback: 0.004,
+      },
+    };
   }
 }
 

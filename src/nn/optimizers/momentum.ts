@@ -41,7 +41,11 @@ export class RMSprop extends Optimizer {
   };
 
   protected override slotGroups(): readonly (readonly string[])[] {
-    return [['velocity'], ...(this.number('momentum') > 0 ? [['momentum']] : []), ...(this.settings.centered ? [['average_gradient']] : [])];
+    return [
+      ['velocity'],
+      ...(this.number('momentum') > 0 ? [['momentum']] : []),
+      ...(this.settings.centered ? [['average_gradient']] : []),
+    ];
   }
 
   protected override update({ weight, gradient, rate, slots }: StepInput): StepOutput {
@@ -65,7 +69,10 @@ export class RMSprop extends Optimizer {
 /** Divides by the root of the sum of all squares so far (Duchi et al. 2011). Default rate 0.001. */
 export class Adagrad extends Optimizer {
   static override readonly className: string = 'Adagrad';
-  static override readonly rules: Rules = { initialAccumulatorValue: number(0.1, { low: 0 }), epsilon: number(1e-7, { low: 0 }) };
+  static override readonly rules: Rules = {
+    initialAccumulatorValue: number(0.1, { low: 0 }),
+    epsilon: number(1e-7, { low: 0 }),
+  };
 
   protected override slotGroups(): readonly (readonly string[])[] {
     return [['accumulator']];

@@ -1,8 +1,9 @@
 // What all optimizers share: their variables, clipping, weight decay, accumulation of gradients and averages of
 // weights. A subclass says what one step does to one weight, as a pure function of tensors, so that a weight's
 // whole update compiles to one pointwise kernel. Order and arithmetic as in Keras.
-import { FoveaError } from '../../core/errors.js';
+
 import { makeTypedArray } from '../../core/dtype.js';
+import { FoveaError } from '../../core/errors.js';
 import { scalar, type Tensor } from '../../graph/tensor.js';
 import { Variable } from '../../graph/variable.js';
 import { add, cast, clip, divide, maximum, multiply, subtract } from '../../ops/arithmetic.js';
@@ -13,8 +14,25 @@ import { sqrt, square } from '../../ops/unary.js';
 import { where } from '../../ops/where.js';
 import { describe, isRecord, type SerializedObject, serialized } from '../keras-config.js';
 import { snakeCase } from '../naming.js';
-import { configOf, flag, number, optional, optionsFromConfig, readOptions, type Rule, type Rules, text, whole } from '../options.js';
-import { isSchedule, type LearningRateSchedule, scheduleFromConfig, schedules, serializeSchedule } from './schedules.js';
+import {
+  configOf,
+  flag,
+  number,
+  optional,
+  optionsFromConfig,
+  type Rule,
+  type Rules,
+  readOptions,
+  text,
+  whole,
+} from '../options.js';
+import {
+  isSchedule,
+  type LearningRateSchedule,
+  scheduleFromConfig,
+  schedules,
+  serializeSchedule,
+} from './schedules.js';
 
 const LEARNING_RATE: Rule<number | LearningRateSchedule> = {
   want: 'a number of at least 0, or one of schedules',
@@ -101,12 +119,23 @@ export abstract class Optimizer {
   private readonly rateVariable: Variable | undefined;
   private readonly slots = new Map<Variable, Map<string, Variable>>();
   private built: readonly Variable[] = [];
-  private undecayed: { variables: ReadonlySet<Variable>; names: readonly string[] } = { variables: new Set(), names: [] };
+  private undecayed: { variables: ReadonlySet<Variable>; names: readonly string[] } = {
+    variables: new Set(),
+    names: [],
+  };
 
   constructor(options: object = {}) {
     const { className, rules, defaultRate } = this.constructor as typeof Optimizer;
-    const table = { learningRate: { ...LEARNING_RATE, fallback: defaultRate }, ...rules, ...COMMON, name: text(snakeCase(className)) };
-    const { learningRate, name, ...settings } = readOptions(className, options, this.adjustRules(table)) as Record<string, unknown>;
+    const table = {
+      learningRate: { ...LEARNING_RATE, fallback: defaultRate },
+      ...rules,
+      ...COMMON,
+      name: text(snakeCase(className)),
+    };
+    const { learningRate, name, ...settings } = readOptions(className, options, this.adjustRules(table)) as Record<
+      string,
+      unknown
+    >;
     this.settings = settings;
     this.name = name as string;
     const clips = ['clipnorm', 'globalClipnorm', 'clipvalue'].filter((option) => settings[option] !== null);
@@ -122,7 +151,11 @@ export abstract class Optimizer {
     const prefix = snakeCase(className);
     this.iterations = Variable.from(Int32Array.of(0), [], 'int32', { name: `${prefix}/iteration`, trainable: false });
     if (isSchedule(learningRate)) this.schedule = learningRate;
-    else this.rateVariable = Variable.from(Float32Array.of(learningRate as number), [], 'float32', { name: `${prefix}/learning_rate`, trainable: false });
+    else
+      this.rateVariable = Variable.from(Float32Array.of(learningRate as number), [], 'float32', {
+        name: `${prefix}/learning_rate`,
+        trainable: false,
+      });
   }
 
   /** For subclasses whose shared options default to something else. */
@@ -168,7 +201,10 @@ export abstract class Optimizer {
   private get groups(): readonly (readonly string[])[] {
     return [
       // Keras makes these two weight by weight, before the optimizer's own.
-      [...(this.settings.useEma ? ['average'] : []), ...(this.option('gradientAccumulationSteps') === undefined ? [] : ['gradient_accumulator'])],
+      [
+        ...(this.settings.useEma ? ['average'] : []),
+        ...(this.option('gradientAccumulationSteps') === undefined ? [] : ['gradient_accumulator']),
+      ],
       ...this.slotGroups(),
     ];
   }
@@ -194,8 +230,15 @@ export abstract class Optimizer {
 
   /** Every variable in the order in which Keras saves them. */
   get variables(): readonly Variable[] {
-    const slots = this.groups.flatMap((group) => this.built.flatMap((variable) => group.map((slot) => this.slot(variable, slot))));
-    return [this.iterations, ...(this.rateVariable === undefined ? [] : [this.rateVariable]), ...slots, ...this.extras()];
+    const slots = this.groups.flatMap((group) =>
+      this.built.flatMap((variable) => group.map((slot) => this.slot(variable, slot))),
+    );
+    return [
+      this.iterations,
+      ...(this.rateVariable === undefined ? [] : [this.rateVariable]),
+      ...slots,
+      ...this.extras(),
+    ];
   }
 
   /** The slot of a weight, such as `momentum`. Throws `argument` where there is none. */
@@ -222,7 +265,12 @@ export abstract class Optimizer {
   set learningRate(rate: number) {
     if (this.rateVariable === undefined) throw this.scheduled('cannot be set');
     if (!LEARNING_RATE.accepts(rate)) {
-      throw new FoveaError({ code: 'argument', op: this.className, message: `learningRate must be a number of at least 0; got ${describe(rate)}.`, got: rate });
+      throw new FoveaError({
+        code: 'argument',
+        op: this.className,
+        message: `learningRate must be a number of at least 0; got ${describe(rate)}.`,
+        got: rate,
+      });
     }
     this.rateVariable.set(Float32Array.of(rate));
   }
@@ -248,7 +296,13 @@ export abstract class Optimizer {
   }
 
   /** Leaves weights out of weight decay, by themselves or by a part of their name, e.g. `bias`. */
-  excludeFromWeightDecay({ variables = [], names = [] }: { variables?: readonly Variable[]; names?: readonly string[] }): void {
+  excludeFromWeightDecay({
+    variables = [],
+    names = [],
+  }: {
+    variables?: readonly Variable[];
+    names?: readonly string[];
+  }): void {
     this.undecayed = { variables: new Set(variables), names };
   }
 
@@ -266,9 +320,17 @@ export abstract class Optimizer {
     };
     const scale = this.option('lossScaleFactor');
     const given = pairs.map(({ gradient }) => (scale === undefined ? gradient : divide(gradient, scale)));
-    const gathered = every === undefined ? given : given.map((gradient, i) => add(gradient, this.slot((pairs[i] as GradientPair).variable, 'gradient_accumulator').value));
+    const gathered =
+      every === undefined
+        ? given
+        : given.map((gradient, i) =>
+            add(gradient, this.slot((pairs[i] as GradientPair).variable, 'gradient_accumulator').value),
+          );
     const gradients = this.clip(every === undefined ? gathered : gathered.map((gradient) => divide(gradient, every)));
-    const rate = this.schedule === undefined ? (this.rateVariable as Variable).value : this.schedule.rate(cast(batches, 'float32'));
+    const rate =
+      this.schedule === undefined
+        ? (this.rateVariable as Variable).value
+        : this.schedule.rate(cast(batches, 'float32'));
     const step = cast(add(updates, 1), 'float32');
     const extras = this.updateExtras(step);
     const decay = this.settings.weightDecay === null ? undefined : multiply(rate, this.number('weightDecay'));
@@ -280,7 +342,8 @@ export abstract class Optimizer {
       const after = this.update({ weight, gradient: gradients[i] as Tensor, rate, step, slots }, extras);
       assign(variable, after.weight, before);
       for (const [name, value] of Object.entries(after.slots)) assign(this.slot(variable, name), value);
-      if (every !== undefined) assign(this.slot(variable, 'gradient_accumulator'), multiply(gathered[i] as Tensor, 0), gathered[i] as Tensor);
+      if (isUpdate !== undefined)
+        this.slot(variable, 'gradient_accumulator').assign(where(isUpdate, 0, gathered[i] as Tensor));
       if (this.settings.useEma) this.average(variable, updates);
     });
     this.extras().forEach((variable, i) => {
@@ -332,8 +395,13 @@ export abstract class Optimizer {
   }
 
   /** An optimizer of this class from Keras's config; the `decay` of Keras 2 becomes a schedule. */
-  static fromConfig<T extends Optimizer>(this: (new (options?: object) => T) & { readonly rules: Rules }, config: Readonly<Record<string, unknown>>): T {
-    const options = optionsFromConfig(config, { ...this.rules, ...COMMON, name: text('') });
+  static fromConfig<T extends Optimizer>(
+    this: (new (options?: object) => T) & { readonly rules: Rules },
+    config: Readonly<Record<string, unknown>>,
+  ): T {
+    // biome-ignore lint/complexity/noThisInStatic: it is the subclass and its table that are wanted.
+    const Class = this;
+    const options = optionsFromConfig(config, { ...Class.rules, ...COMMON, name: text('') });
     // Keras writes a decay that is switched off as null; leaving it out would bring AdamW's default back.
     if (config.weight_decay === null && 'weight_decay' in config) options.weightDecay = null;
     // Keras 2 wrote `false` for none.
@@ -347,7 +415,7 @@ export abstract class Optimizer {
           ? schedules.inverseTimeDecay({ initialLearningRate: rate, decaySteps: 1, decayRate: decay })
           : rate;
     }
-    return new this(options);
+    return new Class(options);
   }
 }
 

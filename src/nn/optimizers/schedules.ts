@@ -1,14 +1,26 @@
 // Learning rates that follow from the number of the step, computed inside the training Program. Formulas and
 // names as in Keras.
+
+import { FoveaError } from '../../core/errors.js';
 import { interpret } from '../../graph/interpret.js';
 import { scalar, type Tensor } from '../../graph/tensor.js';
 import { add, divide, maximum, minimum, multiply, power, subtract } from '../../ops/arithmetic.js';
 import { equal, less, lessEqual } from '../../ops/compare.js';
 import { ceil, cos, floor, log } from '../../ops/unary.js';
 import { where } from '../../ops/where.js';
-import { FoveaError } from '../../core/errors.js';
 import { readSerialized, type SerializedObject, serialized } from '../keras-config.js';
-import { configOf, flag, list, number, type OptionsOf, optional, optionsFromConfig, readOptions, type Rules, type SettingsOf } from '../options.js';
+import {
+  configOf,
+  flag,
+  list,
+  number,
+  type OptionsOf,
+  optional,
+  optionsFromConfig,
+  type Rules,
+  readOptions,
+  type SettingsOf,
+} from '../options.js';
 
 /** A learning rate as a function of the step. */
 export interface LearningRateSchedule {
@@ -21,7 +33,10 @@ export interface LearningRateSchedule {
   getConfig(): Record<string, unknown>;
 }
 
-type Factory<R extends Rules> = ((options: OptionsOf<R>) => LearningRateSchedule) & { readonly className: string; readonly rules: R };
+type Factory<R extends Rules> = ((options: OptionsOf<R>) => LearningRateSchedule) & {
+  readonly className: string;
+  readonly rules: R;
+};
 
 function defineSchedule<R extends Rules>(
   className: string,
@@ -72,21 +87,27 @@ export const schedules = {
   exponentialDecay: defineSchedule(
     'ExponentialDecay',
     { ...START, decayRate: number(undefined, { low: 0 }), staircase: flag(false) },
-    (step, settings) => multiply(power(scalar(settings.decayRate), decays(step, settings)), settings.initialLearningRate),
+    (step, settings) =>
+      multiply(power(scalar(settings.decayRate), decays(step, settings)), settings.initialLearningRate),
   ),
   /** initial / (1 + decayRate * step / decaySteps): with decaySteps 1 the `decay` of Keras 2. */
   inverseTimeDecay: defineSchedule(
     'InverseTimeDecay',
     { ...START, decayRate: number(undefined, { low: 0 }), staircase: flag(false) },
-    (step, settings) => divide(settings.initialLearningRate, add(multiply(decays(step, settings), settings.decayRate), 1)),
+    (step, settings) =>
+      divide(settings.initialLearningRate, add(multiply(decays(step, settings), settings.decayRate), 1)),
   ),
   /** Half a cosine from initial down to alpha times it, after a linear warmup where there is a target (Loshchilov and Hutter 2016). */
   cosineDecay: defineSchedule(
     'CosineDecay',
     { ...START, alpha: number(0), warmupTarget: optional(number()), warmupSteps: number(0, { low: 0 }) },
     (step, { initialLearningRate, decaySteps, alpha, warmupTarget, warmupSteps }) => {
-      if (warmupTarget === null) return cosine(initialLearningRate, alpha, divide(minimum(step, decaySteps), decaySteps));
-      const rise = add(multiply(divide(step, Math.max(1, warmupSteps)), warmupTarget - initialLearningRate), initialLearningRate);
+      if (warmupTarget === null)
+        return cosine(initialLearningRate, alpha, divide(minimum(step, decaySteps), decaySteps));
+      const rise = add(
+        multiply(divide(step, Math.max(1, warmupSteps)), warmupTarget - initialLearningRate),
+        initialLearningRate,
+      );
       const after = maximum(subtract(minimum(step, decaySteps + warmupSteps), warmupSteps), 0);
       return where(less(step, warmupSteps), rise, cosine(warmupTarget, alpha, divide(after, decaySteps)));
     },
@@ -94,7 +115,13 @@ export const schedules = {
   /** Cosine decays that start anew, each tMul times as long and mMul times as high as the one before. */
   cosineDecayRestarts: defineSchedule(
     'CosineDecayRestarts',
-    { initialLearningRate: START.initialLearningRate, firstDecaySteps: POSITIVE, tMul: number(2, { low: 1 }), mMul: number(1, { low: 0 }), alpha: number(0) },
+    {
+      initialLearningRate: START.initialLearningRate,
+      firstDecaySteps: POSITIVE,
+      tMul: number(2, { low: 1 }),
+      mMul: number(1, { low: 0 }),
+      alpha: number(0),
+    },
     (step, { initialLearningRate, firstDecaySteps, tMul, mMul, alpha }) => {
       const done = divide(step, firstDecaySteps);
       let restart = floor(done);
@@ -114,7 +141,9 @@ export const schedules = {
     'PolynomialDecay',
     { ...START, endLearningRate: number(0.0001), power: number(1), cycle: flag(false) },
     (step, { initialLearningRate, decaySteps, endLearningRate, power: exponent, cycle }) => {
-      const length = cycle ? multiply(where(equal(step, 0), 1, ceil(divide(step, decaySteps))), decaySteps) : scalar(decaySteps);
+      const length = cycle
+        ? multiply(where(equal(step, 0), 1, ceil(divide(step, decaySteps))), decaySteps)
+        : scalar(decaySteps);
       const fraction = divide(cycle ? step : minimum(step, decaySteps), length);
       const left = exponent === 1 ? subtract(1, fraction) : power(subtract(1, fraction), scalar(exponent));
       return add(multiply(left, initialLearningRate - endLearningRate), endLearningRate);
@@ -126,7 +155,8 @@ export const schedules = {
     { boundaries: list(number()), values: list(number()) },
     (step, { boundaries, values }) => {
       let rate: Tensor = scalar(values.at(-1) as number);
-      for (let i = boundaries.length - 1; i >= 0; i--) rate = where(lessEqual(step, boundaries[i] as number), values[i] as number, rate);
+      for (let i = boundaries.length - 1; i >= 0; i--)
+        rate = where(lessEqual(step, boundaries[i] as number), values[i] as number, rate);
       return rate;
     },
   ),

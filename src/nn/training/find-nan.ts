@@ -2,7 +2,7 @@
 import { FoveaError } from '../../core/errors.js';
 import type { Dtype } from '../../core/dtype.js';
 import type { Tensor } from '../../graph/tensor.js';
-import { all, cast, isFinite, stack } from '../../ops/index.js';
+import { all, cast, isFinite as allFinite, stack } from '../../ops/index.js';
 import type { TrainableModel } from '../model.js';
 import type { BatchSource, HostBatch } from './batches.js';
 import { weighByClass } from './check-batch.js';
@@ -59,7 +59,7 @@ async function firstNonFinite(model: TrainableModel, steps: Steps, batch: HostBa
     const checks: Tensor[] = [];
     const check = (tensor: Tensor, culprit: Culprit): void => {
       found.push(culprit);
-      checks.push(cast(all(isFinite(tensor)), 'int32'));
+      checks.push(cast(all(allFinite(tensor)), 'int32'));
     };
     const inputs = args.slice(0, batch.x.length).map((each, i) => cast(each, model.inputs[i]?.dtype as Dtype));
     model.callWatched(inputs, context, ({ layer }, outputs) => {

@@ -6,7 +6,7 @@ import { gradients } from '../../compile/autodiff.js';
 import type { Engine } from '../../engine/engine.js';
 import { constant, scalar, type Tensor } from '../../graph/tensor.js';
 import { mapAssignments, Variable } from '../../graph/variable.js';
-import { add, cast, isFinite, less, logicalAnd, logicalNot, multiply, reshape, slice, stack, where } from '../../ops/index.js';
+import { add, cast, isFinite as allFinite, less, logicalAnd, logicalNot, multiply, reshape, slice, stack, where } from '../../ops/index.js';
 import type { CallContext, Layer } from '../layer.js';
 import { inferenceContext } from '../layer.js';
 import { lossValue } from '../losses.js';
@@ -86,7 +86,7 @@ export class Steps {
     optimizer.apply(this.trainable.map((variable, i) => ({ variable, gradient: found[i] as Tensor })));
     // Keep every old value from the first step on whose loss is not finite.
     const before = this.bad.value;
-    const isBad = logicalNot(isFinite(total));
+    const isBad = logicalNot(allFinite(total));
     const step = elementOf(key, 2);
     const bad = where(logicalAnd(less(before, 0), isBad), step, before);
     const isGood = less(bad, 0);

@@ -174,6 +174,8 @@ export class Trainer {
       for (const each of callbacks) await each.onEpochEnd?.(epoch, logs, control);
       history.add(epoch, logs);
     }
+    // Averaged weights take the place of the last ones, unless training is to go on.
+    if (!history.wasAborted) await compiled.optimizer.finalize();
     for (const each of callbacks) await each.onTrainEnd?.(logs, control);
     await this.state.save(steps);
     return history;
