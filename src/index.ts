@@ -6,7 +6,7 @@ export type { Dtype } from './core/dtype.js';
 export { FoveaError, type FoveaErrorCode } from './core/errors.js';
 export type { Shape } from './core/shape.js';
 export * from './data/index.js';
-export { compile } from './engine/compile.js';
+export { compile, explain } from './engine/compile.js';
 export { disposeEngine, engineInfo, engineMemory, setEngine } from './engine/current.js';
 export { realize } from './engine/execute.js';
 export type { Engine, EngineInfo, EngineMemory, EngineOptions } from './engine/engine.js';

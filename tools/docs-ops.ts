@@ -1,5 +1,6 @@
-// Writes docs/ops.md: a row for every op, from the definitions themselves. tests/docs/ops-table.test.ts checks that the
-// page is up to date and writes it anew under FOVEA_WRITE_DOCS=1.
+// Makes docs/ops.md, a row for every op from the definitions themselves, and the engines' table of README.md.
+// tests/docs/ops-table.test.ts checks that both are up to date and writes them anew under FOVEA_WRITE_DOCS=1.
+import { KERNELS } from '../src/core/abi.js';
 import type { AnyOp } from '../src/graph/op.js';
 import { allOps } from '../src/ops/index.js';
 
@@ -30,6 +31,26 @@ function stridesOf(shape: readonly number[]): number[] {
   return shape.map((_, axis) => shape.slice(axis + 1).reduce((product, dim) => product * dim, 1));
 }
 
+/** The part of README.md that says what works on which engine. Both interpret the same table of kernels. */
+export function enginesTable(): string {
+  const cases = allOps.reduce((count, op) => count + op.cases().length, 0);
+  const derived = allOps.filter((op) => op.gradient !== 'none').length;
+  const kernels = Object.keys(KERNELS).length;
+  const rows: readonly (readonly [string, string, string])[] = [
+    ['runs in', 'Node 20 and newer', 'Node 20 and newer, browsers'],
+    ['needs', 'a C++ compiler when installed', 'nothing'],
+    ['operations', `all ${allOps.length}`, `all ${allOps.length}`],
+    ['of these with a gradient, of any order', `${derived}`, `${derived}`],
+    ['kernels', `${kernels}`, `the same ${kernels}`],
+    ['cases checked against float64, on every level', `${cases}`, `${cases}`],
+    ['training, prediction, saving', 'yes', 'yes'],
+    ['instruction sets', 'AVX-512, AVX2 + FMA, NEON, portable', 'SIMD128, relaxed SIMD'],
+    ['threads', 'a pool of its own', 'Workers; one thread where a page is not cross-origin isolated'],
+    ['memory', "the machine's", '4 GiB'],
+  ];
+  return ['| | native | wasm |', '|---|---|---|', ...rows.map((row) => `| ${row.join(' | ')} |`)].join('\n');
+}
+
 const cell = (value: string): string => value.replaceAll('|', '\\|');
 
 /** The page. */
@@ -37,7 +58,10 @@ export function opsPage(): string {
   const count = (way: string): number => allOps.filter((op) => wayOf(op).startsWith(way)).length;
   const rows = [...allOps]
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map((op) => `| \`${op.name}\` | ${cell(op.summary)} | ${gradientOf(op)} | ${wayOf(op)} | ${kernelsOf(op)} | ${op.cases().length} |`);
+    .map(
+      (op) =>
+        `| \`${op.name}\` | ${cell(op.summary)} | ${gradientOf(op)} | ${wayOf(op)} | ${kernelsOf(op)} | ${op.cases().length} |`,
+    );
   return [
     '# Operations',
     '',

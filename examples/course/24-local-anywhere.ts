@@ -7,7 +7,6 @@ import {
   initializers,
   layers,
   maxPool2d,
-  pad,
   plot,
   relu,
   slice,
@@ -15,7 +14,7 @@ import {
   tensor,
 } from 'fovea';
 import { above, arrow, beside, draw, type Panel, picture, titled, wrap } from './drawing.js';
-import { asFilters, asImage, filled, largestDifference, pictureOf, rows, sizes, writtenFour } from './lib.js';
+import { asFilters, asImage, bordered, filled, largestDifference, pictureOf, rows, sizes, writtenFour } from './lib.js';
 
 const digit = asImage(writtenFour());
 
@@ -44,23 +43,8 @@ const map3 = relu(conv2d(map2, whole, { padding: 'same' }));
 console.log(`maps: ${[digit, map1, map2, map3].map(({ shape }) => sizes(shape.slice(1))).join(', ')}`);
 
 // Moved by (3,4): the map moves by as much, its global average stays, a dense layer's answer changes.
-const shift = (x: Tensor): Tensor =>
-  slice(
-    pad(x, [
-      [0, 0],
-      [3, 0],
-      [4, 0],
-      [0, 0],
-    ]),
-    [0, 0, 0, 0],
-    x.shape,
-  );
-const wide = pad(digit, [
-  [0, 0],
-  [4, 8],
-  [4, 8],
-  [0, 0],
-]);
+const shift = (x: Tensor): Tensor => slice(bordered(x, [3, 0], [4, 0]), [0, 0, 0, 0], x.shape);
+const wide = bordered(digit, [4, 8]);
 const moved = shift(wide);
 const isMoved = (await largestDifference(first(moved), shift(first(wide)))) < 1e-5;
 console.log(`the picture moved by (3,4): its map moves by (3,4): ${isMoved}`);

@@ -1,4 +1,5 @@
-// Kim, intro: everything that a Conv2D layer can be told. Strides, here and everywhere, are height first, then width.
+// Kim, intro: everything that a Conv2D layer can be told. Padding is 'same' or 'SAME', as programs write it; strides, here
+// and everywhere, are height first, then width.
 import { FoveaError, initializers, layers, ones, regularizers, transpose } from 'fovea';
 import { asBatch, formatNumber, largestDifference, photo, sizes } from './lib.js';
 
@@ -7,7 +8,7 @@ const options = {
   filters: 32,
   kernelSize: 3,
   strides: 1,
-  padding: 'same',
+  padding: 'SAME',
   dilationRate: 1,
   groups: 1,
   activation: 'relu',
@@ -21,6 +22,8 @@ const options = {
 const last = layers.conv2d({ ...options, dataFormat: 'channelsLast' });
 const output = last.apply(image);
 console.log(`channels last: ${sizes(image.shape)} -> ${sizes(output.shape)}, ${last.countParams()} parameters`);
+const small = layers.conv2d({ ...options, padding: 'same' }).apply(image);
+console.log(`'SAME' is 'same': ${(await largestDifference(small, output)) === 0}`);
 const first = layers.conv2d({ ...options, dataFormat: 'channelsFirst' });
 const turned = first.apply(transpose(image, [0, 3, 1, 2]));
 console.log(

@@ -1,15 +1,10 @@
 // intro: 5x5 ones in a border of zeros, 7x7, under a 3x3 filter of ones. Each output counts the ones that its filter
 // covers: 4 at the corners, 6 along the edges, 9 inside. Draws the zero border.
-import { conv2d, ones, pad } from 'fovea';
+import { conv2d, ones } from 'fovea';
 import { arrow, beside, cells, colours, draw, heat, titled } from './drawing.js';
-import { planeOf, print } from './lib.js';
+import { bordered, planeOf, print } from './lib.js';
 
-const padded = pad(ones([1, 5, 5, 1]), [
-  [0, 0],
-  [1, 1],
-  [1, 1],
-  [0, 0],
-]);
+const padded = bordered(ones([1, 5, 5, 1]), [1, 1]);
 const result = await planeOf(conv2d(padded, ones([3, 3, 1, 1])));
 print('result', result);
 

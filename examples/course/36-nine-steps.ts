@@ -1,8 +1,8 @@
 // Lee, Kim: a 5x5 picture of C channels, padding (1,1), strides (2,2): nine steps fill a 3x3 map. (The course leaves the
 // kernel's size open; nine frames make it 3x3.) Draws nine frames: the input with its border, and the output so far.
-import { conv2d, pad, zeros } from 'fovea';
+import { conv2d, zeros } from 'fovea';
 import { arrow, beside, cells, colours, draw, wrap } from './drawing.js';
-import { asFilters, asImage, planeOf, print, rows, sizes } from './lib.js';
+import { asFilters, asImage, bordered, planeOf, print, rows, sizes } from './lib.js';
 
 for (const channels of [1, 3, 64]) {
   const map = conv2d(zeros([1, 5, 5, channels]), zeros([3, 3, channels, 1]), {
@@ -19,14 +19,7 @@ const kernel = asFilters(rows('010/121/010'));
 const map = await planeOf(conv2d(image, kernel, { padding: 1, strides: 2 }));
 print('output', map);
 
-const padded = await planeOf(
-  pad(image, [
-    [0, 0],
-    [1, 1],
-    [1, 1],
-    [0, 0],
-  ]),
-);
+const padded = await planeOf(bordered(image, [1, 1]));
 const isBorder = (row: number, column: number): boolean => [row, column].some((at) => at === 0 || at === 6);
 const frames = map.flatMap((mapRow, i) =>
   mapRow.map((_, j) => {

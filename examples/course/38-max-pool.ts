@@ -32,5 +32,8 @@ const second = beside([
   arrow(),
   cells(overlapping, { style: (i, j) => (i + j === 0 ? { fill: colours.write } : {}) }),
 ]);
-const parts = [titled('2×2 windows, stride 2: each in its colour', first), titled('3×3 windows, stride 1: the first', second)];
+const parts = [
+  titled('2×2 windows, stride 2: each in its colour', first),
+  titled('3×3 windows, stride 1: the first', second),
+];
 await draw('38-max-pool', 'Max pooling', above(parts, 28));

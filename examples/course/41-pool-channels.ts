@@ -14,8 +14,13 @@ show('max pool 2', pooled.shape, pool.countParams());
 show('convolution 2x2, stride 2', convolved.shape, strided.countParams());
 
 const odd = randomUniform([1, 11, 11, 1], [0, 0, 0, 2]);
-console.log(`a side of 11 pools to ${maxPool2d(odd).shape[1]}; padded, to ${maxPool2d(odd, { padding: 'same' }).shape[1]}`);
+console.log(
+  `a side of 11 pools to ${maxPool2d(odd).shape[1]}; padded, to ${maxPool2d(odd, { padding: 'same' }).shape[1]}`,
+);
 
 // Pooling a stack of maps = stacking the pools of its maps.
-const alone = concat(split(maps, 32, -1).map((map) => maxPool2d(map)), -1);
+const alone = concat(
+  split(maps, 32, -1).map((map) => maxPool2d(map)),
+  -1,
+);
 console.log(`pooled together and alone differ by ${await largestDifference(pooled, alone)}`);

@@ -14,5 +14,11 @@ for (const { filters, kernelSize, channels } of rows) {
   layer.ensureBuilt([[null, null, null, channels]]);
   const inputs = channels * kernelSize ** 2;
   const formula = `${filters} (${inputs} + 1) = ${filters * (inputs + 1)}`;
-  console.log(`${filters} filters ${kernelSize}x${kernelSize}x${channels}: ${formula}, the layer has ${layer.countParams()}`);
+  console.log(
+    `${filters} filters ${kernelSize}x${kernelSize}x${channels}: ${formula}, the layer has ${layer.countParams()}`,
+  );
 }
+// The last one by filters: each has 27 weights and a bias.
+const each = layers.conv2d({ filters: 1, kernelSize: 3 });
+each.ensureBuilt([[null, null, null, 3]]);
+console.log(`${each.countParams()} x 10 = ${10 * each.countParams()}`);

@@ -14,7 +14,9 @@ for (const filters of [1, 6]) {
   const toOutput = layers.dense({ units, kernelInitializer: initializers.zeros() });
   const dense = models.sequential([layers.input(inputShape), layers.flatten(), toOutput]);
   const [few, many] = [shared, dense].map((model) => model.countParams().toLocaleString('en'));
-  console.log(`to ${sizes(output)}: shared ${few}, dense ${many} parameters on ${toOutput.weights[0]?.shape[0]} inputs`);
+  console.log(
+    `to ${sizes(output)}: shared ${few}, dense ${many} parameters on ${toOutput.weights[0]?.shape[0]} inputs`,
+  );
 }
 
 const picture = asBatch(paintedScene(32, 32));

@@ -8,7 +8,11 @@ import { beside, type Colour, draw, type Panel, titled } from './drawing.js';
 const small = ones([1, 20, 20, 1]);
 const filter = ones([10, 10, 1, 1]);
 const reads: number[] = [];
-for (const [row, column] of [[0, 0], [5, 7], [10, 10]] as const) {
+for (const [row, column] of [
+  [0, 0],
+  [5, 7],
+  [10, 10],
+] as const) {
   const unit = grad((x) => sum(slice(conv2d(x, filter), [0, row, column, 0], [1, 1, 1, 1])));
   reads.push(await sum(greater(abs(unit(small)), 0)).item());
 }

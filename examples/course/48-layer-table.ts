@@ -22,4 +22,4 @@ model.layers.forEach((layer, i) => {
   const output = sizes(layer.calls[0]?.outputs[0]?.shape.slice(1) as number[]);
   console.log(`${layer.name.padEnd(10)} ${settings.padEnd(9)} ${output.padEnd(9)} ${layer.countParams()}`);
 });
-console.log(`total ${model.countParams()}`);
+console.log(`total ${model.countParams().toLocaleString('en')}`);

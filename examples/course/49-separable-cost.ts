@@ -14,5 +14,7 @@ console.log(`outputs ${model.outputs.map(({ shape }) => sizes(shape.slice(1) as 
 
 const [all, first, second] = [normal, depthwise, pointwise].map(multiplications) as [number, number, number];
 console.log(`normal: ${all} multiplications, ${normal.countParams()} weights`);
-console.log(`separable: ${first} + ${second} = ${first + second}, ${depthwise.countParams() + pointwise.countParams()} weights`);
+console.log(
+  `separable: ${first} + ${second} = ${first + second}, ${depthwise.countParams() + pointwise.countParams()} weights`,
+);
 console.log(`share ${((first + second) / all).toFixed(4)}, 1/5 + 1/9 = ${(1 / 5 + 1 / 9).toFixed(4)}`);

@@ -1,6 +1,6 @@
 // Lee and Kim: the area of the input that one output sees. Each layer widens it by (f - 1) times the product of the
 // strides before it. Checked by gradients: on a picture a little larger than the field, the pixels that move one output.
-import { abs, any, averagePool2d, conv2d, grad, greater, ones, slice, sum, type Tensor, zoo, type models } from 'fovea';
+import { abs, any, averagePool2d, conv2d, grad, greater, type models, ones, slice, sum, type Tensor, zoo } from 'fovea';
 
 interface Window {
   readonly size: number;
@@ -11,7 +11,11 @@ interface Window {
 /** The convolutions and pools of a model, up to the dense layers. */
 function windowsOf(model: models.Sequential): Window[] {
   return model.layers.flatMap((layer) => {
-    const { kernel_size: kernel, pool_size: pool, strides } = layer.getConfig() as Record<string, [number, number] | undefined>;
+    const {
+      kernel_size: kernel,
+      pool_size: pool,
+      strides,
+    } = layer.getConfig() as Record<string, [number, number] | undefined>;
     const size = kernel ?? pool;
     return size === undefined ? [] : [{ size: size[0], stride: strides?.[0] ?? 1, isPool: pool !== undefined }];
   });

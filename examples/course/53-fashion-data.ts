@@ -1,16 +1,18 @@
 // Kim: Fashion-MNIST made ready. The last 5,000 of 60,000 validate; mean and standard deviation (plus 1e-7) of each pixel
 // over the 55,000 that train; (x - mean) / std on all three parts. The loader has already added the last axis. Draws test
 // picture 0 raw and standardised (the course's line for the raw one has three indices, an error).
-import { rowOf, Standardizer } from 'fovea';
+import { mean, rowOf, Standardizer, tensor } from 'fovea';
 import { beside, draw, picture } from './drawing.js';
 import { loadFashion } from './fashion.js';
 
 const parts = await loadFashion();
 const standardizer = Standardizer.fit(parts.train.x);
-const average = standardizer.mean.data.reduce((total, value) => total + value, 0) / standardizer.mean.data.length;
+const average = await mean(tensor(standardizer.mean.data)).item();
 const centre = 14 * 28 + 14;
 console.log(`average mean ${average.toFixed(4)}`);
-console.log(`pixel (14,14): mean ${standardizer.mean.data[centre]?.toFixed(3)}, std ${standardizer.std.data[centre]?.toFixed(3)}`);
+console.log(
+  `pixel (14,14): mean ${standardizer.mean.data[centre]?.toFixed(3)}, std ${standardizer.std.data[centre]?.toFixed(3)}`,
+);
 
 for (const [name, part] of Object.entries(parts)) {
   console.log(`${name} (${standardizer.apply(part.x).shape.join(',')})`);

@@ -15,13 +15,15 @@ for (let epoch = 0; epoch < 10; epoch++) {
   // What is no number is a gap in the line.
   course.add(epoch, Object.fromEntries(series.map((name) => [name, Number(printed[name].split(' ')[epoch])])));
 }
-console.log(`course: epochs ${course.epoch.filter((at) => Number.isFinite(course.history.loss?.[at])).map((at) => at + 1)}`);
+console.log(
+  `course: epochs ${course.epoch.filter((at) => Number.isFinite(course.history.loss?.[at])).map((at) => at + 1)}`,
+);
 
 const curvesOf = (history: History, title: string): plot.Figure =>
   plot.curves(history, { series, title, width: 560, height: 300 });
 
 setRandomSeed(3);
-const { train, test } = await datasets.strokes({ train: 1200, test: 400 });
+const { train, test } = await datasets.strokes({ count: 1500, testCount: 400 });
 const model = models.sequential([
   layers.input([28, 28, 1]),
   layers.conv2d({ filters: 8, kernelSize: 5, strides: 2, activation: 'relu' }),
@@ -42,5 +44,8 @@ console.log(`loss after 6 epochs is lower than after 1: ${(losses[5] as number) 
 await draw(
   '56-learning-curves',
   'Learning curves',
-  above([chart(curvesOf(course, "The course's, epochs 5 to 7 missing")), chart(curvesOf(history, 'A history of our own'))], 8),
+  above(
+    [chart(curvesOf(course, "The course's, epochs 5 to 7 missing")), chart(curvesOf(history, 'A history of our own'))],
+    8,
+  ),
 );

@@ -15,4 +15,6 @@ if (convnet === undefined) {
 }
 const [before, after] = [1 - dense.accuracy, 1 - convnet.accuracy];
 const percent = (value: number): string => `${(100 * value).toFixed(1)}%`;
-console.log(`error ${percent(before)} -> ${percent(after)}: ${Math.round(100 * (1 - after / before))}% less (course: ${Math.round(100 * (1 - 0.7 / 2.2))}%)`);
+console.log(
+  `error ${percent(before)} -> ${percent(after)}: ${Math.round(100 * (1 - after / before))}% less (course: ${Math.round(100 * (1 - 0.7 / 2.2))}%)`,
+);

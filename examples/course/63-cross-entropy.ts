@@ -11,5 +11,8 @@ for (const y of [1, 0]) {
 }
 
 const equal = tensor([Array.from({ length: 10 }, () => 0.1)]);
-const sparse = await losses.sparseCategoricalCrossentropy().perSample(tensor([3]), equal).item();
+const sparse = await losses
+  .sparseCategoricalCrossentropy()
+  .perSample(tensor([3]), equal)
+  .item();
 console.log(`ten equal classes: ${sparse.toFixed(4)}, ln 10 = ${Math.log(10).toFixed(4)}`);

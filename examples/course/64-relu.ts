@@ -9,7 +9,7 @@ const slope = grad((x) => sum(relu(x)));
 console.log(`relu of -2 and 3: ${(await relu(pair).data()).join(' ')}`);
 console.log(`slope at -2 and 3: ${(await slope(pair).data()).join(' ')}`);
 
-const x = linspace(-4, 4, 81);
+const x = linspace(-4, 4, 1600);
 const curve = plot.curves(
   { 'max(0, x)': await relu(x).data(), slope: await slope(x).data() },
   { series: ['max(0, x)', 'slope'], x: await x.data(), xLabel: 'x', width: 520, height: 280 },
@@ -24,5 +24,9 @@ console.log(`lowest number of the map: ${lowest(before.data).toFixed(2)} before,
 
 const highest = Math.max(-lowest(before.data), -lowest(before.data.map((value) => -value)));
 const options = { colormap: 'gray', vmin: -highest, vmax: highest, scale: 2 } as const;
-const maps = [titled('a map of vertical edges', picture(before, options)), arrow(), titled('after ReLU', picture(after, options))];
+const maps = [
+  titled('a map of vertical edges', picture(before, options)),
+  arrow(),
+  titled('after ReLU', picture(after, options)),
+];
 await draw('64-relu', 'ReLU keeps what is positive', above([chart(curve), beside(maps, 24)], 28));

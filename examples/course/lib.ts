@@ -1,7 +1,7 @@
 // What the course's examples share: small pictures written as text, matrices on the console, and things to look at.
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadImage, reshape, type Tensor, tensor, transpose } from 'fovea';
+import { loadImage, pad, reshape, type Tensor, tensor, transpose } from 'fovea';
 
 /** Rows of numbers. */
 export type Matrix = readonly (readonly number[])[];
@@ -61,6 +61,15 @@ export async function pictureOf(x: Tensor): Promise<Picture> {
 /** A picture as a batch of one, [1,h,w,channels]. */
 export function asBatch({ data, shape }: Picture): Tensor {
   return reshape(tensor(data, { shape }), [1, ...shape]);
+}
+
+/** Pictures x [n,h,w,channels] in a border of zeros: rows above and below, columns to the left and right. */
+export function bordered(
+  x: Tensor,
+  above: readonly [before: number, after: number],
+  beside: readonly [before: number, after: number] = above,
+): Tensor {
+  return pad(x, [[0, 0], above, beside, [0, 0]]);
 }
 
 /** A number as it is written in a cell: at most `decimals` places, and no minus before 0. */

@@ -1,6 +1,6 @@
 // Training and scoring a classifier, timed: the part that examples 55, 57, 59 and 60 have in common.
 import type { ArrayDataset, CompileOptions, FitOptions, models } from 'fovea';
-import type { Scores } from './runs.js';
+import { isShort, type Scores } from './runs.js';
 
 export interface Recipe {
   readonly compile: CompileOptions;
@@ -20,7 +20,7 @@ export async function train(
   // One step of each kind before the clock starts: they are compiled then.
   await model.evaluate(data.test.take(32));
   const start = performance.now();
-  await model.fit(data.train, { verbose: 2, ...fit });
+  await model.fit(data.train, { verbose: isShort ? 0 : 'auto', ...fit });
   const middle = performance.now();
   const { loss, accuracy } = (await model.evaluate(data.test)) as { loss: number; accuracy: number };
   const end = performance.now();

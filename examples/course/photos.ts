@@ -15,7 +15,8 @@ export async function photosOf(names: readonly string[], height: number, width: 
   return Promise.all(
     names.map(async (name, i) => {
       const path = join(folder, name);
-      if (!process.env.FOVEA_DATA || !existsSync(path)) return { ...mirrored(paintedScene(height, width), i), name: 'a painted scene' };
+      if (!process.env.FOVEA_DATA || !existsSync(path))
+        return { ...mirrored(paintedScene(height, width), i), name: 'a painted scene' };
       const { data } = await loadImage(path, { size: [height, width] });
       return { data: Float32Array.from(data, (value) => value / 255), shape: [height, width, 3], name };
     }),

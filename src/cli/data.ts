@@ -1,8 +1,8 @@
 // Data for the commands: a data set by name or a folder of pictures, and how its pictures are prepared. What was
 // done to the training pictures is kept with the model, so that later ones get the same.
 import { stat } from 'node:fs/promises';
-import { missingPathError } from '../core/node-files.js';
 import { FoveaError } from '../core/errors.js';
+import { nearestFolder } from '../core/node-files.js';
 import {
   type ArrayDataset,
   datasets,
@@ -11,6 +11,7 @@ import {
   Standardizer,
   scale,
 } from '../data/index.js';
+import { nearestName } from '../nn/keras-config.js';
 import type { Output } from './output.js';
 
 /** How pixels become the model's input. */
@@ -32,7 +33,7 @@ const STANDARDIZE_LIMIT = 4096;
 
 /** Loads a data set by name, or a folder with a folder of pictures for each class. */
 export async function loadData(nameOrFolder: string, options: { limit?: number; size: number; seed: number; output: Output }): Promise<CommandData> {
-  if (nameOrFolder in datasets.loaders) {
+  if (Object.hasOwn(datasets.loaders, nameOrFolder)) {
     const { train, test } = nameOrFolder === 'strokes' ? await datasets.strokes({ seed: options.seed }) : await datasets.byName(nameOrFolder);
     const limited = options.limit === undefined ? train : train.take(options.limit);
     const classNames = train.classNames ?? Array.from({ length: 1 + maxLabel(train.y) }, (_, i) => String(i));
@@ -40,14 +41,15 @@ export async function loadData(nameOrFolder: string, options: { limit?: number; 
   }
   const exists = await stat(nameOrFolder).catch(() => undefined);
   if (exists === undefined) {
-    const missing = await missingPathError(nameOrFolder, 'data');
+    const names = Object.keys(datasets.loaders);
+    const near = nearestName(nameOrFolder, names);
     throw new FoveaError({
       code: 'argument',
-      op: 'data',
-      message: `"${nameOrFolder}" is neither a data set nor a folder.`,
-      lines: [`Data sets: ${Object.keys(datasets.loaders).join(', ')}.`],
+      message: `"${nameOrFolder}" is neither a data set nor a folder${near === undefined ? '.' : `; did you mean "${near}"?`}`,
+      lines: [`data sets: ${names.join(', ')}`, `the nearest folder that exists is ${await nearestFolder(nameOrFolder)}`],
       got: nameOrFolder,
-      hint: missing.hint ?? 'Give a name or a folder.',
+      want: names,
+      hint: 'Give one of these, or a folder with a folder of pictures for each class.',
     });
   }
   return loadFolder(nameOrFolder, options);
@@ -56,11 +58,22 @@ export async function loadData(nameOrFolder: string, options: { limit?: number; 
 async function loadFolder(folder: string, { limit, size, seed, output }: { limit?: number; size: number; seed: number; output: Output }): Promise<CommandData> {
   const found = await imageDatasetFromDirectory(folder, { size, channels: 3, seed, shuffle: true, onBroken: 'skip' });
   const all = await found.load();
-  for (const { path, problem } of found.broken) output.text(`skipped ${path}: ${problem}`);
-  const kept = limit === undefined ? all : all.take(limit);
-  // A fifth to test on; the order was shuffled by the seed.
-  const test = Math.max(1, Math.floor(kept.length / 5));
-  return { train: kept.skip(test), test: kept.take(test), classNames: found.classNames, isFolder: true };
+  for (const { path, problem } of found.broken) {
+    output.text(`skipped ${path}: ${problem}`);
+    output.event('skipped', { picture: path, problem });
+  }
+  // A fifth to test on; the seed has mixed the order. A limit leaves the test pictures as they are.
+  const test = Math.max(1, Math.floor(all.length / 5));
+  if (test === all.length) {
+    throw new FoveaError({
+      code: 'data',
+      message: `${folder} has one picture: none is left to train on.`,
+      path: folder,
+      hint: 'Give at least a few pictures for each class.',
+    });
+  }
+  const rest = all.skip(test);
+  return { train: limit === undefined ? rest : rest.take(limit), test: all.take(test), classNames: found.classNames, isFolder: true };
 }
 
 function maxLabel({ data }: HostArray): number {

@@ -1,4 +1,4 @@
-// Models for the commands: a file, or the folder of a run.
+// Saved models for the commands: a file, or the folder of a run, and what `fovea train` kept with it.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FoveaError } from '../core/errors.js';
@@ -10,6 +10,8 @@ import type { Preprocess } from './data.js';
 export interface ModelMetadata {
   readonly classNames?: readonly string[];
   readonly preprocess?: Preprocess;
+  /** What it was trained on. */
+  readonly data?: { readonly name: string; readonly seed: number; readonly size: number };
 }
 
 /** The model in a file, or in a run's folder. */
@@ -18,9 +20,14 @@ export async function loadModel(path: string): Promise<TrainableModel> {
   return load(found?.isDirectory() ? join(path, 'model.keras') : path);
 }
 
+/** Whether there is a file of that name. */
+export async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() === true;
+}
+
 /** What a model was trained with. Throws `argument` where the file does not say. */
-export function metadataOf(model: TrainableModel, op: string): Required<ModelMetadata> {
-  const { classNames, preprocess } = model.metadata as ModelMetadata;
+export function metadataOf(model: TrainableModel, op: string): ModelMetadata & Required<Pick<ModelMetadata, 'classNames' | 'preprocess'>> {
+  const { classNames, preprocess, data } = model.metadata as ModelMetadata;
   if (classNames === undefined || preprocess === undefined) {
     throw new FoveaError({
       code: 'argument',
@@ -29,5 +36,5 @@ export function metadataOf(model: TrainableModel, op: string): Required<ModelMet
       hint: 'Use a model that fovea train saved, or load it in code and prepare the pictures there.',
     });
   }
-  return { classNames, preprocess };
+  return { classNames, preprocess, ...(data === undefined ? {} : { data }) };
 }

@@ -26,7 +26,9 @@ export class Output {
       const { code, op, path, message, hint } = error;
       process.stdout.write(`${JSON.stringify({ event: 'error', command: this.command, code, op, path, message, hint })}\n`);
     } else {
-      process.stderr.write(`fovea ${this.command}: ${error.message}\n`);
+      // The command names itself once, whichever of its parts refused.
+      const text = error.message.replace(new RegExp(`^${this.command}: `), '');
+      process.stderr.write(`fovea ${this.command}: ${text}\n`);
     }
   }
 }

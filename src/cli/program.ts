@@ -3,44 +3,57 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { FoveaError } from '../core/errors.js';
 import { Output } from './output.js';
 
-/** Exit codes: 0 done, 1 the work failed, 2 the command was wrong, 130 interrupted. */
-export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+/** Exit codes: 0 done, 1 the work failed, 2 the command was wrong, 130 interrupted, 141 nobody reads the output. */
+export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130, closed: 141 } as const;
 
 /** Runs one command line and gives the exit code. */
 export async function runCli(argv: readonly string[]): Promise<number> {
+  const isJson = argv.includes('--json');
   let code: number = EXIT.done;
-  const program = makeProgram(async (name, run) => {
-    const output = new Output({ isJson: program.opts<{ json?: boolean }>().json === true || argv.includes('--json'), command: name });
+  const run: Run = async (name, work) => {
+    const output = new Output({ isJson, command: name });
     try {
-      code = await run(output);
+      code = await work(output);
     } catch (error) {
       if (!(error instanceof FoveaError)) throw error;
       output.error(error);
       code = error.code === 'aborted' ? EXIT.interrupted : error.code === 'argument' ? EXIT.usage : EXIT.failed;
     }
-  });
+  };
+  const program = makeProgram(run, isJson);
+  const [first] = argv.slice(2).filter((word) => word !== '--json');
+  if (first === '-V' || first === '--version') {
+    await run('version', async (output) => (await import('./commands/doctor.js')).version(output));
+    return code;
+  }
+  if (first === undefined && !isJson) {
+    program.outputHelp();
+    return EXIT.done;
+  }
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    if (error.exitCode === 0) return EXIT.done;
+    // Commander has told people; machines hear it here.
+    const message = first === undefined ? 'no command was given.' : error.message.replace(/^error: /, '').replace('\n', ' ');
+    if (isJson) new Output({ isJson, command: first ?? 'fovea' }).error(new FoveaError({ code: 'argument', message }));
+    return EXIT.usage;
   }
   return code;
 }
 
 type Run = (name: string, run: (output: Output) => Promise<number>) => Promise<void>;
 
-function makeProgram(run: Run): Command {
+function makeProgram(run: Run, isJson: boolean): Command {
   const program = new Command('fovea')
     .description('Deep computer vision: train, run and explain convolutional networks')
     .option('-V, --version', 'print the version and the engine that runs')
     .option('--json', 'machine-readable output, one JSON object a line')
-    .showHelpAfterError()
+    .configureOutput({ writeErr: (text) => void (isJson || process.stderr.write(text)) })
+    .showHelpAfterError('(--help behind a command lists its options)')
+    .helpCommand(true)
     .exitOverride();
-  program.action(async (options: { version?: boolean }) => {
-    if (!options.version) program.help();
-    await run('version', async (output) => (await import('./commands/doctor.js')).version(output));
-  });
   program
     .command('doctor')
     .description('say which engine runs, its instruction set and threads, and why not the others')
@@ -53,7 +66,7 @@ function makeProgram(run: Run): Command {
     .argument('<model>', 'a .keras file or the folder of a run')
     .option('--data <name|folder>', 'data set; default: the one it was trained on')
     .option('--part <part>', 'a split such as test or train[:10%]', 'test')
-    .option('--batch <n>', 'batch size', wholeNumber, 32)
+    .option('--batch <n>', 'batch size', count, 32)
     .option('--json', 'machine-readable output')
     .action((model: string, options) => run('evaluate', async (output) => (await import('./commands/evaluate.js')).evaluate(model, options, output)));
   program
@@ -61,7 +74,7 @@ function makeProgram(run: Run): Command {
     .description('label pictures')
     .argument('<model>', 'a .keras file or the folder of a run')
     .argument('<pictures...>', 'PNG or JPEG files')
-    .option('--top <n>', 'labels to give for each picture', wholeNumber, 3)
+    .option('--top <n>', 'labels to give for each picture', count, 3)
     .option('--json', 'machine-readable output')
     .action((model: string, pictures: string[], options) =>
       run('predict', async (output) => (await import('./commands/predict.js')).predict(model, pictures, options, output)),
@@ -81,19 +94,31 @@ function addTrain(program: Command, run: Run): void {
     .description('train a classifier; without options: the first network on generated pictures')
     .option('--data <name|folder>', 'strokes, fashion-mnist, mnist, cifar10, or a folder with a folder of pictures per class', 'strokes')
     .option('--model <name|file>', "architecture, or a .ts or .js file that exports one (default: 'lecture-cnn')")
-    .option('--epochs <n>', 'passes over the data', wholeNumber, 3)
-    .option('--batch <n>', 'batch size', wholeNumber, 32)
+    .option('--epochs <n>', 'passes over the data', count, 3)
+    .option('--batch <n>', 'batch size', count, 32)
     .option('--optimizer <name>', 'sgd, rmsprop, adam, nadam, ...', 'nadam')
     .option('--learning-rate <rate>', "step size; default: the optimizer's", positiveNumber)
     .option('--validation <fraction>', 'the last part of the training data, to validate on', fraction, 0.1)
-    .option('--limit <n>', 'use only the first pictures', wholeNumber)
-    .option('--size <n>', 'side of the pictures of a folder', wholeNumber, 64)
+    .option('--limit <n>', 'use only the first pictures', count)
+    .option('--size <n>', 'side of the pictures of a folder', count, 64)
     .option('--seed <n>', 'the same seed gives the same run', wholeNumber, 1)
     .option('--out <folder>', 'where the run goes (default: runs/<data>-<model>-<time>)')
-    .option('--resume <folder>', 'continue an interrupted run')
+    .option('--overwrite', 'let the run replace one that is in its folder')
+    .option('--resume <folder>', 'continue an interrupted run; only --epochs may go with it')
     .addOption(new Option('--preprocess <kind>', 'how pictures are scaled').choices(['standardize', 'scale', 'none']))
     .option('--json', 'machine-readable output')
-    .action((options) => run('train', async (output) => (await import('./commands/train.js')).train(options, output)));
+    .action((options, command: Command) =>
+      run('train', async (output) => {
+        const given = Object.keys(options).filter((name) => command.getOptionValueSource(name) === 'cli');
+        return (await import('./commands/train.js')).train(options, given, output);
+      }),
+    );
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Give a whole number of at least 1.');
+  return value;
 }
 
 function wholeNumber(text: string): number {

@@ -8,7 +8,7 @@ import { Model, type TrainableModel } from '../nn/model.js';
 import type { SymbolicTensor } from '../nn/symbolic.js';
 import { type ReportActivation, type ReportData, type ReportMistake, renderReport } from '../plot/index.js';
 import type { CommandData } from './data.js';
-import type { RunConfig, RunFolder } from './run-folder.js';
+import { flagOf, quoted, type RunConfig, type RunFolder } from './run-folder.js';
 
 /** A finished run. */
 export interface FinishedRun {
@@ -33,7 +33,7 @@ export async function makeReport(run: FinishedRun): Promise<string> {
   const classes = data.classNames.length;
   const { confusion, mistakes } = judge(predictions.data, data, classes);
   const filters = await firstFilters(model);
-  const { learningRate, resume, out, ...options } = config.options;
+  const { learningRate, resume, out, overwrite, ...options } = config.options;
   const report: ReportData = {
     model: { name: model.name, parameters: model.countParams() },
     data: { name: data.train.name, train: run.trainSet.length, test: testSet.length },
@@ -125,9 +125,9 @@ async function readHistory(path: string): Promise<Record<string, number[]>> {
 }
 
 function repeatCommand({ options }: RunConfig): string {
-  const { resume, out, ...rest } = options;
+  const { resume, out, overwrite, ...rest } = options;
   const flags = Object.entries(rest).flatMap(([name, value]) =>
-    value === undefined ? [] : [`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${value}`],
+    value === undefined ? [] : [`${flagOf(name)} ${quoted(String(value))}`],
   );
   return `fovea train ${flags.join(' ')}`;
 }

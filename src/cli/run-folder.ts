@@ -1,9 +1,9 @@
 // A run's folder: model.keras, history.csv, config.json, report.html. config.json holds all that is needed
 // to repeat the run or to go on with it.
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { FoveaError } from '../core/errors.js';
-import { fileError, writeFileAtomic } from '../core/node-files.js';
+import { makeFolder, writeFileAtomic } from '../core/node-files.js';
 import type { TrainOptions } from './commands/train.js';
 import type { Preprocess } from './data.js';
 
@@ -14,41 +14,60 @@ export interface RunConfig {
   readonly preprocess: Preprocess;
 }
 
-/** An open run folder. */
+/** A run's folder. It is made by `create`, once everything that may be refused has been looked at. */
 export interface RunFolder {
   readonly path: string;
   readonly modelPath: string;
+  readonly historyPath: string;
   readonly isResumed: boolean;
   /** The options in force: a resumed run has its own. */
   readonly options: TrainOptions;
   readonly config: RunConfig | undefined;
+  create(): Promise<void>;
   writeConfig(config: RunConfig): Promise<void>;
 }
 
-/** Makes a run's folder, or opens the one to resume. */
-export async function openRunFolder(options: TrainOptions): Promise<RunFolder> {
-  if (options.resume !== undefined) return resumeFolder(options.resume, options);
+/** Chooses a run's folder, or opens the one to resume. `given` are the options that were written out. */
+export async function openRunFolder(options: TrainOptions, given: readonly string[]): Promise<RunFolder> {
+  if (options.resume !== undefined) return resumeFolder(options.resume, options, given);
   const path = options.out ?? (await freeFolder(options));
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (error) {
-    throw fileError('train', path, 'make the folder', error);
+  const folder = folderAt(path, options, undefined);
+  if (!options.overwrite && (await exists(folder.modelPath))) {
+    throw new FoveaError({
+      code: 'argument',
+      op: 'train',
+      message: `${path} holds a run already.`,
+      got: path,
+      hint: `Go on with it by --resume ${quoted(path)}, choose another --out, or add --overwrite.`,
+    });
   }
-  return folderAt(path, options, undefined);
+  return folder;
 }
 
 function folderAt(path: string, options: TrainOptions, config: RunConfig | undefined): RunFolder {
   return {
     path,
     modelPath: join(path, 'model.keras'),
+    historyPath: join(path, 'history.csv'),
     isResumed: config !== undefined,
     options,
     config,
+    create: () => makeFolder(path, 'train'),
     writeConfig: (next) => writeFileAtomic(join(path, 'config.json'), `${JSON.stringify(next, undefined, 2)}\n`),
   };
 }
 
-async function resumeFolder(path: string, asked: TrainOptions): Promise<RunFolder> {
+async function resumeFolder(path: string, asked: TrainOptions, given: readonly string[]): Promise<RunFolder> {
+  const others = given.filter((name) => !['resume', 'epochs', 'json'].includes(name));
+  if (others.length > 0) {
+    throw new FoveaError({
+      code: 'argument',
+      op: 'train',
+      message: `${others.map(flagOf).join(', ')} cannot be changed in a run that goes on.`,
+      got: others,
+      hint: 'Give --resume with --epochs alone, or start a new run.',
+    });
+  }
   const config = await readRunConfig(path);
   if (config === undefined) {
     throw new FoveaError({
@@ -59,9 +78,40 @@ async function resumeFolder(path: string, asked: TrainOptions): Promise<RunFolde
       path,
     });
   }
-  // More epochs may be asked for; everything else is as it was.
-  const epochs = Math.max(config.options.epochs, asked.epochs);
-  return folderAt(path, { ...config.options, epochs }, config);
+  const folder = folderAt(path, { ...config.options, epochs: Math.max(config.options.epochs, given.includes('epochs') ? asked.epochs : 0) }, config);
+  if (!(await exists(folder.modelPath))) {
+    throw new FoveaError({
+      code: 'file',
+      op: 'train',
+      message: `${path} has no model.keras: the run ended before its first epoch did.`,
+      hint: 'Start it again.',
+      path,
+    });
+  }
+  return folder;
+}
+
+/** Drops rows of history.csv from `epoch` on: a process that was killed may have written one that its model has not seen. */
+export async function trimHistory({ historyPath }: RunFolder, epoch: number): Promise<void> {
+  const text = await readFile(historyPath, 'utf8').catch(() => undefined);
+  if (text === undefined) return;
+  const lines = text.split('\n').slice(0, -1);
+  const kept = lines.filter((line, i) => i === 0 || Number.parseInt(line, 10) < epoch);
+  if (kept.length < lines.length) await writeFileAtomic(historyPath, `${kept.join('\n')}\n`);
+}
+
+/** An option as it is written: `learningRate` is `--learning-rate`. */
+export function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** A path as a shell takes it. */
+export function quoted(path: string): string {
+  return /^[\w./:@%+,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
 /** A run's config.json, or undefined where there is none. */
@@ -69,11 +119,18 @@ export async function readRunConfig(path: string): Promise<RunConfig | undefined
   const file = join(path, 'config.json');
   const text = await readFile(file, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
+  const refuse = (problem: string): FoveaError =>
+    new FoveaError({ code: 'format', op: 'train', message: `${file} ${problem}`, path: file, hint: 'Start a new run.' });
+  let config: Partial<RunConfig> | null;
   try {
-    return JSON.parse(text) as RunConfig;
+    config = JSON.parse(text) as Partial<RunConfig> | null;
   } catch (error) {
-    throw new FoveaError({ code: 'format', op: 'train', message: `${file} is not JSON: ${(error as Error).message}`, path: file, hint: 'Start a new run.' });
+    throw refuse(`is not JSON: ${(error as Error).message}`);
   }
+  if (typeof config?.options?.data !== 'string' || !Array.isArray(config.classNames) || config.preprocess === undefined) {
+    throw refuse("does not hold a run's options.");
+  }
+  return config as RunConfig;
 }
 
 async function freeFolder({ data, model = 'lecture-cnn' }: TrainOptions): Promise<string> {
@@ -83,6 +140,6 @@ async function freeFolder({ data, model = 'lecture-cnn' }: TrainOptions): Promis
   const base = join('runs', `${basename(data)}-${basename(model).replace(/\.\w+$/, '')}-${time}`);
   for (let number = 1; ; number++) {
     const path = number === 1 ? base : `${base}-${number}`;
-    if ((await stat(path).catch(() => undefined)) === undefined) return path;
+    if (!(await exists(path))) return path;
   }
 }

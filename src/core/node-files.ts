@@ -50,13 +50,14 @@ const REMEDIES: Record<string, readonly [what: string, hint: string]> = {
   EROFS: ['the file system is read-only', 'Write to another folder.'],
   ENOENT: ['there is no such file or folder', 'Check the path.'],
   ENOTDIR: ['a part of the path is a file, not a folder', 'Check the path.'],
+  EEXIST: ['a file of that name is in the way', 'Choose another path, or move the file away.'],
   EISDIR: ['it is a folder, not a file', 'Give the path of a file.'],
   EFBIG: ['the file is too large for this file system', 'Write to another disk.'],
   EMFILE: ['too many files are open', 'Close some, or raise the limit (ulimit -n).'],
 };
 
 /** A `file` error that names the path, what went wrong and a remedy. */
-export function fileError(op: string, path: string, action: string, cause: unknown): FoveaError {
+export function fileError(op: string, path: string, action: string, cause: unknown, lines: readonly string[] = []): FoveaError {
   const code = systemCode(cause);
   const [what, hint] = (code === undefined ? undefined : REMEDIES[code]) ?? [
     cause instanceof Error ? cause.message : String(cause),
@@ -68,6 +69,7 @@ export function fileError(op: string, path: string, action: string, cause: unkno
     message: `${path} could not be ${action}: ${what}${code === undefined ? '' : ` (${code})`}.`,
     path,
     got: code,
+    ...(lines.length === 0 ? {} : { lines }),
     hint,
     cause,
   });
@@ -75,16 +77,21 @@ export function fileError(op: string, path: string, action: string, cause: unkno
 
 /**
  * Writes a file so that at every moment the old or the new content stands under its name: written beside, synced,
- * renamed, the folder synced. Makes missing folders. Throws `file` and removes the half-written copy on failure.
+ * renamed, the folder synced. Makes missing folders. Throws `file` and removes the half-written copy on failure; those
+ * that killed processes left behind go with the next write.
  */
 export async function writeFileAtomic(path: string, bytes: Uint8Array | string): Promise<void> {
   const fs = await nodeModule('node:fs/promises', 'writeFileAtomic');
-  const { dirname, resolve } = await nodeModule('node:path', 'writeFileAtomic');
+  const { basename, dirname, resolve } = await nodeModule('node:path', 'writeFileAtomic');
+  const { hostname } = await nodeModule('node:os', 'writeFileAtomic');
   const target = resolve(path);
   const folder = dirname(target);
-  const temporary = `${target}.tmp-${process.pid}-${Math.random().toString(36).slice(2, 10)}`;
+  const host = hostname().replace(/[^\w]/g, '').slice(0, 16);
+  const temporary = `${target}.tmp-${host}-${process.pid}-${Math.random().toString(36).slice(2, 10)}`;
   try {
-    await fs.mkdir(folder, { recursive: true });
+    await makeFolders(folder);
+    // Before it needs their space.
+    await removeStale(folder, basename(target), host);
     const file = await fs.open(temporary, 'wx');
     try {
       await file.writeFile(bytes);
@@ -95,9 +102,75 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array | string):
     await fs.rename(temporary, target);
   } catch (error) {
     await fs.rm(temporary, { force: true }).catch(() => {});
-    throw fileError('writeFileAtomic', target, 'written', error);
+    throw fileError('writeFileAtomic', target, 'written', error, await nearestLine(folder));
   }
   await syncFolder(folder);
+}
+
+/** Beyond this age a copy is nobody's, whichever machine began it. */
+const STALE_MS = 24 * 3600 * 1000;
+
+/** Removes half-written copies of a file whose writers were killed: the process is gone, or the copy is a day old. */
+async function removeStale(folder: string, name: string, host: string): Promise<void> {
+  const fs = await nodeModule('node:fs/promises', 'writeFileAtomic');
+  const { join } = await nodeModule('node:path', 'writeFileAtomic');
+  const pattern = /^(\w*)-(\d+)-[a-z0-9]{1,8}$/;
+  for (const entry of await fs.readdir(folder).catch(() => [])) {
+    if (!entry.startsWith(`${name}.tmp-`)) continue;
+    const [, from, pid] = pattern.exec(entry.slice(name.length + 5)) ?? [];
+    if (from === undefined || Number(pid) === process.pid) continue;
+    const copy = join(folder, entry);
+    const isOld = async (): Promise<boolean> => Date.now() - ((await fs.stat(copy).catch(() => undefined))?.mtimeMs ?? Infinity) > STALE_MS;
+    if ((from === host && !isRunning(Number(pid))) || (await isOld())) await fs.rm(copy, { force: true }).catch(() => {});
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // A process of somebody else may not be signalled, but it is there.
+    return systemCode(error) !== 'ESRCH';
+  }
+}
+
+/** Makes a folder and those above it. Throws `file`, naming the nearest folder that exists. */
+export async function makeFolder(path: string, op: string): Promise<void> {
+  try {
+    await makeFolders(path);
+  } catch (error) {
+    throw fileError(op, path, 'made', error, await nearestLine(path));
+  }
+}
+
+/**
+ * As `mkdir -p`, throwing what the system says. (Node's own recursive mkdir never ends where a file system refuses new
+ * folders as missing, as /proc does.)
+ */
+export async function makeFolders(path: string): Promise<void> {
+  const fs = await nodeModule('node:fs/promises', 'makeFolders');
+  const { join, relative, resolve, sep } = await nodeModule('node:path', 'makeFolders');
+  const target = resolve(path);
+  let at = await nearestFolder(target);
+  for (const part of relative(at, target).split(sep)) {
+    if (part === '') return;
+    at = join(at, part);
+    try {
+      await fs.mkdir(at);
+    } catch (error) {
+      if (systemCode(error) !== 'EEXIST') throw error;
+      // Another process may have been faster.
+      if (!(await fs.stat(at)).isDirectory()) throw Object.assign(new Error(`${at} is a file`, { cause: error }), { code: 'ENOTDIR' });
+    }
+  }
+}
+
+/** The line that says which folder above a missing one exists. */
+async function nearestLine(path: string): Promise<string[]> {
+  const { resolve } = await nodeModule('node:path', 'nearestFolder');
+  const nearest = await nearestFolder(path);
+  return nearest === resolve(path) ? [] : [`the nearest folder that exists is ${nearest}`];
 }
 
 /** Makes a rename in this folder survive a power cut, where the platform can (Windows cannot open folders). */

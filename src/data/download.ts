@@ -1,6 +1,6 @@
 // Fetching one file of a dataset: resumed after an interruption, checked, and only then given its name.
 import { FoveaError } from '../core/errors.js';
-import { fileError, nodeModule, syncFolder, systemCode } from '../core/node-files.js';
+import { fileError, makeFolders, nodeModule, syncFolder, systemCode } from '../core/node-files.js';
 import { looksLikeHtml } from './archive.js';
 import { md5 } from './md5.js';
 
@@ -71,7 +71,7 @@ export async function downloadFile(url: string, path: string, options: DownloadO
   const op = options.op ?? 'download';
   const lock = `${path}.lock`;
   try {
-    await fs.mkdir(dirname(path), { recursive: true });
+    await makeFolders(dirname(path));
   } catch (error) {
     throw fileError(op, dirname(path), 'made', error);
   }

@@ -1,15 +1,16 @@
 // compile(fn): one Program per input signature, run over and over.
+import { explain as explainProgram } from '../compile/explain.js';
 import { trace } from '../compile/trace.js';
 import { toTensor } from '../graph/define.js';
 import type { Node } from '../graph/node.js';
 import type { TensorType } from '../graph/op.js';
 import { currentRuntime } from '../graph/runtime.js';
 import { Storage } from '../graph/storage.js';
-import { fromStorage, type Tensor, type TensorLike } from '../graph/tensor.js';
+import { fromStorage, Tensor, type TensorLike } from '../graph/tensor.js';
 import { type Variable, variableChanges } from '../graph/variable.js';
 import { currentEngine } from './current.js';
 import type { Engine } from './engine.js';
-import { bring, Executable } from './execute.js';
+import { bring, compileGraph, Executable } from './execute.js';
 import { makeRoom } from './memory.js';
 
 /** A traced function compiled for an engine, with what its leaves stand for. */
@@ -63,16 +64,40 @@ export function compile(fn: (...args: Tensor[]) => readonly Tensor[]): (...args:
       compiled = compileTrace(engine, fn, types);
       cache.set(key, compiled);
     }
-    return runTrace(compiled, args);
+    const made = args.filter((_, i) => !(given[i] instanceof Tensor));
+    return runTrace(compiled, args, made);
   };
 }
 
-async function runTrace({ executable, arguments: leaves, variables, assigned }: CompiledTrace, args: readonly Tensor[]): Promise<Tensor[]> {
+/**
+ * What a function of tensors compiles to for arguments like these: a table of its kernel calls, and what they cost.
+ * Nothing is computed.
+ *
+ * @example
+ * console.log(fovea.explain((x) => [fovea.softmax(x)], fovea.ones([4, 3])));
+ */
+export function explain(fn: (...args: Tensor[]) => readonly Tensor[], ...args: TensorLike[]): string {
+  const types = args.map((each) => toTensor(each)).map(({ shape, dtype }) => ({ shape, dtype }));
+  return explainProgram(compileGraph(trace(fn, types).graph));
+}
+
+/** Runs a compiled trace; `made` are arguments that nobody else holds. */
+async function runTrace(
+  { executable, arguments: leaves, variables, assigned }: CompiledTrace,
+  args: readonly Tensor[],
+  made: readonly Tensor[],
+): Promise<Tensor[]> {
   const { engine, program } = executable;
   await makeRoom();
   const storages = new Map<Node, Storage>();
   const isAssigned = new Set(assigned);
-  for (const [at, leaf] of leaves.entries()) storages.set(leaf, await bring(engine, await storageOf(args[at] as Tensor)));
+  const temporary = made.flatMap(({ storage }) => storage ?? []);
+  for (const [at, leaf] of leaves.entries()) {
+    const arg = args[at] as Tensor;
+    const storage = arg.storage ?? (await constantStorage(arg));
+    if (arg.storage === undefined) temporary.push(storage);
+    storages.set(leaf, await bring(engine, storage));
+  }
   const captured = executable.leaves.flatMap(({ node, index }) => (node.storage === undefined ? [] : [node.storage[index] as Storage]));
   for (const storage of captured) await bring(engine, storage);
   // Owning a variable takes time in which another may be read or assigned: look again until nothing changed.
@@ -87,14 +112,15 @@ async function runTrace({ executable, arguments: leaves, variables, assigned }: 
   const found = executable.leaves.map(({ node, index }) => storages.get(node) ?? (node.storage?.[index] as Storage));
   const { outputs, finished } = executable.run(found);
   for (const variable of assigned) variable.storage?.invalidateHost();
+  // Engines keep memory until the work queued on it is done.
+  for (const storage of temporary) storage.dispose();
   await finished;
   const shapes = new Map(program.bindings.flatMap((binding) => (binding.kind === 'output' ? [[binding.index, binding.type.shape]] : [])));
   return outputs.map((storage, index) => fromStorage(storage, shapes.get(index) ?? []));
 }
 
-async function storageOf(tensor: Tensor): Promise<Storage> {
-  if (tensor.storage !== undefined) return tensor.storage;
-  // A folded constant has no storage of its own.
+/** A constant has no storage of its own. */
+async function constantStorage(tensor: Tensor): Promise<Storage> {
   const elements = await tensor.elements();
   return new Storage(tensor.dtype, elements.length, { host: elements });
 }

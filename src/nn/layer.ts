@@ -118,7 +118,7 @@ export abstract class Layer {
         placeholder({ shape: shape.map((dim, axis) => dim ?? (axis === 0 ? batch : size)), dtype: dtypes?.[i] ?? 'float32' }),
       );
       // Weights are made for the shapes as they are known, not for the probe's.
-      this.ensureBuilt(inputShapes);
+      this.buildNamed(inputShapes);
       return whileTracing(() => this.run(inputs, inferenceContext));
     }) as [readonly Tensor[], readonly Tensor[]];
   }
@@ -129,6 +129,15 @@ export abstract class Layer {
       this.ensureBuilt(inputs.map(({ shape }) => shape));
       const result = this.call(inputs, context);
       return result instanceof Tensor ? [result] : result;
+    } catch (error) {
+      throw error instanceof FoveaError ? error.at(this.name) : error;
+    }
+  }
+
+  /** Builds outside `run`, with this layer's name in errors. */
+  private buildNamed(inputShapes: readonly PartialShape[]): void {
+    try {
+      this.ensureBuilt(inputShapes);
     } catch (error) {
       throw error instanceof FoveaError ? error.at(this.name) : error;
     }

@@ -11,6 +11,7 @@ import {
   checkWhole,
   type DataFormat,
   type Padding,
+  type PaddingWord,
   type Pair,
   paddingOf,
   pairOf,
@@ -99,8 +100,9 @@ export function conv2dTranspose(x: TensorLike, filter: TensorLike, options: Conv
       const span = spanOf(kernel.shape[axis] as number, dilation[axis]);
       const sizes = { size: picture.shape[axis + 1] as number, span, stride: strides[axis], extra: extra?.[axis] };
       const { padding = 'valid' } = options;
-      if (padding === 'same') return transposedSame(sizes);
-      return transposedValid(sizes, paddingOf(op, padding, [0, 0], [1, 1], [1, 1])[axis], padding === 'valid');
+      const word = typeof padding === 'string' ? padding.toLowerCase() : undefined;
+      if (word === 'same') return transposedSame(sizes);
+      return transposedValid(sizes, paddingOf(op, padding, [0, 0], [1, 1], [1, 1])[axis], word === 'valid');
     };
     const [rows, columns] = [along(0), along(1)];
     const params = { strides, padding: [rows.padding, columns.padding] as const, dilation, groups };
@@ -142,7 +144,7 @@ function transposedValid(
 /** How a convolution over a sequence steps; `causal` pads before only, so that no output sees what follows it. */
 export interface Conv1dOptions {
   strides?: number;
-  padding?: 'valid' | 'same' | 'causal' | number | Pair;
+  padding?: PaddingWord | 'causal' | number | Pair;
   dilationRate?: number;
   groups?: number;
   dataFormat?: DataFormat;
@@ -155,7 +157,7 @@ export function conv1d(x: TensorLike, filter: TensorLike, options: Conv1dOptions
   checkRank('conv1d', 'x', from.shape, dataFormat === 'channelsFirst' ? 'n,channels,length' : 'n,length,channels');
   checkRank('conv1d', 'filter', kernel.shape, 'width,channels/groups,filters');
   const along = (): Padding => {
-    if (padding === 'same' || padding === 'valid') return padding;
+    if (typeof padding === 'string' && padding !== 'causal') return padding;
     const pair: Pair =
       padding === 'causal' ? [spanOf(kernel.shape[0] as number, dilationRate) - 1, 0] : pairOf(padding);
     return [[0, 0], pair];

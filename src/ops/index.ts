@@ -146,7 +146,7 @@ export {
   tanh,
 } from './unary.js';
 export { where } from './where.js';
-export type { DataFormat, Padding, Pair } from './window.js';
+export type { DataFormat, Padding, PaddingWord, Pair } from './window.js';
 
 /** Every op there is, for what goes through all of them: gradient checks, engine parity, the docs. */
 export const allOps: readonly AnyOp[] = [

@@ -5,11 +5,14 @@ import type { Shape } from '../core/shape.js';
 /** Along height and along width. */
 export type Pair = readonly [number, number];
 
+/** How the courses and libraries write the two usual paddings; capitals mean the same. */
+export type PaddingWord = 'valid' | 'same' | 'VALID' | 'SAME';
+
 /**
  * Zeros around a picture: none, as many as keep `ceil(size / stride)` outputs (an odd one goes after), the
  * same number on every side, or `[[top, bottom], [left, right]]`.
  */
-export type Padding = 'valid' | 'same' | number | readonly [Pair, Pair];
+export type Padding = PaddingWord | number | readonly [Pair, Pair];
 
 /** `channelsLast` is [n,h,w,c], the order of the kernels; `channelsFirst` is [n,c,h,w]. */
 export type DataFormat = 'channelsLast' | 'channelsFirst';
@@ -37,13 +40,14 @@ export function paddingOf(op: string, padding: Padding, size: Pair, span: Pair, 
     ];
   }
   if (typeof padding !== 'string') return [padding[0], padding[1]];
-  if (padding === 'valid') {
+  const word = padding.toLowerCase();
+  if (word === 'valid') {
     return [
       [0, 0],
       [0, 0],
     ];
   }
-  if (padding === 'same') return [samePadding(size[0], span[0], strides[0]), samePadding(size[1], span[1], strides[1])];
+  if (word === 'same') return [samePadding(size[0], span[0], strides[0]), samePadding(size[1], span[1], strides[1])];
   throw new FoveaError({
     code: 'argument',
     op,

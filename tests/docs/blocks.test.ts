@@ -14,7 +14,10 @@ const folder = join(root, 'build/docs-blocks');
 const examples = exampleBlocks(Object.keys(fovea));
 const groups: [string, Block[]][] = [
   ...pages().map((page): [string, Block[]] => [page, pageBlocks(page)]),
-  ...[...new Set(examples.map(({ file }) => file))].map((file): [string, Block[]] => [file, examples.filter((each) => each.file === file)]),
+  ...[...new Set(examples.map(({ file }) => file))].map((file): [string, Block[]] => [
+    file,
+    examples.filter((each) => each.file === file),
+  ]),
 ];
 const blocks = groups.flatMap(([, list]) => list);
 
@@ -35,8 +38,13 @@ async function messageOf(run: Promise<unknown>, place: string): Promise<string> 
   throw error ?? new Error('nothing was thrown');
 }
 
-/** Puts a message into the page: FOVEA_WRITE_DOCS=1. Read what it wrote. */
-function writeMessage({ file, code }: Block, message: string): void {
+/** Without spaces at the ends of lines. */
+function trimLines(text: string): string {
+  return text.replace(/ +$/gm, '').trimEnd();
+}
+
+/** Puts a message or an output into the page: FOVEA_WRITE_DOCS=1. Read what it wrote. */
+function writeNext({ file, code }: Block, message: string): void {
   const page = read(file);
   const at = page.indexOf('```text\n', page.indexOf(code)) + '```text\n'.length;
   const text = page.slice(0, at) + message + page.slice(page.indexOf('\n```', at - 1));
@@ -54,7 +62,14 @@ beforeAll(() => {
     writeFileSync(join(folder, 'run', `${nameOf(block)}.ts`), `${source}\nexport {};\n`);
   }
   const paths = { fovea: ['../../src/index.ts'], 'fovea/*': ['../../src/*/index.ts'] };
-  const compilerOptions = { rootDir: '../..', noEmit: true, declaration: false, noUnusedLocals: false, noUnusedParameters: false, paths };
+  const compilerOptions = {
+    rootDir: '../..',
+    noEmit: true,
+    declaration: false,
+    noUnusedLocals: false,
+    noUnusedParameters: false,
+    paths,
+  };
   const config = { extends: '../../tsconfig.json', compilerOptions, include: ['*.ts'] };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config, undefined, 2));
 });
@@ -69,7 +84,9 @@ test('there are programs in the pages and in the doc comments', () => {
 test('all are of the types they should be', { timeout: 120_000 }, async () => {
   const program = join(root, 'node_modules/typescript/bin/tsc');
   const output = await new Promise<string>((resolve) => {
-    execFile(process.execPath, [program, '-p', folder], { cwd: root }, (_error, stdout, stderr) => resolve(stdout + stderr));
+    execFile(process.execPath, [program, '-p', folder], { cwd: root }, (_error, stdout, stderr) =>
+      resolve(stdout + stderr),
+    );
   });
   const own = output.split('\n').filter((line) => line.includes('docs-blocks') || /^error/.test(line));
   expect(own).toEqual([]);
@@ -93,15 +110,28 @@ describe.each(groups.filter(([, list]) => list.length > 0))('%s', (_file, list) 
     rmSync(place, { recursive: true, force: true });
   });
 
-  test.each(list.filter(({ isRun }) => isRun).map((block) => [block.line, block] as const))('line %i', { timeout: 60_000 }, async (_line, block) => {
-    (globalThis as { expectPrinted?: unknown }).expectPrinted = (text: string, ...values: unknown[]): void => {
-      expect(plain(values.map(shown).join(' '))).toBe(plain(text));
-    };
-    const run = import(pathToFileURL(join(folder, 'run', `${nameOf(block)}.ts`)).href);
-    if (block.message === undefined) await run;
-    else if (process.env.FOVEA_WRITE_DOCS === '1') writeMessage(block, await messageOf(run, place));
-    else expect(await messageOf(run, place)).toBe(block.message);
-  });
+  test.each(list.filter(({ isRun }) => isRun).map((block) => [block.line, block] as const))(
+    'line %i',
+    { timeout: 60_000 },
+    async (_line, block) => {
+      (globalThis as { expectPrinted?: unknown }).expectPrinted = (text: string, ...values: unknown[]): void => {
+        expect(plain(values.map(shown).join(' '))).toBe(plain(text));
+      };
+      const printed: string[] = [];
+      console.log = (...values: unknown[]) => printed.push(values.map(shown).join(' '));
+      const run = import(pathToFileURL(join(folder, 'run', `${nameOf(block)}.ts`)).href);
+      const want = block.throws ?? block.prints;
+      let got = '';
+      if (block.throws !== undefined) got = await messageOf(run, place);
+      else {
+        await run;
+        got = trimLines(printed.join('\n'));
+      }
+      if (want === undefined) return;
+      if (process.env.FOVEA_WRITE_DOCS === '1') writeNext(block, got);
+      else expect(got).toBe(want);
+    },
+  );
 });
 
 describe('links', () => {
@@ -122,11 +152,17 @@ describe('links', () => {
   });
 
   test('that name a function lead to a file that has it', () => {
-    const named = local.filter(({ text, target }) => /^`[\w.]+`$/.test(text) && /\.(ts|cc|h)$/.test(target) && !target.endsWith(text.slice(1, -1)));
+    const named = local.filter(
+      ({ text, target }) =>
+        /^`[\w.]+`$/.test(text) && /\.(ts|cc|h)$/.test(target) && !target.endsWith(text.slice(1, -1)),
+    );
     expect(named.length).toBeGreaterThan(10);
     const wrong = named.filter((link) => {
       const source = read(pathOf(link));
-      return !link.text.replaceAll('`', '').split('.').every((part) => new RegExp(`\\b${part}\\b`).test(source));
+      return !link.text
+        .replaceAll('`', '')
+        .split('.')
+        .every((part) => new RegExp(`\\b${part}\\b`).test(source));
     });
     expect(wrong).toEqual([]);
   });

@@ -14,8 +14,9 @@ export interface Block {
   readonly code: string;
   /** False for what only a browser can run: it is type-checked all the same. */
   readonly isRun: boolean;
-  /** Of a program that throws: the message, which stands in the block behind it. */
-  readonly message?: string;
+  /** What the block behind it holds: the message of a program marked `throws`, the output of one marked `prints`. */
+  readonly throws?: string;
+  readonly prints?: string;
 }
 
 /** README.md, CONTRIBUTING.md and docs/*.md. */
@@ -27,8 +28,8 @@ export function pages(): string[] {
 export const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 
 /**
- * The ```ts blocks of a page; `no-run` behind the mark excuses a block from being run, and one marked `throws` throws the
- * message in the next block.
+ * The ```ts blocks of a page; `no-run` behind the mark excuses a block from being run. One marked `throws` or `prints` does so
+ * with the text of the next block.
  */
 export function pageBlocks(file: string): Block[] {
   const fences = [...read(file).matchAll(/^```(.*)\n((?:.*\n)*?)```$/gm)];
@@ -36,8 +37,10 @@ export function pageBlocks(file: string): Block[] {
     const [, mark, text] = fence as unknown as [string, string, string];
     if (!/^ts\b/.test(mark)) return [];
     const line = (fence.input ?? '').slice(0, fence.index).split('\n').length + 1;
-    const message = mark.includes('throws') ? { message: (fences[i + 1]?.[2] ?? '').trimEnd() } : {};
-    return [{ file, line, code: text.trimEnd(), isRun: !mark.includes('no-run'), ...message }];
+    const next = (fences[i + 1]?.[2] ?? '').trimEnd();
+    const throws = mark.includes('throws') ? { throws: next } : {};
+    const prints = mark.includes('prints') ? { prints: next } : {};
+    return [{ file, line, code: text.trimEnd(), isRun: !mark.includes('no-run'), ...throws, ...prints }];
   });
 }
 
@@ -85,7 +88,8 @@ const TYPES = ['Callback', 'CallContext', 'PartialShape', 'Shape', 'TensorLike']
 
 function asProgram(code: string, exported: readonly string[]): string {
   const isUsed = (name: string): boolean => new RegExp(`(?<!\\w)(?<!(?<!\\.\\.)\\.)${name}\\b(?!\\s*:)`).test(code);
-  const isDeclared = (name: string): boolean => new RegExp(`\\b(const|let|class|function) (\\{[^}]*\\b)?${name}\\b`).test(code);
+  const isDeclared = (name: string): boolean =>
+    new RegExp(`\\b(const|let|class|function) (\\{[^}]*\\b)?${name}\\b`).test(code);
   const isWanted = (name: string): boolean => isUsed(name) && !isDeclared(name);
   const values = exported.filter(isWanted);
   const types = TYPES.filter(isWanted);
@@ -108,7 +112,5 @@ export function withExpectations(code: string): string {
 
 /** What is printed and what a comment says are equal but for spaces, quotes and the names of typed arrays. */
 export function plain(text: string): string {
-  return text
-    .replace(/\b(Float32Array|Int32Array|Uint8Array|Float64Array)\(\d+\) /g, '')
-    .replace(/['"`\s]/g, '');
+  return text.replace(/\b(Float32Array|Int32Array|Uint8Array|Float64Array)\(\d+\) /g, '').replace(/['"`\s]/g, '');
 }

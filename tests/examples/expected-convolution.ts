@@ -159,6 +159,7 @@ const convolution: Record<string, Expected> = {
   '27-conv-options': {
     prints: [
       'channels last: 1x12x10x3 -> 1x12x10x32, 896 parameters',
+      "'SAME' is 'same': true",
       'channels first: 1x32x12x10, the transposed numbers: true',
       'kernel within ±0.138: true, biases 0: true',
       'the regularizer adds .01 times the sum of squares: true',

@@ -6,6 +6,42 @@ export interface Expected {
   readonly prints: readonly (string | RegExp)[];
   /** Names of PNG files. */
   readonly draws?: readonly string[];
+  /** The program reads the data folder: without FOVEA_DATA it is skipped. */
+  readonly needsData?: true;
+  /** Numbers that must lie in a range. */
+  readonly scores?: readonly Score[];
+}
+
+/** A printed number and the range that must hold it, both ends included. */
+export interface Score {
+  /** The line; its first group is the number. */
+  readonly line: RegExp;
+  /** In the quick tests, where programs run short. */
+  readonly short?: Range;
+  /** In the nightly tests. */
+  readonly full?: Range;
+  /** Only where FOVEA_DATA is set. */
+  readonly needsData?: true;
+}
+
+export type Range = readonly [low: number, high: number];
+
+/** What is wrong with the first score that is missing or out of its range, or undefined. */
+export function wrongScore(
+  printed: readonly string[],
+  scores: readonly Score[],
+  { isFull, hasData }: { isFull: boolean; hasData: boolean },
+): string | undefined {
+  for (const { line, short, full, needsData } of scores) {
+    const range = isFull ? full : short;
+    if (range === undefined || (needsData && !hasData)) continue;
+    const found = printed.map((each) => line.exec(normal(each))?.[1]).find((group) => group !== undefined);
+    if (found === undefined) return `${line} is not printed`;
+    const value = Number(found.replaceAll(',', ''));
+    // Written so that NaN is wrong.
+    if (!(value >= range[0] && value <= range[1])) return `${line} is ${found}, not ${range[0]} to ${range[1]}`;
+  }
+  return undefined;
 }
 
 /** The first of `wanted` that does not follow in its order, or undefined where all do. */

@@ -279,6 +279,16 @@ describe('what follows from conv2d', () => {
   });
 });
 
+it.each(['SAME', 'VALID'] as const)('padding %s in capitals is the same word', (padding) => {
+  const small = padding === 'SAME' ? 'same' : 'valid';
+  const shapes = (word: typeof padding | typeof small) => [
+    conv2d(zeros([1, 5, 7, 2]), zeros([2, 3, 2, 4]), { padding: word, strides: 2 }).shape,
+    conv1d(zeros([1, 5, 2]), zeros([2, 2, 4]), { padding: word, strides: 2 }).shape,
+    conv2dTranspose(zeros([1, 5, 7, 2]), zeros([3, 3, 4, 2]), { padding: word, strides: 2 }).shape,
+  ];
+  expect(shapes(padding)).toEqual(shapes(small));
+});
+
 describe('convolution messages', () => {
   it.each([
     [
@@ -314,8 +324,8 @@ describe('convolution messages', () => {
       'conv2d: padding must be whole numbers of at least 0; got -1, -1, -1, -1.',
     ],
     [
-      () => conv2d(zeros([1, 5, 5, 1]), ones([2, 2, 1, 1]), { padding: 'SAME' as 'same' }),
-      "conv2d: padding 'SAME' is unknown.\n  Give 'valid', 'same', a number, or [[top, bottom], [left, right]].",
+      () => conv2d(zeros([1, 5, 5, 1]), ones([2, 2, 1, 1]), { padding: 'full' as 'same' }),
+      "conv2d: padding 'full' is unknown.\n  Give 'valid', 'same', a number, or [[top, bottom], [left, right]].",
     ],
     [
       () => conv2dTranspose(zeros([1, 5, 5, 4]), zeros([2, 2, 4, 8])),

@@ -1,11 +1,13 @@
 // `fovea summary`: the table of a model's layers.
-import { architectures } from '../../zoo/index.js';
+import { stat } from 'node:fs/promises';
+import { modelFor } from '../model-file.js';
 import { loadModel } from '../models.js';
 import type { Output } from '../output.js';
 import { EXIT } from '../program.js';
 
 export async function summary(name: string, output: Output): Promise<number> {
-  const model = architectures[name]?.make() ?? (await loadModel(name));
+  const isFolder = (await stat(name).catch(() => undefined))?.isDirectory() === true;
+  const model = isFolder ? await loadModel(name) : await modelFor(name, { inputShape: [28, 28, 1], classes: 10 }, 'summary');
   output.text(model.summary());
   output.event('summary', {
     name: model.name,

@@ -1,5 +1,5 @@
 // Writes the logs of every epoch to a file, one line each, in whole lines only. Node.
-import { fileError, nodeModule, systemCode } from '../../core/node-files.js';
+import { fileError, makeFolders, nodeModule, systemCode } from '../../core/node-files.js';
 import { flag, readOptions, text } from '../options.js';
 import type { Callback, Logs } from './callback.js';
 
@@ -69,7 +69,7 @@ export class CSVLogger implements Callback {
     const fs = await nodeModule('node:fs/promises', 'csvLogger');
     const { dirname } = await nodeModule('node:path', 'csvLogger');
     try {
-      await fs.mkdir(dirname(filename), { recursive: true });
+      await makeFolders(dirname(filename));
       const file = await fs.open(filename, this.isBegun ? 'a' : 'w');
       try {
         await file.write(lines);

@@ -3,7 +3,7 @@ import { FoveaError } from '../../core/errors.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { Variable } from '../../graph/variable.js';
 import { conv2dTranspose, depthwiseConv2d, separableConv2d } from '../../ops/conv-variants.js';
-import type { DataFormat, Pair } from '../../ops/window.js';
+import type { DataFormat, PaddingWord, Pair } from '../../ops/window.js';
 import type { ActivationLike } from '../activations.js';
 import type { InitializerLike } from '../initializers.js';
 import type { CallContext } from '../layer.js';
@@ -20,7 +20,7 @@ export interface DepthwiseConv2DOptions extends CommonOptions {
   /** Filters per input channel; default 1. */
   depthMultiplier?: number;
   strides?: number | Pair;
-  padding?: 'valid' | 'same';
+  padding?: PaddingWord;
   dataFormat?: DataFormat;
   dilationRate?: number | Pair;
   activation?: ActivationLike;
@@ -43,7 +43,7 @@ export interface Conv2DTransposeOptions extends KernelOptions {
   filters: number;
   kernelSize: number | Pair;
   strides?: number | Pair;
-  padding?: 'valid' | 'same';
+  padding?: PaddingWord;
   /** Rows and columns more, less than the strides; default: Keras's size, a multiple of the stride for `same`. */
   outputPadding?: number | Pair;
   dataFormat?: DataFormat;

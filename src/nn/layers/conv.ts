@@ -7,7 +7,7 @@ import { add } from '../../ops/arithmetic.js';
 import { conv2d as conv2dOp } from '../../ops/conv.js';
 import { conv1d as conv1dOp } from '../../ops/conv-variants.js';
 import { transpose } from '../../ops/shape.js';
-import type { DataFormat, Pair } from '../../ops/window.js';
+import type { DataFormat, PaddingWord, Pair } from '../../ops/window.js';
 import type { Activation, ActivationLike } from '../activations.js';
 import type { InitializerLike } from '../initializers.js';
 import type { CallContext, Layer } from '../layer.js';
@@ -40,7 +40,7 @@ export interface Conv2DOptions extends KernelOptions {
   /** Default 1. */
   strides?: number | Pair;
   /** Default `valid`; `same` pads so that stride 1 keeps the size. */
-  padding?: 'valid' | 'same';
+  padding?: PaddingWord;
   /** Default `channelsLast`. */
   dataFormat?: DataFormat;
   /** Distance between the cells a filter touches; default 1. Not above 1 together with strides. */
@@ -55,7 +55,7 @@ export interface Conv1DOptions extends KernelOptions {
   kernelSize: number;
   strides?: number;
   /** `causal` pads in front only. */
-  padding?: 'valid' | 'same' | 'causal';
+  padding?: PaddingWord | 'causal';
   dataFormat?: DataFormat;
   dilationRate?: number;
   groups?: number;

@@ -128,7 +128,9 @@ export function choice<W extends string>(words: readonly W[], fallback: W): Fiel
   return {
     fallback: () => fallback,
     check(value, place) {
-      const found = words.find((word) => word === value);
+      // 'SAME' is how many programs write 'same'.
+      const small = typeof value === 'string' ? value.toLowerCase() : value;
+      const found = words.find((word) => word === value || word === small);
       if (found !== undefined) return found;
       const near = typeof value === 'string' ? nearestName(value, words) : undefined;
       const want = words.map((word) => `'${word}'`).join(' or ');

@@ -1,7 +1,7 @@
 // Pooling layers. Padding never counts, neither as a maximum nor in an average.
 import type { Tensor } from '../../graph/tensor.js';
 import { averagePool2d, globalAveragePool, globalMaxPool, maxPool2d } from '../../ops/pool.js';
-import type { DataFormat, Pair } from '../../ops/window.js';
+import type { DataFormat, PaddingWord, Pair } from '../../ops/window.js';
 import { checkAxes, pictureAxes } from './check-input.js';
 import { type CommonOptions, ConfiguredLayer } from './configured.js';
 import { choice, dataFormat, flag, optional, pair } from './fields.js';
@@ -12,7 +12,7 @@ export interface Pooling2DOptions extends CommonOptions {
   poolSize?: number | Pair;
   /** Default: poolSize. */
   strides?: number | Pair;
-  padding?: 'valid' | 'same';
+  padding?: PaddingWord;
   dataFormat?: DataFormat;
 }
 

@@ -26,6 +26,8 @@ export class TrainingState {
   private seed: number | undefined;
   private keyVariable: Variable | undefined;
   private metrics: readonly (readonly number[])[] = [];
+  /** What runs the epoch, for a checkpoint in the midst of it. */
+  private running: Steps | undefined;
   private callbackStates: Record<string, unknown> = {};
   private attached: readonly Callback[] = [];
 
@@ -59,12 +61,21 @@ export class TrainingState {
   async startEpoch(steps: Steps): Promise<number> {
     if (this.batch > 0 && this.metrics.length > 0) steps.setMetricState(this.metrics);
     this.metrics = [];
+    this.running = steps;
     return steps.nextStep();
   }
 
-  /** Notes the metrics where an epoch was cut. */
+  /** Notes the metrics where an epoch is cut. */
   async save(steps: Steps): Promise<void> {
+    this.running = undefined;
     this.metrics = this.batch > 0 ? await steps.metricState() : [];
+  }
+
+  finishEpoch(): void {
+    this.epoch++;
+    this.batch = 0;
+    this.metrics = [];
+    this.running = undefined;
   }
 
   async toData(): Promise<TrainingStateData> {
@@ -79,7 +90,7 @@ export class TrainingState {
       shuffleSeed: this.shuffleSeed(),
       epoch: this.epoch,
       batch: this.batch,
-      metrics: this.metrics,
+      metrics: this.running !== undefined && this.batch > 0 ? await this.running.metricState() : this.metrics,
       callbacks,
     };
   }

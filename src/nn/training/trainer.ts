@@ -163,21 +163,26 @@ export class Trainer {
       logs = await steps.readLogs();
       if (wasCut === 'aborted') {
         history.wasAborted = true;
+        await this.state.save(steps);
         break;
       }
       if (validation !== undefined && (epoch + 1) % (options.validationFrequency ?? 1) === 0) {
+        // Validation uses the same metrics: an epoch that ends in the midst of it keeps its own for a resume.
+        if (options.signal !== undefined) await this.state.save(steps);
         const scores = await this.runEvaluation(steps, validation, options.validationSteps, options.signal);
+        if (options.signal?.aborted) {
+          history.wasAborted = true;
+          break;
+        }
         for (const [name, value] of Object.entries(scores)) logs[`val_${name}`] = value;
       }
-      this.state.epoch = epoch + 1;
-      this.state.batch = 0;
+      this.state.finishEpoch();
       for (const each of callbacks) await each.onEpochEnd?.(epoch, logs, control);
       history.add(epoch, logs);
     }
     // Averaged weights take the place of the last ones, unless training is to go on.
     if (!history.wasAborted) await compiled.optimizer.finalize();
     for (const each of callbacks) await each.onTrainEnd?.(logs, control);
-    await this.state.save(steps);
     return history;
   }
 

@@ -1,0 +1,30 @@
+// Runs a TypeScript program of this repository: `node tools/run.mjs tools/nightly.ts fashion-cnn`. It is bundled
+// with esbuild, because Node 20 loads no TypeScript; 'fovea' stays the built package.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const [program, ...args] = process.argv.slice(2);
+if (program === undefined) {
+  console.error('fovea: say which program, for example: node tools/run.mjs tools/nightly.ts --list');
+  process.exit(2);
+}
+// The bundle lies inside the package, where its own name leads to dist.
+const folder = join(root, 'build/programs');
+mkdirSync(folder, { recursive: true });
+const outfile = join(folder, `${program.replace(/\.ts$/, '').replaceAll('/', '-')}.mjs`);
+await build({
+  entryPoints: [join(root, program)],
+  outfile,
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  packages: 'external',
+  sourcemap: 'inline',
+  logLevel: 'warning',
+});
+process.argv = [process.argv[0], outfile, ...args];
+await import(pathToFileURL(outfile).href);
