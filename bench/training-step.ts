@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type ArrayDataset, datasets, disposeEngine, models, Standardizer, setEngine, setRandomSeed, zoo } from 'fovea';
+import { type ArrayDataset, datasets, disposeEngine, models, scale, setEngine, setRandomSeed, zoo } from 'fovea';
 import { alternate, type Contestant, describeMachine, formatComparison } from './alternate.js';
 import { heading, report } from './harness.js';
 import { Peer } from './peer.js';
@@ -53,13 +53,14 @@ export async function benchTrainingStep(args: readonly string[]): Promise<void> 
   const python = process.env.FOVEA_PEERS;
   setRandomSeed(1);
   const { train } = await datasets.strokes({ count: steps * BATCH, testCount: 10 });
-  const pictures = train.withX(Standardizer.fit(train.x).apply(train.x));
+  // Scaled alike for any number of pictures, so that the losses below do not depend on the arguments.
+  const pictures = train.withX(scale(train.x, 1 / 127.5, -1));
   const folder = await mkdtemp(join(tmpdir(), 'fovea-bench-'));
   try {
     const losses = await firstLosses(pictures, folder);
     console.log(`losses of the first ${CHECKED_STEPS} steps: ${formatLosses(losses)}`);
     const task: Task = { pictures, folder, losses, rounds, steps };
-    if (python === undefined) {
+    if (!python) {
       console.log('FOVEA_PEERS is not set (see bench/README.md): fovea alone, and no ratio.');
       await timeAlone(task);
     } else {

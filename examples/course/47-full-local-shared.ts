@@ -29,6 +29,7 @@ console.log(`local: ${(units * (reads[0] as number)).toExponential(0)} weights`)
 console.log(`shared: ${shared.countParams()} weights for each filter`);
 
 type Wire = (input: number, unit: number) => Colour | undefined;
+
 /** Colour `at` of `count` that differ as much as they can. */
 function hue(at: number, count: number): Colour {
   const channel = (offset: number): string => {

@@ -75,7 +75,7 @@ async function decodeFormat(bytes: Uint8Array, format: ImageFormat, name: string
   const decoded = (await decodeWithSharp(bytes)) ?? (format === 'jpeg' ? await decodeJpeg(bytes) : undefined);
   // Both decoders give grey JPEGs three equal channels.
   if (decoded !== undefined) {
-    return format === 'jpeg' && jpegComponents(bytes) === 1 ? convertChannels(decoded, 1) : decoded;
+    return format === 'jpeg' && readJpegHeader(bytes).components === 1 ? convertChannels(decoded, 1) : decoded;
   }
   throw new FoveaError({
     code: 'unsupported',
@@ -145,23 +145,57 @@ function checkJpegEnd(bytes: Uint8Array): void {
 
 async function decodeJpeg(bytes: Uint8Array): Promise<HostArray> {
   const { decode } = (await import('jpeg-js')).default;
-  const jpeg = decode(bytes, {
-    useTArray: true,
-    formatAsRGBA: false,
-    tolerantDecoding: false,
-    maxMemoryUsageInMB: 2048,
-  });
+  const options = { useTArray: true, formatAsRGBA: false, tolerantDecoding: false, maxMemoryUsageInMB: 2048 } as const;
+  const { components, adobe } = readJpegHeader(bytes);
+  if (components !== 3) {
+    const jpeg = decode(bytes, options);
+    return { data: jpeg.data, shape: [jpeg.height, jpeg.width, 3], dtype: 'uint8' };
+  }
+  // jpeg-js cuts fractions off when it makes RGB, half a level too dark on average: it is left out here. An Adobe mark
+  // would have it convert all the same, so the mark's name is spoilt.
+  const plain = bytes.slice();
+  if (adobe !== undefined) plain[adobe.at] = 0;
+  const jpeg = decode(plain, { ...options, colorTransform: false });
+  if (adobe?.transform !== 0) ycbcrToRgb(jpeg.data);
   return { data: jpeg.data, shape: [jpeg.height, jpeg.width, 3], dtype: 'uint8' };
 }
 
-// The number of components in the frame header (markers C0 to CF but for C4, C8 and CC).
-function jpegComponents(bytes: Uint8Array): number | undefined {
+// JFIF's conversion in place, rounded to the nearest level as libjpeg does.
+function ycbcrToRgb(data: Uint8Array): void {
+  const level = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : Math.round(value));
+  for (let i = 0; i + 2 < data.length; i += 3) {
+    const y = data[i] as number;
+    const cb = (data[i + 1] as number) - 128;
+    const cr = (data[i + 2] as number) - 128;
+    data[i] = level(y + 1.402 * cr);
+    data[i + 1] = level(y - 0.344136286 * cb - 0.714136286 * cr);
+    data[i + 2] = level(y + 1.772 * cb);
+  }
+}
+
+/** What decides how a JPEG's components are read. */
+interface JpegHeader {
+  readonly components: number | undefined;
+  /** Where Adobe's mark has its name, and the colour transform it states: 0 for RGB. */
+  readonly adobe: { readonly at: number; readonly transform: number | undefined } | undefined;
+}
+
+// Up to the frame header (markers C0 to CF but for C4, C8 and CC); Adobe's mark is EE.
+function readJpegHeader(bytes: Uint8Array): JpegHeader {
+  let adobe: JpegHeader['adobe'];
   for (let at = 2; at + 9 < bytes.length && bytes[at] === 0xff; ) {
     const marker = bytes[at + 1] as number;
-    if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) return bytes[at + 9];
+    if (marker === 0xff) {
+      at++;
+      continue;
+    }
+    const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+    if (isFrame) return { components: bytes[at + 9], adobe };
+    const isAdobe = marker === 0xee && String.fromCharCode(...bytes.subarray(at + 4, at + 9)) === 'Adobe';
+    if (isAdobe) adobe = { at: at + 4, transform: bytes[at + 15] };
     at += 2 + ((bytes[at + 2] as number) << 8) + (bytes[at + 3] as number);
   }
-  return undefined;
+  return { components: undefined, adobe };
 }
 
 // The part of sharp that is used; the package itself is optional and may be missing when types are checked.

@@ -105,6 +105,25 @@ describe('decodeImage', () => {
     }
   });
 
+  it('rounds the colours of a JPEG, with and without the mark of Adobe', async () => {
+    const differences: number[] = [];
+    for (let i = 0; i < 24; i++) {
+      const colour = [(i * 37) % 256, (i * 91 + 40) % 256, (i * 53 + 9) % 256] as const;
+      const data = Buffer.from(Array.from({ length: 64 }, () => [...colour, 255]).flat());
+      const plain = new Uint8Array(jpeg.encode({ width: 8, height: 8, data }, 100).data);
+      const { data: seen } = await decodeImage(plain);
+      differences.push(...colour.map((value, c) => (seen[c] as number) - value));
+      // APP14: "Adobe", version, two flags, and 1 for YCbCr: the same picture.
+      const mark = [0xff, 0xee, 0, 14, 65, 100, 111, 98, 101, 0, 100, 0, 0, 0, 0, 1];
+      const marked = Uint8Array.from([...plain.subarray(0, 2), ...mark, ...plain.subarray(2)]);
+      expect((await decodeImage(marked)).data).toEqual(seen);
+    }
+    expect(Math.max(...differences.map(Math.abs))).toBeLessThanOrEqual(2);
+    // Cutting off instead of rounding would be half a level too dark.
+    const average = differences.reduce((sum, difference) => sum + difference, 0) / differences.length;
+    expect(Math.abs(average)).toBeLessThan(0.2);
+  });
+
   it('names what is wrong with a file', async () => {
     const png = await encodePng(picture(20, 20, 3));
     const cases: [Uint8Array, string][] = [

@@ -283,13 +283,13 @@ describe('progress', () => {
     const { output, written } = makeOutput(true);
     const [bar] = defaultCallbacks('auto', output);
     show(bar as Callback, output, 100);
-    const line = '━'.repeat(20);
+    const line = (filled: number): string => '━'.repeat(filled) + '─'.repeat(20 - filled);
     expect(written.map((text) => text.trimEnd())).toEqual([
       'Epoch 1/10',
-      `\r  1/100 ${line} 1:39 1s/step - accuracy: 0.5000 - loss: 2.0000`,
-      `\r 51/100 ${line} 0s 20ms/step - accuracy: 0.7568 - loss: 0.6986`,
-      `\r100/100 ${line} 0s 20ms/step - accuracy: 0.8000 - loss: 0.5000`,
-      `\r100/100 ${line} 3s 20ms/step - accuracy: 0.8000 - loss: 0.5000 - val_accuracy: 0.7500 - val_loss: 1.0000e-05 - learning_rate: 1.0000e-03`,
+      `\r  1/100 ${line(0)} 1:39 left 1s/step - accuracy: 0.5000 - loss: 2.0000`,
+      `\r 51/100 ${line(10)} 0s left 20ms/step - accuracy: 0.7568 - loss: 0.6986`,
+      `\r100/100 ${line(20)} 0s left 20ms/step - accuracy: 0.8000 - loss: 0.5000`,
+      `\r100/100 ${line(20)} 3s 20ms/step - accuracy: 0.8000 - loss: 0.5000 - val_accuracy: 0.7500 - val_loss: 1.0000e-05 - learning_rate: 1.0000e-03`,
     ]);
     expect(written.at(-1)?.endsWith('\n')).toBe(true);
   });

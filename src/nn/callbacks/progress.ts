@@ -46,7 +46,7 @@ export function standardOutput(): ProgressOutput {
 
 const BAR_WIDTH = 20;
 
-/** Redraws one line: `812/1719 ━━━━━━━━━━━━━━━━━━━━ 12s 8ms/step - accuracy: 0.7568 - loss: 0.6986`. */
+/** Redraws one line: `812/1719 ━━━━━━━━━━━━━━━━━━━━ 12s left 8ms/step - accuracy: 0.7568 - loss: 0.6986`. */
 export class ProgressBar implements Callback {
   readonly name = 'ProgressBar';
   private steps: number | undefined;
@@ -56,20 +56,33 @@ export class ProgressBar implements Callback {
   /** When the first steps were over; they take longer and do not tell what the rest will. */
   private warm: { at: number; steps: number } | undefined;
   private width = 0;
+  private isLineOpen = false;
+  private begun: { at: number; epoch: number } | undefined;
 
   constructor(private readonly output: ProgressOutput) {}
 
   onTrainBegin({ epochs, steps }: TrainingParams): void {
     this.epochs = epochs;
     this.steps = steps === undefined || !Number.isFinite(steps) ? undefined : steps;
+    this.begun = undefined;
+  }
+
+  /** An epoch that was cut leaves its line open. */
+  onTrainEnd(): void {
+    if (this.isLineOpen) this.output.write('\n');
+    this.isLineOpen = false;
   }
 
   onEpochBegin(epoch: number): void {
-    this.start = this.output.now();
+    const { now, write } = this.output;
+    this.start = now();
     this.done = 0;
     this.warm = undefined;
     this.width = 0;
-    this.output.write(`Epoch ${epoch + 1}/${this.epochs}\n`);
+    this.begun ??= { at: this.start, epoch };
+    const finished = epoch - this.begun.epoch;
+    const rest = ((this.start - this.begun.at) / 1000 / finished) * (this.epochs - epoch);
+    write(`Epoch ${epoch + 1}/${this.epochs}${finished > 0 && rest >= 1 ? `, ${clock(rest)} left` : ''}\n`);
   }
 
   onProgress(batch: number, logs: Logs): void {
@@ -91,14 +104,14 @@ export class ProgressBar implements Callback {
     const paint = (code: string, text: string): string =>
       hasColors && text !== '' ? `\x1b[${code}m${text}\x1b[0m` : text;
     const { steps, done } = this;
-    const time = steps === undefined || isLast ? `${elapsed.toFixed(0)}s` : clock(perStep * Math.max(0, steps - done));
+    const time = steps === undefined || isLast ? `${elapsed.toFixed(0)}s` : `${clock(perStep * Math.max(0, steps - done))} left`;
     const count =
       steps === undefined
         ? `${String(done).padStart(7)}/Unknown`
         : `${String(done).padStart(String(steps).length)}/${steps}`;
     const filled = steps === undefined ? 0 : Math.min(BAR_WIDTH, Math.floor((BAR_WIDTH * done) / Math.max(1, steps)));
     const bar =
-      steps === undefined ? '' : `${paint('32', '━'.repeat(filled))}${paint('37', '━'.repeat(BAR_WIDTH - filled))} `;
+      steps === undefined ? '' : `${paint('32', '━'.repeat(filled))}${paint('90', (hasColors ? '━' : '─').repeat(BAR_WIDTH - filled))} `;
     const barWidth = steps === undefined ? 0 : BAR_WIDTH + 1;
     let tail = ` ${duration(perStep)}/step${metricText(logs)}`;
     // A line that wraps could not be drawn over; only the last may.
@@ -109,6 +122,7 @@ export class ProgressBar implements Callback {
       `\r${paint('1', count)} ${bar}${paint('1', time)}${tail}${' '.repeat(Math.max(0, Math.min(this.width, columns() - 1) - width))}${isLast ? '\n' : ''}`,
     );
     this.width = width;
+    this.isLineOpen = !isLast;
   }
 
   private perStep(elapsed: number): number {

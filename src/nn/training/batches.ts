@@ -30,6 +30,8 @@ export interface BatchSource {
   /** Batches of a pass, undefined where only a pass can tell, Infinity for an endless stream. */
   readonly steps: number | undefined;
   readonly batchSize: number | undefined;
+  /** Whether the data was checked as a whole, where examples still have the numbers their owner knows. */
+  readonly isChecked: boolean;
   /** The batches of a pass from number `skip` on. An array may be reused by the next batch. */
   batches(pass: number, skip?: number): AsyncIterable<HostBatch> | Iterable<HostBatch>;
 }
@@ -161,6 +163,7 @@ export function memoryBatches(data: MemoryData, batchSize: number, shuffleSeed?:
   return {
     steps,
     batchSize,
+    isChecked: true,
     *batches(pass, skip = 0) {
       const order = shuffleSeed === undefined ? undefined : permutation(rows, keyFromSeed(shuffleSeed), pass);
       for (let step = skip; step < steps; step++) {
@@ -206,6 +209,7 @@ export function streamBatches(dataset: Dataset, batchSize: number): BatchSource 
   return {
     steps: batched.length,
     batchSize: dataset.isBatched ? undefined : batchSize,
+    isChecked: false,
     async *batches(pass, skip = 0) {
       let at = 0;
       for await (const { x, y, sampleWeight } of batched.open(pass)) {

@@ -2,7 +2,7 @@
 // optimiser and metrics (steps.ts); the loop only hands it batches and now and then reads the metrics.
 import { FoveaError } from '../../core/errors.js';
 import type { HostArray } from '../../data/dataset.js';
-import { Dataset } from '../../data/dataset.js';
+import { Dataset, rowCount } from '../../data/dataset.js';
 import { currentEngine } from '../../engine/current.js';
 import type { Engine } from '../../engine/engine.js';
 import type { Callback, FitControl, Logs, TrainingParams } from '../callbacks/callback.js';
@@ -216,7 +216,7 @@ export class Trainer {
       return logs;
     };
     const onBatch = async (batch: HostBatch): Promise<'aborted' | 'stopped' | undefined> => {
-      checkBatch(batch, this.model, compiled.losses, step * (source.batchSize ?? batch.size));
+      if (!source.isChecked) checkBatch(batch, this.model, compiled.losses, step * (source.batchSize ?? batch.size));
       queue.push((await steps.train(weighByClass(batch, options.classWeight))).finished);
       step++;
       this.state.batch = step;
@@ -259,7 +259,7 @@ export class Trainer {
     const { x, y, options } = sortArguments(first, second, third);
     return this.exclusively('evaluate', async () => {
       const compiled = this.needCompiled('evaluate');
-      const source = await this.openSource(x, y, options.sampleWeight, options.batchSize ?? 32, undefined);
+      const source = await this.openSource({ x, y, sampleWeight: options.sampleWeight }, options.batchSize ?? 32, compiled.losses);
       const steps = this.stepsFor(await currentEngine(), compiled);
       return this.runEvaluation(steps, source, options.steps, options.signal);
     });
@@ -275,7 +275,7 @@ export class Trainer {
     let step = 0;
     for await (const batch of source.batches(0)) {
       if (step === limit || signal?.aborted) break;
-      checkBatch(batch, this.model, losses, step * (source.batchSize ?? batch.size));
+      if (!source.isChecked) checkBatch(batch, this.model, losses, step * (source.batchSize ?? batch.size));
       queue.push((await steps.test(batch)).finished);
       step++;
       if (queue.length > MAX_QUEUED) await queue.shift();
@@ -290,7 +290,7 @@ export class Trainer {
   }
 
   async predict(x: TrainingInput | TrainingData, options: PredictOptions): Promise<Predictions> {
-    const source = await this.openSource(x, undefined, undefined, options.batchSize ?? 32, undefined);
+    const source = await this.openSource({ x }, options.batchSize ?? 32);
     const engine = await currentEngine();
     if (this.predictor?.engine !== engine) {
       this.predictor?.dispose();
@@ -306,10 +306,9 @@ export class Trainer {
   ): Promise<Logs> {
     return this.exclusively('trainOnBatch', async () => {
       const compiled = this.needCompiled('trainOnBatch');
-      const data = await this.load(x, y, sampleWeight);
+      const data = await this.load({ x, y, sampleWeight }, compiled.losses);
       const [batch] = memoryBatches(data, (data.x[0] as HostArray).shape[0] as number).batches(0) as Iterable<HostBatch>;
       const steps = this.stepsFor(await currentEngine(), compiled);
-      checkBatch(batch as HostBatch, this.model, compiled.losses, 0);
       steps.resetMetrics();
       await (await steps.train(weighByClass(batch as HostBatch, classWeight))).finished;
       return steps.readLogs();
@@ -340,16 +339,17 @@ export class Trainer {
   }
 
   private async openData(x: unknown, y: unknown, options: FitOptions, batchSize: number, seed: number | undefined) {
+    const { losses } = this.needCompiled('fit');
+    const { sampleWeight, validationData } = options;
     const validationBatch = options.validationBatchSize ?? batchSize;
-    const validationData = options.validationData;
-    let validation = validationData === undefined ? undefined : await this.openSource(validationData, undefined, undefined, validationBatch, undefined);
+    let validation = validationData === undefined ? undefined : await this.openSource({ x: validationData }, validationBatch, losses);
     if (x instanceof Dataset) {
       if (options.validationSplit !== undefined) {
         throw new FoveaError({ code: 'argument', op: 'fit', message: 'validationSplit needs data in memory.', hint: 'Pass validationData.' });
       }
-      return { source: await this.openSource(x, y, options.sampleWeight, batchSize, seed), validation };
+      return { source: await this.openSource({ x }, batchSize, losses), validation };
     }
-    let data = await this.load(x, y, options.sampleWeight);
+    let data = await this.load({ x, y, sampleWeight }, losses);
     if (options.validationSplit !== undefined && options.validationSplit !== 0 && validation === undefined) {
       const parts = splitMemory(data, options.validationSplit);
       data = parts.train;
@@ -358,17 +358,20 @@ export class Trainer {
     return { source: memoryBatches(data, batchSize, seed), validation };
   }
 
-  private async openSource(x: unknown, y: unknown, sampleWeight: TrainingInput | undefined, batchSize: number, seed: number | undefined): Promise<BatchSource> {
-    if (x instanceof Dataset) return streamBatches(x, batchSize);
-    return memoryBatches(await this.load(x, y, sampleWeight), batchSize, seed);
+  private async openSource(given: GivenData, batchSize: number, losses?: readonly Loss[]): Promise<BatchSource> {
+    if (given.x instanceof Dataset) return streamBatches(given.x, batchSize);
+    return memoryBatches(await this.load(given, losses), batchSize);
   }
 
-  private async load(x: unknown, y: unknown, sampleWeight: TrainingInput | undefined): Promise<MemoryData> {
+  /** Reads data in memory; with losses its inputs and labels are checked, example by example. */
+  private async load({ x, y, sampleWeight }: GivenData, losses?: readonly Loss[]): Promise<MemoryData> {
     const isBoth = isTrainingData(x) && !(x instanceof Dataset);
     const inputs = (isBoth ? x.x : x) as TrainingInput;
     const labels = (isBoth ? x.y : y) as TrainingLabels | undefined;
     await this.buildFor(inputs);
-    return readMemory(inputs, labels, sampleWeight, this.names());
+    const data = await readMemory(inputs, labels, sampleWeight, this.names());
+    if (losses !== undefined) checkBatch({ ...data, size: rowCount(data.x[0] as HostArray) }, this.model, losses, 0);
+    return data;
   }
 
   /** A Sequential without an input layer takes the data's shape. */
@@ -406,6 +409,13 @@ export class Trainer {
       this.isBusy = false;
     }
   }
+}
+
+/** Data as it was passed. */
+interface GivenData {
+  readonly x: unknown;
+  readonly y?: unknown;
+  readonly sampleWeight?: TrainingInput | undefined;
 }
 
 function sortArguments<T extends object>(
