@@ -53,7 +53,7 @@ export async function makeReport(run: FinishedRun): Promise<string> {
     command: repeatCommand(config),
   };
   const path = join(folder.path, 'report.html');
-  await writeFileAtomic(path, renderReport(report));
+  await writeFileAtomic(path, renderReport(report), 'train');
   return path;
 }
 

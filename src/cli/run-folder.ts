@@ -53,7 +53,7 @@ function folderAt(path: string, options: TrainOptions, config: RunConfig | undef
     options,
     config,
     create: () => makeFolder(path, 'train'),
-    writeConfig: (next) => writeFileAtomic(join(path, 'config.json'), `${JSON.stringify(next, undefined, 2)}\n`),
+    writeConfig: (next) => writeFileAtomic(join(path, 'config.json'), `${JSON.stringify(next, undefined, 2)}\n`, 'train'),
   };
 }
 
@@ -97,7 +97,7 @@ export async function trimHistory({ historyPath }: RunFolder, epoch: number): Pr
   if (text === undefined) return;
   const lines = text.split('\n').slice(0, -1);
   const kept = lines.filter((line, i) => i === 0 || Number.parseInt(line, 10) < epoch);
-  if (kept.length < lines.length) await writeFileAtomic(historyPath, `${kept.join('\n')}\n`);
+  if (kept.length < lines.length) await writeFileAtomic(historyPath, `${kept.join('\n')}\n`, 'train');
 }
 
 /** An option as it is written: `learningRate` is `--learning-rate`. */

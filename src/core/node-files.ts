@@ -80,7 +80,7 @@ export function fileError(op: string, path: string, action: string, cause: unkno
  * renamed, the folder synced. Makes missing folders. Throws `file` and removes the half-written copy on failure; those
  * that killed processes left behind go with the next write.
  */
-export async function writeFileAtomic(path: string, bytes: Uint8Array | string): Promise<void> {
+export async function writeFileAtomic(path: string, bytes: Uint8Array | string, op = 'writeFileAtomic'): Promise<void> {
   const fs = await nodeModule('node:fs/promises', 'writeFileAtomic');
   const { basename, dirname, resolve } = await nodeModule('node:path', 'writeFileAtomic');
   const { hostname } = await nodeModule('node:os', 'writeFileAtomic');
@@ -102,7 +102,7 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array | string):
     await fs.rename(temporary, target);
   } catch (error) {
     await fs.rm(temporary, { force: true }).catch(() => {});
-    throw fileError('writeFileAtomic', target, 'written', error, await nearestLine(folder));
+    throw fileError(op, target, 'written', error, await nearestLine(folder));
   }
   await syncFolder(folder);
 }

@@ -243,6 +243,15 @@ function flatten(values: NestedArray, depth: number, shape: number[], out: numbe
     out.push(Number(values));
     return typeof values === 'boolean';
   }
+  if (!Array.isArray(values)) {
+    throw new FoveaError({
+      code: 'argument',
+      op: 'tensor',
+      message: `cannot be made from ${values === null ? 'null' : typeof values}.`,
+      got: values,
+      hint: 'Give numbers, nested arrays of numbers, or a typed array.',
+    });
+  }
   if (out.length === 0 && shape.length === depth) shape.push(values.length);
   else if (shape[depth] !== values.length) throw ragged();
   let isBool = values.length > 0;

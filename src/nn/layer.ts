@@ -63,6 +63,18 @@ export abstract class Layer {
     this.dtype = options.dtype ?? 'float32';
   }
 
+  /** The symbolic tensor the layer gave when it was first applied: where to cut a model open. Throws `argument` before that. */
+  get output(): SymbolicTensor {
+    const output = this.calls[0]?.outputs[0];
+    if (output !== undefined) return output;
+    throw new FoveaError({
+      code: 'argument',
+      op: this.className,
+      message: `layer "${this.name}" has no output yet.`,
+      hint: 'Apply it to a symbolic tensor, or put it into a model that knows its input.',
+    });
+  }
+
   get className(): string {
     return (this.constructor as typeof Layer).className;
   }

@@ -76,7 +76,7 @@ export async function modelToBytes(model: TrainableModel): Promise<Uint8Array> {
 /** Writes `.keras`. Beside, synced and renamed: a crash leaves the old file or the new one, never half. */
 export async function save(model: TrainableModel, path: string): Promise<void> {
   if (!path.endsWith('.keras')) throw wrongEnding('save', path, '.keras', 'saveWeights writes .weights.h5.');
-  await writeFileAtomic(path, await modelToBytes(model));
+  await writeFileAtomic(path, await modelToBytes(model), 'save');
 }
 
 /** Writes the weights, and the optimizer's state where there is one, as `.weights.h5`. */
@@ -87,7 +87,7 @@ export async function saveWeights(model: TrainableModel, path: string): Promise<
     weights: await weightTree(model),
     ...(optimizer === undefined ? {} : { optimizer: await storedVariables(optimizer.variables), optimizerName: optimizer.name }),
   });
-  await writeFileAtomic(path, bytes);
+  await writeFileAtomic(path, bytes, 'saveWeights');
 }
 
 /** Loads weights from `.weights.h5`, `.keras` or a legacy `.h5` into a model of the same shape. */

@@ -37,12 +37,15 @@ const COLUMNS: readonly Column[] = [
   { title: 'Connected to', align: 'left' },
 ];
 
+/** A narrower terminal wraps: a table cut any further could not be read. */
+const NARROWEST = 40;
+
 /** The table, its lines ended by newlines. Throws `argument` where the line is too short for the columns. */
 export function summaryText(model: SummaryModel, options: SummaryOptions = {}): string {
   const calls = model.summaryCalls;
   const isRow = calls === undefined || isChain(calls);
   const widest = isRow ? 88 : 108;
-  const lineLength = options.lineLength ?? Math.min(widest, terminalWidth() - 4);
+  const lineLength = options.lineLength ?? Math.max(NARROWEST, Math.min(widest, terminalWidth() - 4));
   const positions = options.positions ?? (isRow ? [0.45, 0.8, 1] : [0.3, 0.56, 0.74, 1]);
   const columns = COLUMNS.slice(0, isRow ? 3 : 4);
   const rows = model.layers.map((layer) => {
@@ -68,7 +71,8 @@ function isChain(calls: readonly LayerCall[]): boolean {
 
 function terminalWidth(): number {
   const { process } = globalThis as { process?: { stdout?: { columns?: number } } };
-  return process?.stdout?.columns ?? 80;
+  // A terminal without a size says 0.
+  return process?.stdout?.columns || 80;
 }
 
 function columnWidths(positions: readonly number[], lineLength: number, count: number): number[] {

@@ -27,6 +27,11 @@ export function randomKey(seed: number | bigint, step = 0): Tensor {
   return constant([seedLow | 0, seedHigh | 0, step | 0, Math.floor(step / 2 ** 32) | 0], [4], 'int32');
 }
 
+/** A key from four words, or from a seed. */
+function keyTensor(key: TensorLike): Tensor {
+  return typeof key === 'number' ? randomKey(key) : toTensor(key, 'int32');
+}
+
 function checkKey(op: string, { shape, dtype }: TensorType): void {
   if (dtype === 'int32' && shape.length === 1 && shape[0] === 4) return;
   throw new FoveaError({
@@ -159,31 +164,31 @@ export interface StreamOptions {
   stream?: number;
 }
 
-/** Numbers spread evenly over low (default 0) up to but without high (default 1), float32. */
+/** Numbers spread evenly over low (default 0) up to but without high (default 1), float32. `key` is a key or a seed. */
 export function randomUniform(
   shape: Shape,
   key: TensorLike,
   { low = 0, high = 1, stream = 0 }: StreamOptions & { low?: number; high?: number } = {},
 ): Tensor {
-  const unit = randomUniformOp.one([toTensor(key, 'int32')], { shape, stream });
+  const unit = randomUniformOp.one([keyTensor(key)], { shape, stream });
   const scaled = high - low === 1 ? unit : multiply(unit, high - low);
   return low === 0 ? scaled : add(scaled, low);
 }
 
-/** Normally distributed numbers of the given mean (default 0) and standard deviation (default 1), float32. */
+/** Normally distributed numbers of the given mean (default 0) and standard deviation (default 1), float32. `key` is a key or a seed. */
 export function randomNormal(
   shape: Shape,
   key: TensorLike,
   { mean = 0, stddev = 1, stream = 0 }: StreamOptions & { mean?: number; stddev?: number } = {},
 ): Tensor {
-  const unit = randomNormalOp.one([toTensor(key, 'int32')], { shape, stream });
+  const unit = randomNormalOp.one([keyTensor(key)], { shape, stream });
   const scaled = stddev === 1 ? unit : multiply(unit, stddev);
   return mean === 0 ? scaled : add(scaled, mean);
 }
 
 /** 32 random bits per element, as int32. */
 export function randomBits(shape: Shape, key: TensorLike, { stream = 0 }: StreamOptions = {}): Tensor {
-  return randomBitsOp.one([toTensor(key, 'int32')], { shape, stream });
+  return randomBitsOp.one([keyTensor(key)], { shape, stream });
 }
 
 /** How `dropout` draws its mask. */
@@ -199,10 +204,10 @@ export interface DropoutOptions extends StreamOptions {
 export function dropout(x: TensorLike, rate: number, key: TensorLike, options: DropoutOptions = {}): Tensor {
   const { stream = 0, noiseShape } = options;
   const from = toTensor(x);
-  const keyTensor = toTensor(key, 'int32');
+  const words = keyTensor(key);
   if (rate === 0 && isFloat(from.dtype)) return from;
-  if (noiseShape === undefined) return dropoutOp.one([from, keyTensor], { rate, stream });
-  const mask = dropoutOp.one([ones(noiseShape), keyTensor], { rate, stream });
+  if (noiseShape === undefined) return dropoutOp.one([from, words], { rate, stream });
+  const mask = dropoutOp.one([ones(noiseShape), words], { rate, stream });
   return multiply(from, cast(mask, from.dtype));
 }
 

@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { models } from '../../src/index.js';
-import { dist, fovea, makeFolder, start } from './harness.js';
+import { dist, makeFolder, start } from './harness.js';
 
 const folder = makeFolder('interrupt');
 afterAll(() => folder.remove());
@@ -34,7 +34,6 @@ describe('Ctrl-C', () => {
     const first = await models.load(folder.at('saving/model.keras'));
     // In the midst of the second save: written, not yet renamed.
     await training.says('renamed\nEpoch 1/10000');
-    await training.says('written\nrenamed\nEpoch 1');
     while (!readdirSync(folder.at('saving')).some((name) => name.includes('.tmp-'))) await setTimeout(5);
     training.child.kill('SIGINT');
     // A second press that is none: npm passes the terminal's signal on.
@@ -47,7 +46,8 @@ describe('Ctrl-C', () => {
     expect(model.training.state.epoch).toBe(first.training.state.epoch);
     expect(readdirSync(folder.at('saving')).filter((name) => name.includes('.tmp-'))).toHaveLength(1);
     // The next save takes the left-over copy away.
-    expect((await fovea(['train', '--resume', 'saving', '--epochs', '1'], { cwd: folder.path })).code).toBe(130);
+    await model.save(folder.at('saving/model.keras'));
+    expect(readdirSync(folder.at('saving')).filter((name) => name.includes('.tmp-'))).toEqual([]);
   });
 });
 

@@ -23,8 +23,6 @@ export class InputLayer extends Layer {
   static override readonly className: string = 'InputLayer';
   /** The shape with the batch, null where a size is not known. */
   readonly batchShape: PartialShape;
-  /** What flows into the model. */
-  readonly output: SymbolicTensor;
   private readonly inputDtype: Dtype;
 
   constructor({ shape, name, dtype = 'float32', batchSize }: InputOptions & { shape: PartialShape }) {
@@ -44,9 +42,9 @@ export class InputLayer extends Layer {
     this.inputDtype = dtype;
     this.isBuilt = true;
     this.builtFor = [this.batchShape];
-    this.output = new SymbolicTensor(this.batchShape, dtype, this.name);
-    const call: LayerCall = { layer: this, inputs: [], isList: false, options: {}, outputs: [this.output] };
-    this.output.source = { call, index: 0 };
+    const output = new SymbolicTensor(this.batchShape, dtype, this.name);
+    const call: LayerCall = { layer: this, inputs: [], isList: false, options: {}, outputs: [output] };
+    output.source = { call, index: 0 };
     this.calls.push(call);
   }
 

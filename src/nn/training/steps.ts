@@ -140,6 +140,13 @@ export class Steps {
     return Object.fromEntries(names.map((name, i) => [name, values[i] as number]));
   }
 
+  /** Forgets a bad step, so that training may go on with another learning rate or other data. */
+  clearBadStep(): void {
+    if (this.badStep < 0) return;
+    this.bad.set(Int32Array.of(-1));
+    this.badStep = -1;
+  }
+
   resetMetrics(): void {
     for (const metric of this.allMetrics()) metric.reset();
   }

@@ -132,6 +132,7 @@ export class Trainer {
     const { source, validation } = await this.openData(x, y, options, batchSize, seed);
     const engine = await currentEngine();
     const steps = this.stepsFor(engine, compiled);
+    steps.clearBadStep();
     const callbacks = [...(options.callbacks ?? []), ...defaultCallbacks(options.verbose ?? 'auto')];
     this.state.attach(callbacks);
     let isStopped = false;
