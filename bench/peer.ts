@@ -12,6 +12,8 @@ export class Peer {
 
   private constructor(private readonly child: ChildProcess) {
     child.on('error', (error) => this.fail(error));
+    // A peer that ended says so below; writing to it must not throw as well.
+    child.stdin?.on('error', () => undefined);
     child.on('exit', (code, signal) => this.fail(new Error(`the peer ended (${signal ?? code}).`)));
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
       const reply = JSON.parse(line) as Reply;

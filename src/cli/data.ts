@@ -16,7 +16,12 @@ import type { Output } from './output.js';
 
 /** How pixels become the model's input. */
 export type Preprocess =
-  | { readonly kind: 'standardize'; readonly mean: readonly number[]; readonly std: readonly number[]; readonly shape: readonly number[] }
+  | {
+      readonly kind: 'standardize';
+      readonly mean: readonly number[];
+      readonly std: readonly number[];
+      readonly shape: readonly number[];
+    }
   | { readonly kind: 'scale'; readonly factor: number; readonly offset: number }
   | { readonly kind: 'none' };
 
@@ -32,9 +37,13 @@ export interface CommandData {
 const STANDARDIZE_LIMIT = 4096;
 
 /** Loads a data set by name, or a folder with a folder of pictures for each class. */
-export async function loadData(nameOrFolder: string, options: { limit?: number; size: number; seed: number; output: Output }): Promise<CommandData> {
+export async function loadData(
+  nameOrFolder: string,
+  options: { limit?: number; size: number; seed: number; output: Output },
+): Promise<CommandData> {
   if (Object.hasOwn(datasets.loaders, nameOrFolder)) {
-    const { train, test } = nameOrFolder === 'strokes' ? await datasets.strokes({ seed: options.seed }) : await datasets.byName(nameOrFolder);
+    const { train, test } =
+      nameOrFolder === 'strokes' ? await datasets.strokes({ seed: options.seed }) : await datasets.byName(nameOrFolder);
     const limited = options.limit === undefined ? train : train.take(options.limit);
     const classNames = train.classNames ?? Array.from({ length: 1 + maxLabel(train.y) }, (_, i) => String(i));
     return { train: limited, test, classNames, isFolder: false };
@@ -46,7 +55,10 @@ export async function loadData(nameOrFolder: string, options: { limit?: number; 
     throw new FoveaError({
       code: 'argument',
       message: `"${nameOrFolder}" is neither a data set nor a folder${near === undefined ? '.' : `; did you mean "${near}"?`}`,
-      lines: [`data sets: ${names.join(', ')}`, `the nearest folder that exists is ${await nearestFolder(nameOrFolder)}`],
+      lines: [
+        `data sets: ${names.join(', ')}`,
+        `the nearest folder that exists is ${await nearestFolder(nameOrFolder)}`,
+      ],
       got: nameOrFolder,
       want: names,
       hint: 'Give one of these, or a folder with a folder of pictures for each class.',
@@ -55,7 +67,10 @@ export async function loadData(nameOrFolder: string, options: { limit?: number; 
   return loadFolder(nameOrFolder, options);
 }
 
-async function loadFolder(folder: string, { limit, size, seed, output }: { limit?: number; size: number; seed: number; output: Output }): Promise<CommandData> {
+async function loadFolder(
+  folder: string,
+  { limit, size, seed, output }: { limit?: number; size: number; seed: number; output: Output },
+): Promise<CommandData> {
   const found = await imageDatasetFromDirectory(folder, { size, channels: 3, seed, shuffle: true, onBroken: 'skip' });
   const all = await found.load();
   for (const { path, problem } of found.broken) {
@@ -73,7 +88,12 @@ async function loadFolder(folder: string, { limit, size, seed, output }: { limit
     });
   }
   const rest = all.skip(test);
-  return { train: limit === undefined ? rest : rest.take(limit), test: all.take(test), classNames: found.classNames, isFolder: true };
+  return {
+    train: limit === undefined ? rest : rest.take(limit),
+    test: all.take(test),
+    classNames: found.classNames,
+    isFolder: true,
+  };
 }
 
 function maxLabel({ data }: HostArray): number {

@@ -55,7 +55,8 @@ async function importModule(full: string, path: string, op: string): Promise<unk
   try {
     return await import(pathToFileURL(full).href);
   } catch (error) {
-    if (!full.endsWith('ts') || (error as NodeJS.ErrnoException).code !== 'ERR_UNKNOWN_FILE_EXTENSION') throw notLoaded(op, path, error);
+    if (!full.endsWith('ts') || (error as NodeJS.ErrnoException).code !== 'ERR_UNKNOWN_FILE_EXTENSION')
+      throw notLoaded(op, path, error);
   }
   const esbuild = await loadEsbuild();
   if (esbuild === undefined) {
@@ -70,7 +71,15 @@ async function importModule(full: string, path: string, op: string): Promise<unk
   // Beside the original, so that its imports of packages are found.
   const outfile = join(dirname(full), `.${basename(full)}.${process.pid}.mjs`);
   try {
-    await esbuild.build({ entryPoints: [full], outfile, bundle: true, platform: 'node', format: 'esm', packages: 'external', logLevel: 'silent' });
+    await esbuild.build({
+      entryPoints: [full],
+      outfile,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      packages: 'external',
+      logLevel: 'silent',
+    });
     return await import(pathToFileURL(outfile).href);
   } catch (error) {
     throw notLoaded(op, path, error);

@@ -26,7 +26,10 @@ export async function isFile(path: string): Promise<boolean> {
 }
 
 /** What a model was trained with. Throws `argument` where the file does not say. */
-export function metadataOf(model: TrainableModel, op: string): ModelMetadata & Required<Pick<ModelMetadata, 'classNames' | 'preprocess'>> {
+export function metadataOf(
+  model: TrainableModel,
+  op: string,
+): ModelMetadata & Required<Pick<ModelMetadata, 'classNames' | 'preprocess'>> {
   const { classNames, preprocess, data } = model.metadata as ModelMetadata;
   if (classNames === undefined || preprocess === undefined) {
     throw new FoveaError({

@@ -1,5 +1,12 @@
 // What commands print: lines for people on standard output, or one JSON object a line for machines.
+import { relative } from 'node:path';
 import type { FoveaError } from '../core/errors.js';
+
+/** How this program is called here: an npm script of a checkout has no `fovea` on its path. */
+export function ownCommand(): string {
+  const { env, argv } = process;
+  return env.npm_lifecycle_event === undefined || argv[1] === undefined ? 'fovea' : `node ${relative('.', argv[1])}`;
+}
 
 /** A command's output. */
 export class Output {
@@ -24,7 +31,9 @@ export class Output {
   error(error: FoveaError): void {
     if (this.isJson) {
       const { code, op, path, message, hint } = error;
-      process.stdout.write(`${JSON.stringify({ event: 'error', command: this.command, code, op, path, message, hint })}\n`);
+      process.stdout.write(
+        `${JSON.stringify({ event: 'error', command: this.command, code, op, path, message, hint })}\n`,
+      );
     } else {
       // The command names itself once, whichever of its parts refused.
       const text = error.message.replace(new RegExp(`^${this.command}: `), '');

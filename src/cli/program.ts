@@ -36,7 +36,8 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return EXIT.done;
     // Commander has told people; machines hear it here.
-    const message = first === undefined ? 'no command was given.' : error.message.replace(/^error: /, '').replace('\n', ' ');
+    const message =
+      first === undefined ? 'no command was given.' : error.message.replace(/^error: /, '').replace('\n', ' ');
     if (isJson) new Output({ isJson, command: first ?? 'fovea' }).error(new FoveaError({ code: 'argument', message }));
     return EXIT.usage;
   }
@@ -68,7 +69,9 @@ function makeProgram(run: Run, isJson: boolean): Command {
     .option('--part <part>', 'a split such as test or train[:10%]', 'test')
     .option('--batch <n>', 'batch size', count, 32)
     .option('--json', 'machine-readable output')
-    .action((model: string, options) => run('evaluate', async (output) => (await import('./commands/evaluate.js')).evaluate(model, options, output)));
+    .action((model: string, options) =>
+      run('evaluate', async (output) => (await import('./commands/evaluate.js')).evaluate(model, options, output)),
+    );
   program
     .command('predict')
     .description('label pictures')
@@ -77,14 +80,18 @@ function makeProgram(run: Run, isJson: boolean): Command {
     .option('--top <n>', 'labels to give for each picture', count, 3)
     .option('--json', 'machine-readable output')
     .action((model: string, pictures: string[], options) =>
-      run('predict', async (output) => (await import('./commands/predict.js')).predict(model, pictures, options, output)),
+      run('predict', async (output) =>
+        (await import('./commands/predict.js')).predict(model, pictures, options, output),
+      ),
     );
   program
     .command('summary')
     .description("a model's layers, shapes and parameters")
     .argument('<model>', 'an architecture, a .keras file, a .ts or .js file, or the folder of a run')
     .option('--json', 'machine-readable output')
-    .action((model: string) => run('summary', async (output) => (await import('./commands/summary.js')).summary(model, output)));
+    .action((model: string) =>
+      run('summary', async (output) => (await import('./commands/summary.js')).summary(model, output)),
+    );
   return program;
 }
 
@@ -92,7 +99,11 @@ function addTrain(program: Command, run: Run): void {
   program
     .command('train')
     .description('train a classifier; without options: the first network on generated pictures')
-    .option('--data <name|folder>', 'strokes, fashion-mnist, mnist, cifar10, or a folder with a folder of pictures per class', 'strokes')
+    .option(
+      '--data <name|folder>',
+      'strokes, fashion-mnist, mnist, cifar10, or a folder with a folder of pictures per class',
+      'strokes',
+    )
     .option('--model <name|file>', "architecture, or a .ts or .js file that exports one (default: 'lecture-cnn')")
     .option('--epochs <n>', 'passes over the data', count, 3)
     .option('--batch <n>', 'batch size', count, 32)

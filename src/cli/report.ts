@@ -1,6 +1,7 @@
 // Gathers what report.html shows: curves, confusion matrix, filters, activation maps, worst mistakes.
-import { join } from 'node:path';
+
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { writeFileAtomic } from '../core/node-files.js';
 import { type ArrayDataset, type HostArray, rowOf, sliceRows } from '../data/index.js';
 import { engineInfo } from '../engine/current.js';
@@ -49,7 +50,13 @@ export async function makeReport(run: FinishedRun): Promise<string> {
     mistakes,
     summary: model.summary(),
     config: { ...options, ...(learningRate === undefined ? {} : { learningRate }) },
-    environment: { node: process.versions.node, platform: `${process.platform} ${process.arch}`, engine: info.name, level: info.level, threads: info.threads },
+    environment: {
+      node: process.versions.node,
+      platform: `${process.platform} ${process.arch}`,
+      engine: info.name,
+      level: info.level,
+      threads: info.threads,
+    },
     command: repeatCommand(config),
   };
   const path = join(folder.path, 'report.html');
@@ -57,7 +64,11 @@ export async function makeReport(run: FinishedRun): Promise<string> {
   return path;
 }
 
-function judge(probabilities: Float32Array, { test, classNames }: CommandData, classes: number): { confusion: number[][]; mistakes: ReportMistake[] } {
+function judge(
+  probabilities: Float32Array,
+  { test, classNames }: CommandData,
+  classes: number,
+): { confusion: number[][]; mistakes: ReportMistake[] } {
   const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   const mistakes: ReportMistake[] = [];
   for (let row = 0; row < test.length; row++) {
@@ -92,7 +103,11 @@ async function firstFilters(model: TrainableModel): Promise<ReportData['filters'
 }
 
 /** What the layers that still make maps give for a few pictures. */
-async function activations(model: TrainableModel, { test, classNames }: CommandData, testSet: ArrayDataset): Promise<ReportActivation[]> {
+async function activations(
+  model: TrainableModel,
+  { test, classNames }: CommandData,
+  testSet: ArrayDataset,
+): Promise<ReportActivation[]> {
   const outputs: SymbolicTensor[] = [];
   const names: string[] = [];
   for (const call of model.graph.calls) {

@@ -53,7 +53,8 @@ function folderAt(path: string, options: TrainOptions, config: RunConfig | undef
     options,
     config,
     create: () => makeFolder(path, 'train'),
-    writeConfig: (next) => writeFileAtomic(join(path, 'config.json'), `${JSON.stringify(next, undefined, 2)}\n`, 'train'),
+    writeConfig: (next) =>
+      writeFileAtomic(join(path, 'config.json'), `${JSON.stringify(next, undefined, 2)}\n`, 'train'),
   };
 }
 
@@ -78,7 +79,11 @@ async function resumeFolder(path: string, asked: TrainOptions, given: readonly s
       path,
     });
   }
-  const folder = folderAt(path, { ...config.options, epochs: Math.max(config.options.epochs, given.includes('epochs') ? asked.epochs : 0) }, config);
+  const folder = folderAt(
+    path,
+    { ...config.options, epochs: Math.max(config.options.epochs, given.includes('epochs') ? asked.epochs : 0) },
+    config,
+  );
   if (!(await exists(folder.modelPath))) {
     throw new FoveaError({
       code: 'file',
@@ -120,14 +125,24 @@ export async function readRunConfig(path: string): Promise<RunConfig | undefined
   const text = await readFile(file, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   const refuse = (problem: string): FoveaError =>
-    new FoveaError({ code: 'format', op: 'train', message: `${file} ${problem}`, path: file, hint: 'Start a new run.' });
+    new FoveaError({
+      code: 'format',
+      op: 'train',
+      message: `${file} ${problem}`,
+      path: file,
+      hint: 'Start a new run.',
+    });
   let config: Partial<RunConfig> | null;
   try {
     config = JSON.parse(text) as Partial<RunConfig> | null;
   } catch (error) {
     throw refuse(`is not JSON: ${(error as Error).message}`);
   }
-  if (typeof config?.options?.data !== 'string' || !Array.isArray(config.classNames) || config.preprocess === undefined) {
+  if (
+    typeof config?.options?.data !== 'string' ||
+    !Array.isArray(config.classNames) ||
+    config.preprocess === undefined
+  ) {
     throw refuse("does not hold a run's options.");
   }
   return config as RunConfig;

@@ -195,14 +195,12 @@ class Planner {
   }
 
   private placeStep({ node, calls }: PlannedStep, at: number): Region | undefined {
-    const given = new Set<Region>();
     node.types.forEach((type, index) => {
       const output = new Tensor(node, index);
       if (this.locations.get(output) !== undefined) return;
       const last = this.lastUse.get(output) ?? at;
-      const taken = this.reuse ? this.takeOver(node, output, at, given) : undefined;
+      const taken = this.reuse ? this.takeOver(node, output, at) : undefined;
       if (taken !== undefined) {
-        given.add(taken);
         taken.last = last;
         this.regionOf.set(output, taken);
       } else {
@@ -214,11 +212,11 @@ class Planner {
   }
 
   /** The region of an input that ends here and that the output may be written over. */
-  private takeOver(node: Node, output: Tensor, at: number, given: ReadonlySet<Region>): Region | undefined {
+  private takeOver(node: Node, output: Tensor, at: number): Region | undefined {
     for (const input of node.inputs) {
       const { root } = this.placements.of(input);
       const region = this.regionOf.get(root);
-      if (region === undefined || given.has(region) || region.last !== at || this.lastUse.get(root) !== at) continue;
+      if (region === undefined || region.last !== at || this.lastUse.get(root) !== at) continue;
       if (bytesOf(root) !== bytesOf(output)) continue;
       if (bytesPerElement(root.dtype) !== bytesPerElement(output.dtype)) continue;
       if (!this.readsElementwise(root, node)) continue;

@@ -130,7 +130,9 @@ function batchShape(shape: PartialShape): string {
 
 function reshapeHint(want: PartialShape, got: readonly number[]): string {
   const inner = want.slice(1);
-  if (inner.every((dim) => dim !== null)) {
+  const isSameBefore = want.length === got.length && got.length > 2 && inner.slice(0, -1).every((dim, i) => dim === null || dim === got[i + 1]);
+  if (isSameBefore) return `Give data with ${want.at(-1)} channels (the last axis), or change the input layer.`;
+  if (want.length !== got.length && inner.every((dim) => dim !== null)) {
     const size = inner.reduce((product: number, dim) => product * (dim as number), 1);
     const total = got.reduce((product, dim) => product * dim, 1);
     if (total % size === 0 && total > 0) return `Reshape it to [${[total / size, ...inner].join(',')}].`;

@@ -33,13 +33,31 @@ export interface RunOptions {
   node?: readonly string[];
 }
 
-const SIGNAL_CODES: Readonly<Record<string, number>> = { SIGHUP: 129, SIGINT: 130, SIGKILL: 137, SIGPIPE: 141, SIGTERM: 143 };
+const SIGNAL_CODES: Readonly<Record<string, number>> = {
+  SIGHUP: 129,
+  SIGINT: 130,
+  SIGKILL: 137,
+  SIGPIPE: 141,
+  SIGTERM: 143,
+};
 
 /** Starts a script under Node. */
-export function startNode(script: string, args: readonly string[], { cwd, env = {}, node = [] }: RunOptions = {}): Running {
+export function startNode(
+  script: string,
+  args: readonly string[],
+  { cwd, env = {}, node = [] }: RunOptions = {},
+): Running {
   const child = spawn(process.execPath, [...node, script, ...args], {
     ...(cwd === undefined ? {} : { cwd }),
-    env: { ...process.env, FOVEA_DATA: undefined, FOVEA_ENGINE: undefined, NODE_OPTIONS: undefined, NO_COLOR: undefined, ...env },
+    env: {
+      ...process.env,
+      FOVEA_DATA: undefined,
+      FOVEA_ENGINE: undefined,
+      NODE_OPTIONS: undefined,
+      npm_lifecycle_event: undefined,
+      NO_COLOR: undefined,
+      ...env,
+    },
   });
   let stdout = '';
   let stderr = '';
@@ -66,7 +84,11 @@ export function startNode(script: string, args: readonly string[], { cwd, env = 
       };
       waiting.add(check);
       check();
-      void finished.then((end) => fail(new Error(`it ended with ${end.code} before it said ${JSON.stringify(text)}:\n${end.stdout}\n${end.stderr}`)));
+      void finished.then((end) =>
+        fail(
+          new Error(`it ended with ${end.code} before it said ${JSON.stringify(text)}:\n${end.stdout}\n${end.stderr}`),
+        ),
+      );
     });
   return { child, finished, says };
 }

@@ -10,6 +10,7 @@ import { dist, makeFolder, start } from './harness.js';
 const folder = makeFolder('interrupt');
 afterAll(() => folder.remove());
 const slowSave = fileURLToPath(new URL('slow-save.mjs', import.meta.url));
+const ESCAPE = '\u001b';
 const LONG = ['train', '--model', 'mnist-convnet', '--limit', '300', '--epochs', '10000'];
 
 describe('Ctrl-C', () => {
@@ -29,7 +30,11 @@ describe('Ctrl-C', () => {
   });
 
   it('during a save leaves a file that loads, even when pressed twice', async () => {
-    const training = start([...LONG, '--out', 'saving'], { cwd: folder.path, env: { FOVEA_TEST_PAUSE: '700' }, node: ['--import', slowSave] });
+    const training = start([...LONG, '--out', 'saving'], {
+      cwd: folder.path,
+      env: { FOVEA_TEST_PAUSE: '700' },
+      node: ['--import', slowSave],
+    });
     await training.says('renamed\n');
     const first = await models.load(folder.at('saving/model.keras'));
     // In the midst of the second save: written, not yet renamed.
@@ -53,12 +58,23 @@ describe('Ctrl-C', () => {
 
 describe('on a terminal', () => {
   it('draws a bar with the time left over itself', async (context) => {
-    if (spawnSync('script', ['--version']).error !== undefined) return context.skip('script (util-linux) gives this test its terminal');
+    if (spawnSync('script', ['--version']).error !== undefined)
+      return context.skip('script (util-linux) gives this test its terminal');
     const command = `${process.execPath} ${dist}/cli/main.js train --model mnist-convnet --limit 3000 --epochs 2 --out bar`;
-    const text = execFileSync('script', ['-qec', command, '/dev/null'], { cwd: folder.path, encoding: 'utf8', env: { ...process.env, NO_COLOR: undefined, TERM: 'xterm' } });
-    const lines = text.split(/\r\n|\r|\n/).map((line) => line.replaceAll(/\x1b\[\d*m/g, ''));
-    expect(lines.some((line) => /^\s*\d+\/85 ━{20} \d+s left \d+ms\/step - accuracy: 0\.\d{4} - loss: \d\.\d{4}\s*$/.test(line))).toBe(true);
-    expect(lines.filter((line) => /^85\/85 ━{20} \d+s \d+ms\/step - accuracy: .* - val_loss: \d\.\d{4}\s*$/.test(line))).toHaveLength(2);
-    expect(text).toMatch(/\x1b\[32m━+\x1b\[0m\x1b\[90m━+\x1b\[0m/);
+    const text = execFileSync('script', ['-qec', command, '/dev/null'], {
+      cwd: folder.path,
+      encoding: 'utf8',
+      env: { ...process.env, NO_COLOR: undefined, TERM: 'xterm' },
+    });
+    const lines = text.split(/\r\n|\r|\n/).map((line) => line.replaceAll(new RegExp(`${ESCAPE}\\[\\d*m`, 'g'), ''));
+    expect(
+      lines.some((line) =>
+        /^\s*\d+\/85 ━{20} \d+s left \d+ms\/step - accuracy: 0\.\d{4} - loss: \d\.\d{4}\s*$/.test(line),
+      ),
+    ).toBe(true);
+    expect(
+      lines.filter((line) => /^85\/85 ━{20} \d+s \d+ms\/step - accuracy: .* - val_loss: \d\.\d{4}\s*$/.test(line)),
+    ).toHaveLength(2);
+    expect(text).toMatch(new RegExp(`${ESCAPE}\\[32m━+${ESCAPE}\\[0m${ESCAPE}\\[90m━+${ESCAPE}\\[0m`));
   });
 });

@@ -63,9 +63,14 @@ describe('the API in two processes', () => {
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
       return JSON.parse(stdout) as Record<string, number[]>;
     };
-    const [whole, first] = await Promise.all([training('new', '10', 'whole.keras'), training('new', '5', 'half.keras')]);
+    const [whole, first] = await Promise.all([
+      training('new', '10', 'whole.keras'),
+      training('new', '5', 'half.keras'),
+    ]);
     const second = await training('half.keras', '10', 'both.keras');
-    const joined = Object.fromEntries(Object.entries(first).map(([name, values]) => [name, [...values, ...(second[name] ?? [])]]));
+    const joined = Object.fromEntries(
+      Object.entries(first).map(([name, values]) => [name, [...values, ...(second[name] ?? [])]]),
+    );
     expect(joined).toEqual(whole);
     expect(contentOf('both.keras')).toEqual(contentOf('whole.keras'));
     // The test can fail: the rate did fall, before the seam and after it, and half is not whole.
@@ -87,7 +92,20 @@ describe('the command line', () => {
       layers.dropout({ rate: 0.5 }),
       layers.dense({ units: classes, activation: 'softmax' }),
     ], { name: 'small' });`;
-  const args = (epochs: number, out: string): string[] => ['train', '--model', 'small.mjs', '--limit', '2000', '--batch', '4', '--epochs', String(epochs), '--out', out, '--json'];
+  const args = (epochs: number, out: string): string[] => [
+    'train',
+    '--model',
+    'small.mjs',
+    '--limit',
+    '2000',
+    '--batch',
+    '4',
+    '--epochs',
+    String(epochs),
+    '--out',
+    out,
+    '--json',
+  ];
 
   it('goes on after the last epoch, and after Ctrl-C in the midst of one', async () => {
     put(folder.at('small.mjs'), model);
@@ -97,10 +115,16 @@ describe('the command line', () => {
     const refused = await run('train', '--resume', 'half', '--epochs', '3', '--batch', '8');
     expect({ code: refused.code, stderr: refused.stderr }).toEqual({
       code: 2,
-      stderr: 'fovea train: --batch cannot be changed in a run that goes on.\n  Give --resume with --epochs alone, or start a new run.\n',
+      stderr:
+        'fovea train: --batch cannot be changed in a run that goes on.\n  Give --resume with --epochs alone, or start a new run.\n',
     });
     const resumed = await run('train', '--resume', 'half', '--epochs', '3', '--json');
-    expect(events(resumed.stdout).map(({ event, epoch }) => [event, epoch])).toEqual([['start', undefined], ['epoch', 2], ['epoch', 3], ['done', undefined]]);
+    expect(events(resumed.stdout).map(({ event, epoch }) => [event, epoch])).toEqual([
+      ['start', undefined],
+      ['epoch', 2],
+      ['epoch', 3],
+      ['done', undefined],
+    ]);
     expect((await whole).code).toBe(0);
     expect(history('half')).toBe(history('whole'));
     expect(contentOf('half/model.keras')).toEqual(contentOf('whole/model.keras'));
@@ -110,7 +134,10 @@ describe('the command line', () => {
     cut.child.kill('SIGINT');
     const { code, stdout, stderr } = await cut.finished;
     expect({ code, stderr }).toEqual({ code: 130, stderr: '' });
-    expect(events(stdout).slice(-2)).toEqual([{ event: 'stopping' }, { event: 'stopped', model: 'cut/model.keras', resume: 'cut' }]);
+    expect(events(stdout).slice(-2)).toEqual([
+      { event: 'stopping' },
+      { event: 'stopped', model: 'cut/model.keras', resume: 'cut' },
+    ]);
     expect(history('cut').split('\n').length).toBeLessThan(5);
     // What a kill between two files may leave: a row of an epoch that the model has not finished.
     put(folder.at('cut/history.csv'), `${history('cut')}2,9,9,9,9\n`);
@@ -123,8 +150,14 @@ describe('the command line', () => {
     put(folder.at('young/config.json'), readFileSync(folder.at('whole/config.json')));
     put(folder.at('odd/config.json'), '{"options": {}}');
     const said = async (name: string): Promise<string> => (await run('train', '--resume', name)).stderr;
-    expect(await said('nothing')).toBe('fovea train: nothing is not the folder of a run: it has no config.json.\n  Give a folder that fovea train made.\n  at nothing\n');
-    expect(await said('young')).toBe('fovea train: young has no model.keras: the run ended before its first epoch did.\n  Start it again.\n  at young\n');
-    expect(await said('odd')).toBe("fovea train: odd/config.json does not hold a run's options.\n  Start a new run.\n  at odd/config.json\n");
+    expect(await said('nothing')).toBe(
+      'fovea train: nothing is not the folder of a run: it has no config.json.\n  Give a folder that fovea train made.\n  at nothing\n',
+    );
+    expect(await said('young')).toBe(
+      'fovea train: young has no model.keras: the run ended before its first epoch did.\n  Start it again.\n  at young\n',
+    );
+    expect(await said('odd')).toBe(
+      "fovea train: odd/config.json does not hold a run's options.\n  Start a new run.\n  at odd/config.json\n",
+    );
   });
 });

@@ -25,7 +25,10 @@ function random(seed: number): () => number {
 
 function startLoop(path: string, pause: number | undefined): Running {
   const node = pause === undefined ? [] : ['--import', slowSave];
-  return startNode(script, [pathToFileURL(`${dist}/index.js`).href, path, '1000000'], { node, env: { FOVEA_TEST_PAUSE: String(pause ?? 0) } });
+  return startNode(script, [pathToFileURL(`${dist}/index.js`).href, path, '1000000'], {
+    node,
+    env: { FOVEA_TEST_PAUSE: String(pause ?? 0) },
+  });
 }
 
 /** What is in the folder after a kill: the number of the save that stands there, and left-over copies. */

@@ -9,7 +9,9 @@ import { packageVersion } from '../version.js';
 export async function version(output: Output): Promise<number> {
   const { info } = await currentEngine();
   const text = await packageVersion();
-  output.text(`fovea ${text} (${info.name} ${info.level}, ${info.threads} ${info.threads === 1 ? 'thread' : 'threads'})`);
+  output.text(
+    `fovea ${text} (${info.name} ${info.level}, ${info.threads} ${info.threads === 1 ? 'thread' : 'threads'})`,
+  );
   output.event('version', { version: text, engine: info });
   return EXIT.done;
 }
@@ -21,10 +23,17 @@ export async function doctor(output: Output): Promise<number> {
   const text = await packageVersion();
   output.text(`fovea ${text}, Node ${process.versions.node} on ${process.platform} ${process.arch}`);
   for (const { name, isInUse, info: offered, reason } of report) {
-    const what = offered === undefined ? '' : ` ${offered.level}, ${offered.threads} threads (${offered.threadsReason})`;
+    const what =
+      offered === undefined ? '' : ` ${offered.level}, ${offered.threads} threads (${offered.threadsReason})`;
     output.text(`${isInUse ? '*' : ' '} ${name}${what}: ${reason}`);
     if (offered !== undefined && offered.levels.length > 1) output.text(`    levels: ${offered.levels.join(', ')}`);
   }
-  output.event('doctor', { version: text, node: process.versions.node, platform: process.platform, architecture: process.arch, engines: report });
+  output.event('doctor', {
+    version: text,
+    node: process.versions.node,
+    platform: process.platform,
+    architecture: process.arch,
+    engines: report,
+  });
   return EXIT.done;
 }

@@ -7,12 +7,18 @@ import { EXIT } from '../program.js';
 
 export async function summary(name: string, output: Output): Promise<number> {
   const isFolder = (await stat(name).catch(() => undefined))?.isDirectory() === true;
-  const model = isFolder ? await loadModel(name) : await modelFor(name, { inputShape: [28, 28, 1], classes: 10 }, 'summary');
+  const model = isFolder
+    ? await loadModel(name)
+    : await modelFor(name, { inputShape: [28, 28, 1], classes: 10 }, 'summary');
   output.text(model.summary());
   output.event('summary', {
     name: model.name,
     parameters: model.countParams(),
-    layers: model.layers.map((layer) => ({ name: layer.name, class: layer.className, parameters: layer.countParams() })),
+    layers: model.layers.map((layer) => ({
+      name: layer.name,
+      class: layer.className,
+      parameters: layer.countParams(),
+    })),
   });
   return EXIT.done;
 }

@@ -4,14 +4,14 @@ import type { ArrayDataset } from '../../data/index.js';
 import { engineInfo } from '../../engine/current.js';
 import type { Callback } from '../../nn/callbacks/callback.js';
 import { csvLogger } from '../../nn/callbacks/index.js';
-import { setRandomSeed } from '../../nn/random.js';
 import type { TrainableModel } from '../../nn/model.js';
 import { makeOptimizer } from '../../nn/optimizers.js';
+import { setRandomSeed } from '../../nn/random.js';
 import { applyPreprocess, type CommandData, fitPreprocess, loadData, type Preprocess } from '../data.js';
 import { isOutputClosed, onInterrupt } from '../interrupt.js';
 import { modelFor } from '../model-file.js';
 import { loadModel, type ModelMetadata } from '../models.js';
-import type { Output } from '../output.js';
+import { type Output, ownCommand } from '../output.js';
 import { EXIT } from '../program.js';
 import { makeReport } from '../report.js';
 import { openRunFolder, quoted, type RunConfig, type RunFolder, trimHistory } from '../run-folder.js';
@@ -45,7 +45,11 @@ export async function train(asked: TrainOptions, given: readonly string[], outpu
   // A run may be resumed from another folder.
   const dataName = data.isFolder ? resolve(options.data) : options.data;
   const config: RunConfig = { options: { ...options, data: dataName }, classNames: data.classNames, preprocess };
-  const metadata: ModelMetadata = { classNames: data.classNames, preprocess, data: { name: dataName, seed: options.seed, size: options.size } };
+  const metadata: ModelMetadata = {
+    classNames: data.classNames,
+    preprocess,
+    data: { name: dataName, seed: options.seed, size: options.size },
+  };
   model.metadata = { ...metadata };
   await folder.create();
   await folder.writeConfig(config);
@@ -54,8 +58,16 @@ export async function train(asked: TrainOptions, given: readonly string[], outpu
   const info = await engineInfo();
   output.text(model.summary());
   output.text();
-  output.text(`Training on ${data.train.length} pictures of ${data.train.name}, ${data.classNames.length} classes; ${info.name} ${info.level}, ${info.threads} threads.`);
-  output.event('start', { folder: folder.path, parameters: model.countParams(), engine: info, train: data.train.length, test: data.test.length });
+  output.text(
+    `Training on ${data.train.length} pictures of ${data.train.name}, ${data.classNames.length} classes; ${info.name} ${info.level}, ${info.threads} threads.`,
+  );
+  output.event('start', {
+    folder: folder.path,
+    parameters: model.countParams(),
+    engine: info,
+    train: data.train.length,
+    test: data.test.length,
+  });
 
   const trainSet = data.train.withX(applyPreprocess(preprocess, data.train.x));
   const testSet = data.test.withX(applyPreprocess(preprocess, data.test.x));
@@ -72,15 +84,30 @@ export async function train(asked: TrainOptions, given: readonly string[], outpu
       resume: folder.isResumed,
       signal: interrupt.signal,
       verbose: output.isJson ? 0 : 'auto',
-      callbacks: [csvLogger({ filename: folder.historyPath, append: folder.isResumed }), saveEachEpoch(folder), emitEpochs(output)],
+      callbacks: [
+        csvLogger({ filename: folder.historyPath, append: folder.isResumed }),
+        saveEachEpoch(folder),
+        emitEpochs(output),
+      ],
     });
     await model.save(folder.modelPath);
     if (!history.wasAborted) {
       const seconds = (performance.now() - started) / 1000;
-      const isFinished = await finish({ model, folder, data, testSet, trainSet, config, seconds, output, batch: options.batch, signal: interrupt.signal });
+      const isFinished = await finish({
+        model,
+        folder,
+        data,
+        testSet,
+        trainSet,
+        config,
+        seconds,
+        output,
+        batch: options.batch,
+        signal: interrupt.signal,
+      });
       if (isFinished) return EXIT.done;
     }
-    const text = `Stopped. Saved ${folder.modelPath}; continue with: fovea train --resume ${quoted(folder.path)}`;
+    const text = `Stopped. Saved ${folder.modelPath}; continue with: ${ownCommand()} train --resume ${quoted(folder.path)}`;
     output.text(text);
     output.event('stopped', { model: folder.modelPath, resume: folder.path });
     if (!isOutputClosed()) return EXIT.interrupted;
@@ -95,11 +122,20 @@ function limitOf({ limit }: TrainOptions): { limit?: number } {
   return limit === undefined ? {} : { limit };
 }
 
-async function makeModel(folder: RunFolder, options: TrainOptions, data: CommandData, output: Output): Promise<TrainableModel> {
+async function makeModel(
+  folder: RunFolder,
+  options: TrainOptions,
+  data: CommandData,
+  output: Output,
+): Promise<TrainableModel> {
   if (folder.isResumed) return loadModel(folder.modelPath);
   const [, height, width, channels] = data.train.x.shape as [number, number, number, number];
   const inputShape = [height, width, channels] as const;
-  const model = await modelFor(options.model ?? 'lecture-cnn', { inputShape, classes: data.classNames.length }, 'train');
+  const model = await modelFor(
+    options.model ?? 'lecture-cnn',
+    { inputShape, classes: data.classNames.length },
+    'train',
+  );
   if (model.training.compiled === undefined) {
     const optimizer = makeOptimizer(options.optimizer);
     if (options.learningRate !== undefined) optimizer.learningRate = options.learningRate;
@@ -137,10 +173,12 @@ async function finish(run: {
   const reportPath = await makeReport({ ...run, scores });
   const text = Object.entries(scores).map(([name, value]) => `${name} ${value.toFixed(4)}`);
   output.text();
-  output.text(`Test: ${text.join(', ')} (${testSet.length} pictures it has not seen, ${run.seconds.toFixed(0)} s of training)`);
+  output.text(
+    `Test: ${text.join(', ')} (${testSet.length} pictures it has not seen, ${run.seconds.toFixed(0)} s of training)`,
+  );
   output.text(`Model:   ${folder.modelPath}`);
   output.text(`Report:  ${reportPath}`);
-  output.text(`Predict: fovea predict ${quoted(folder.path)} picture.png`);
+  output.text(`Predict: ${ownCommand()} predict ${quoted(folder.path)} picture.png`);
   output.event('done', { scores, model: folder.modelPath, report: reportPath, seconds: run.seconds });
   return true;
 }
