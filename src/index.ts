@@ -1,22 +1,22 @@
 // The package's face: everything users name. Only re-exports.
 import './engine/install.js';
 
-export { grad, gradients, type GradOptions, type ScalarFunction, valueAndGrad } from './compile/autodiff.js';
+export { type GradOptions, grad, gradients, type ScalarFunction, valueAndGrad } from './compile/autodiff.js';
 export type { Dtype } from './core/dtype.js';
 export { FoveaError, type FoveaErrorCode } from './core/errors.js';
 export type { Shape } from './core/shape.js';
 export * from './data/index.js';
 export { compile, explain } from './engine/compile.js';
 export { disposeEngine, engineInfo, engineMemory, setEngine } from './engine/current.js';
-export { realize } from './engine/execute.js';
 export type { Engine, EngineInfo, EngineMemory, EngineOptions } from './engine/engine.js';
+export { realize } from './engine/execute.js';
 export { type EngineStatus, engineReport } from './engine/select.js';
 export { defineOp, definePointwise } from './graph/define.js';
 export { Tensor, type TensorLike, tensor } from './graph/tensor.js';
 export { Variable, type VariableOptions } from './graph/variable.js';
 export * as activations from './nn/activations.js';
-export * as callbacks from './nn/callbacks/index.js';
 export type { Callback, FitControl, Logs, TrainingParams } from './nn/callbacks/callback.js';
+export * as callbacks from './nn/callbacks/index.js';
 export * as initializers from './nn/initializers.js';
 export { type CallContext, Layer, type LayerConfig, type LayerOptions, type WeightOptions } from './nn/layer.js';
 export * as layers from './nn/layers/index.js';

@@ -1,4 +1,4 @@
-// What commands print: lines for people on standard output, or one JSON object a line for machines.
+// What commands print and how they end: lines for people on standard output, or one JSON object a line for machines.
 import { relative } from 'node:path';
 import type { FoveaError } from '../core/errors.js';
 
@@ -7,6 +7,9 @@ export function ownCommand(): string {
   const { env, argv } = process;
   return env.npm_lifecycle_event === undefined || argv[1] === undefined ? 'fovea' : `node ${relative('.', argv[1])}`;
 }
+
+/** Exit codes: 0 done, 1 the work failed, 2 the command was wrong, 130 interrupted, 141 nobody reads the output. */
+export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130, closed: 141 } as const;
 
 /** A command's output. */
 export class Output {

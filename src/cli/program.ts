@@ -1,10 +1,7 @@
 // The commands and their options. What they do stands in commands/, one file each.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { FoveaError } from '../core/errors.js';
-import { Output } from './output.js';
-
-/** Exit codes: 0 done, 1 the work failed, 2 the command was wrong, 130 interrupted, 141 nobody reads the output. */
-export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130, closed: 141 } as const;
+import { EXIT, Output } from './output.js';
 
 /** Runs one command line and gives the exit code. */
 export async function runCli(argv: readonly string[]): Promise<number> {

@@ -4,8 +4,25 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { FoveaError } from '../core/errors.js';
 import { makeFolder, writeFileAtomic } from '../core/node-files.js';
-import type { TrainOptions } from './commands/train.js';
 import type { Preprocess } from './data.js';
+
+/** The options of `fovea train`, as parsed. */
+export interface TrainOptions {
+  data: string;
+  model?: string;
+  epochs: number;
+  batch: number;
+  optimizer: string;
+  learningRate?: number;
+  validation: number;
+  limit?: number;
+  size: number;
+  seed: number;
+  out?: string;
+  overwrite?: boolean;
+  resume?: string;
+  preprocess?: Preprocess['kind'];
+}
 
 /** What config.json holds. */
 export interface RunConfig {

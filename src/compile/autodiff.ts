@@ -100,7 +100,8 @@ export function valueAndGrad(
         throw new FoveaError({
           code: 'argument',
           op: 'grad',
-          message: x === undefined ? `there is no argument ${i}.` : `argument ${i} is ${x.dtype}; only floats have gradients.`,
+          message:
+            x === undefined ? `there is no argument ${i}.` : `argument ${i} is ${x.dtype}; only floats have gradients.`,
           got: x?.dtype ?? args.length,
         });
       }

@@ -48,7 +48,12 @@ function callsOf(node: Node, placements: Placements): readonly KernelCall[] {
   return calls;
 }
 
-function emitStep({ node, calls }: PlannedStep, plan: MemoryPlan, scratch: number | undefined, placements: Placements): Instruction[] {
+function emitStep(
+  { node, calls }: PlannedStep,
+  plan: MemoryPlan,
+  scratch: number | undefined,
+  placements: Placements,
+): Instruction[] {
   if (node.types.every(({ shape }) => sizeOf(shape) === 0)) return [];
   const inputs: TensorType[] = node.inputs.map(({ shape, dtype }) => ({ shape, dtype }));
   const resolve = (operand: KernelOperand): Operand => {
@@ -63,7 +68,10 @@ function emitStep({ node, calls }: PlannedStep, plan: MemoryPlan, scratch: numbe
         return locateRoot(new Tensor(node, operand.index), plan, operand.byteOffset ?? 0);
     }
   };
-  const total = [...inputs, ...node.types].reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * bytesPerElement(dtype), 0);
+  const total = [...inputs, ...node.types].reduce(
+    (sum, { shape, dtype }) => sum + sizeOf(shape) * bytesPerElement(dtype),
+    0,
+  );
   const flops = node.op.flops?.(inputs, node.params, node.types) ?? 0;
   return calls.map((call, part) => ({
     kernel: call.kernel,

@@ -83,7 +83,11 @@ function formatTable(rows: readonly (readonly string[])[]): string[] {
   const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
   return rows.map((row) =>
     row
-      .map((cell, column) => (RIGHT.has(HEADINGS[column] as string) ? cell.padStart(widths[column] as number) : cell.padEnd(widths[column] as number)))
+      .map((cell, column) =>
+        RIGHT.has(HEADINGS[column] as string)
+          ? cell.padStart(widths[column] as number)
+          : cell.padEnd(widths[column] as number),
+      )
       .join('  ')
       .trimEnd(),
   );

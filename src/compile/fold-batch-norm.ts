@@ -1,7 +1,8 @@
 // Batch normalisation at inference is a scale and a shift per channel. Behind a convolution or a dense
 // layer the scale moves into the filter and the shift into the bias, so that neither costs a pass.
-import { constantOp, inputOp, isLeaf, type Node } from '../graph/node.js';
+
 import { topological } from '../graph/interpret.js';
+import { constantOp, inputOp, isLeaf, type Node } from '../graph/node.js';
 import type { Tensor } from '../graph/tensor.js';
 import { add, multiply } from '../ops/arithmetic.js';
 import { reshape } from '../ops/shape.js';
@@ -19,7 +20,9 @@ export function foldBatchNorm(graph: Graph): Graph {
       if (known === undefined) {
         isStatic.set(
           node,
-          isLeaf(node) ? node.op !== inputOp : node.op.keyInput === undefined && node.inputs.every(({ node: input }) => isStatic.get(input)),
+          isLeaf(node)
+            ? node.op !== inputOp
+            : node.op.keyInput === undefined && node.inputs.every(({ node: input }) => isStatic.get(input)),
         );
       }
     }
@@ -28,12 +31,21 @@ export function foldBatchNorm(graph: Graph): Graph {
   // The original node behind each rewritten one: uses were counted on the originals.
   return rewrite(graph, ({ node, inputs }) => {
     if (node.op.name !== 'multiply') return undefined;
-    for (const [side, other] of [[0, 1], [1, 0]] as const) {
+    for (const [side, other] of [
+      [0, 1],
+      [1, 0],
+    ] as const) {
       const value = inputs[side] as Tensor;
       const scale = inputs[other] as Tensor;
       const original = node.inputs[side] as Tensor;
       const columns = node.types[0]?.shape.at(-1) as number;
-      if (!isPerColumn(scale, columns) || scale.node.op === constantOp || !isUsedOnce(original) || !dependsOnWeightsAlone(scale)) continue;
+      if (
+        !isPerColumn(scale, columns) ||
+        scale.node.op === constantOp ||
+        !isUsedOnce(original) ||
+        !dependsOnWeightsAlone(scale)
+      )
+        continue;
       const scaled = scaleColumns(value, reshape(scale, [columns]), original, isUsedOnce);
       if (scaled !== undefined && scaled.shape.length === node.types[0]?.shape.length) return [scaled];
     }
@@ -63,7 +75,10 @@ function scaleColumns(
     return outputsOf(replaceNode(node, { inputs: [x, multiply(w, scale)] }))[0];
   }
   if (node.op.name !== 'add') return undefined;
-  for (const [side, other] of [[0, 1], [1, 0]] as const) {
+  for (const [side, other] of [
+    [0, 1],
+    [1, 0],
+  ] as const) {
     const inner = node.inputs[side] as Tensor;
     const bias = node.inputs[other] as Tensor;
     const originalInner = original.node.inputs[side];

@@ -22,11 +22,15 @@ export function fuseEpilogue(graph: Graph): Graph {
     if (activation !== undefined) {
       const [x] = inputs as [Tensor];
       const before = epilogueOf(x);
-      if (before === undefined || before.activation !== 'none' || !isUsedOnce(node.inputs[0] as Tensor)) return undefined;
+      if (before === undefined || before.activation !== 'none' || !isUsedOnce(node.inputs[0] as Tensor))
+        return undefined;
       return extend(x, [], { ...before, activation: activation.name, alpha: activation.alpha?.(node.params) ?? 0 });
     }
     if (node.op.name !== 'add') return undefined;
-    for (const [side, other] of [[0, 1], [1, 0]] as const) {
+    for (const [side, other] of [
+      [0, 1],
+      [1, 0],
+    ] as const) {
       const value = inputs[side] as Tensor;
       const added = inputs[other] as Tensor;
       const before = epilogueOf(value);

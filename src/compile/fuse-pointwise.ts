@@ -60,7 +60,8 @@ export const fusedOp: OpDefinition<FusedParams> = {
     }
     return outputs.map((step) => (results[step] as ReferenceArray).data);
   },
-  flops: (_inputs, { steps }) => steps.reduce((total, { node }) => total + sizeOf((node.types[0] as TensorType).shape), 0),
+  flops: (_inputs, { steps }) =>
+    steps.reduce((total, { node }) => total + sizeOf((node.types[0] as TensorType).shape), 0),
   cases: () => [],
 };
 
@@ -282,26 +283,30 @@ function buildGroup(
   const stepOf = new Map(members.map((node, step) => [node, step]));
   const inputs: Tensor[] = [];
   const keys = new Set<number>();
-  const steps = members.map((node): Step => ({
-    node,
-    inputs: node.inputs.map((input, position): StepInput => {
-      const step = stepOf.get(input.node);
-      if (step !== undefined) return { from: 'step', index: step };
-      if (isImmediate(input) && position !== node.op.keyInput) {
-        const { values } = input.node.params as { values: readonly number[] };
-        return { from: 'constant', value: values[0] as number, dtype: input.dtype };
-      }
-      const outside = map(input);
-      const isKey = position === node.op.keyInput;
-      let index = inputs.findIndex((each, at) => each.node === outside.node && each.index === outside.index && keys.has(at) === isKey);
-      if (index < 0) {
-        index = inputs.length;
-        inputs.push(outside);
-        if (isKey) keys.add(index);
-      }
-      return { from: 'input', index };
+  const steps = members.map(
+    (node): Step => ({
+      node,
+      inputs: node.inputs.map((input, position): StepInput => {
+        const step = stepOf.get(input.node);
+        if (step !== undefined) return { from: 'step', index: step };
+        if (isImmediate(input) && position !== node.op.keyInput) {
+          const { values } = input.node.params as { values: readonly number[] };
+          return { from: 'constant', value: values[0] as number, dtype: input.dtype };
+        }
+        const outside = map(input);
+        const isKey = position === node.op.keyInput;
+        let index = inputs.findIndex(
+          (each, at) => each.node === outside.node && each.index === outside.index && keys.has(at) === isKey,
+        );
+        if (index < 0) {
+          index = inputs.length;
+          inputs.push(outside);
+          if (isKey) keys.add(index);
+        }
+        return { from: 'input', index };
+      }),
     }),
-  }));
+  );
   const outputs = members.flatMap((node, step) => {
     const users = wanted.get(node);
     return users !== undefined && [...users].some((user) => user !== group) ? [step] : [];

@@ -38,7 +38,15 @@ export const materializeOp: OpDefinition<{ readonly type: TensorType }> = {
           { kind: 'input', index: 0 },
           { kind: 'output', index: 0 },
         ],
-        parameters: [bytesPerElement((y as TensorType).dtype), shape.length, ...shape, ...(layout as Layout).strides, ...stridesOf(shape), 0, 0],
+        parameters: [
+          bytesPerElement((y as TensorType).dtype),
+          shape.length,
+          ...shape,
+          ...(layout as Layout).strides,
+          ...stridesOf(shape),
+          0,
+          0,
+        ],
       },
     ];
   },
@@ -110,7 +118,8 @@ export class Placements {
     if (known !== undefined) return known;
     // A loop, not a recursion: views of views can be deeper than the call stack.
     const chain = [x];
-    for (let from = viewed(x); from !== undefined && this.known.get(from) === undefined; from = viewed(from)) chain.push(from);
+    for (let from = viewed(x); from !== undefined && this.known.get(from) === undefined; from = viewed(from))
+      chain.push(from);
     let placement: Placement | undefined;
     for (const each of chain.reverse()) this.known.set(each, (placement = this.find(each)));
     return placement as Placement;

@@ -31,10 +31,18 @@ class Builder implements PointwiseBuilder {
   emit(opcode: PointwiseName, ...operands: Register[]): Register {
     const { arity } = POINTWISE[opcode];
     if (operands.length !== arity || operands.some((operand) => operand === undefined)) {
-      throw new FoveaError({ code: 'internal', op: 'lower', message: `${opcode} takes ${arity} operands; got ${operands.length}.` });
+      throw new FoveaError({
+        code: 'internal',
+        op: 'lower',
+        message: `${opcode} takes ${arity} operands; got ${operands.length}.`,
+      });
     }
     const kind = opcode === 'select' ? (operands[1] as Register).kind : INT_RESULTS.test(opcode) ? 'int' : 'float';
-    return this.push(opcode, operands.map(({ id }) => id), kind);
+    return this.push(
+      opcode,
+      operands.map(({ id }) => id),
+      kind,
+    );
   }
 
   constant(value: number, kind: 'float' | 'int' = 'float'): Register {
@@ -68,14 +76,19 @@ class Builder implements PointwiseBuilder {
 }
 
 /** The kernel call of one fused node. */
-export function lowerPointwise(params: FusedParams, inputs: readonly TensorType[], layouts: readonly Layout[]): KernelCall {
+export function lowerPointwise(
+  params: FusedParams,
+  inputs: readonly TensorType[],
+  layouts: readonly Layout[],
+): KernelCall {
   const builder = new Builder(inputs.length);
   const keys = keyInputs(params);
   const results: Register[] = [];
   for (const { node, inputs: operands } of params.steps) {
     builder.operandOf = (position) => {
       const operand = operands[position];
-      if (operand?.from !== 'input') throw new FoveaError({ code: 'internal', op: node.op.name, message: 'a random key must be a tensor.' });
+      if (operand?.from !== 'input')
+        throw new FoveaError({ code: 'internal', op: node.op.name, message: 'a random key must be a tensor.' });
       return operand.index;
     };
     const registers = operands.map((operand): Register => {
@@ -160,7 +173,8 @@ function allocateRegisters(code: readonly Instruction[], inputs: number, outRegi
     const read = IMMEDIATES.has(opcode) ? operands : operands.map(place);
     if (!IMMEDIATES.has(opcode)) {
       // Inputs keep their registers: the kernel reads them in place.
-      for (const operand of new Set(operands)) if (operand >= inputs && lastUse.get(operand) === at) free.push(place(operand));
+      for (const operand of new Set(operands))
+        if (operand >= inputs && lastUse.get(operand) === at) free.push(place(operand));
     }
     const target = free.pop() ?? registers++;
     assigned.set(dst, target);

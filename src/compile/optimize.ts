@@ -26,5 +26,8 @@ export const PASSES: readonly Pass[] = [
 
 /** Runs all passes, or only those that correctness needs. */
 export function optimize(graph: Graph, { level = 'full' }: { level?: 'full' | 'needed' } = {}): Graph {
-  return PASSES.filter(({ isNeeded }) => level === 'full' || isNeeded).reduce((current, { run }) => run(current), graph);
+  return PASSES.filter(({ isNeeded }) => level === 'full' || isNeeded).reduce(
+    (current, { run }) => run(current),
+    graph,
+  );
 }

@@ -65,7 +65,12 @@ export interface PlanOptions {
 }
 
 /** Plans the memory of scheduled steps. */
-export function planMemory(graph: Graph, steps: readonly PlannedStep[], placements: Placements, options: PlanOptions = {}): MemoryPlan {
+export function planMemory(
+  graph: Graph,
+  steps: readonly PlannedStep[],
+  placements: Placements,
+  options: PlanOptions = {},
+): MemoryPlan {
   return new Planner(graph, steps, placements, options.reuse ?? true).plan();
 }
 

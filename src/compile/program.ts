@@ -48,7 +48,7 @@ export function encodeProgram({ instructions, bindings, constants, workspaceByte
   view[HEADER.bindings] = bindings.length;
   view[HEADER.constantsOffset] = constantsOffset;
   view[HEADER.constantsBytes] = constants.byteLength;
-  view[HEADER.workspaceLo] = workspaceBytes % LOW | 0;
+  view[HEADER.workspaceLo] = (workspaceBytes % LOW) | 0;
   view[HEADER.workspaceHi] = Math.floor(workspaceBytes / LOW);
   let at: number = HEADER.size;
   for (const { kernel, operands, parameters } of instructions) {
@@ -57,7 +57,7 @@ export function encodeProgram({ instructions, bindings, constants, workspaceByte
     view[at++] = parameters.length;
     for (const { space, offset } of operands) {
       view[at++] = space;
-      view[at++] = offset % LOW | 0;
+      view[at++] = (offset % LOW) | 0;
       view[at++] = Math.floor(offset / LOW);
     }
     for (const parameter of parameters) view[at++] = parameter | 0;

@@ -23,7 +23,7 @@ export function simplify(graph: Graph): Graph {
     const simpler = dropIdentity(node, inputs) ?? fold(node, inputs);
     if (simpler !== undefined) {
       return isLeaf(simpler.node) && simpler.node.op === constantOp
-        ? [(known.get(`constant ${simpler.node.paramsKey}`)?.[0] ?? remember(known, simpler))]
+        ? [known.get(`constant ${simpler.node.paramsKey}`)?.[0] ?? remember(known, simpler)]
         : [simpler];
     }
     const key = `${node.op.name} ${inputs.map((input) => `${identify(input.node)}.${input.index}`).join(' ')} ${node.paramsKey}`;
@@ -72,7 +72,8 @@ function fold(node: Node, inputs: readonly Tensor[]): Tensor | undefined {
 function dropIdentity(node: Node, inputs: readonly Tensor[]): Tensor | undefined {
   const [a, b] = inputs;
   const type = node.types[0] as TensorType;
-  const isSame = (x: Tensor | undefined): x is Tensor => x !== undefined && x.dtype === type.dtype && sameShape(x.shape, type.shape);
+  const isSame = (x: Tensor | undefined): x is Tensor =>
+    x !== undefined && x.dtype === type.dtype && sameShape(x.shape, type.shape);
   switch (node.op.name) {
     case 'add':
       if (isConstant(b, 0) && isSame(a)) return a;
@@ -101,7 +102,8 @@ function dropIdentity(node: Node, inputs: readonly Tensor[]): Tensor | undefined
 function isConstant(x: Tensor | undefined, value: number): boolean {
   if (x === undefined) return false;
   let node = x.node;
-  while (!isLeaf(node) && (node.op.name === 'broadcastTo' || node.op.name === 'reshape')) node = (node.inputs[0] as Tensor).node;
+  while (!isLeaf(node) && (node.op.name === 'broadcastTo' || node.op.name === 'reshape'))
+    node = (node.inputs[0] as Tensor).node;
   if (node.op !== constantOp) return false;
   const { values } = node.params as { values: readonly number[] };
   return values.length > 0 && values.every((each) => each === value);

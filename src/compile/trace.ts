@@ -32,7 +32,10 @@ export function trace(fn: (...args: Tensor[]) => readonly Tensor[], types: reado
   return {
     graph: {
       outputs: result,
-      updates: [...scope.assigned].map(([variable, value]) => ({ target: scope.captured.get(variable) as Node, value })),
+      updates: [...scope.assigned].map(([variable, value]) => ({
+        target: scope.captured.get(variable) as Node,
+        value,
+      })),
     },
     arguments: args.map(({ node }) => node),
     variables: new Map([...scope.captured].map(([variable, leaf]) => [leaf, variable])),

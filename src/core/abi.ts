@@ -140,10 +140,9 @@ const POINTWISE_ARITIES = [
 export type PointwiseName = (typeof POINTWISE_ARITIES)[number][0];
 
 /** Pointwise opcodes by name. */
-export const POINTWISE = Object.fromEntries(POINTWISE_ARITIES.map(([name, arity], id) => [name, { id, arity }])) as Record<
-  PointwiseName,
-  PointwiseOpcode
->;
+export const POINTWISE = Object.fromEntries(
+  POINTWISE_ARITIES.map(([name, arity], id) => [name, { id, arity }]),
+) as Record<PointwiseName, PointwiseOpcode>;
 
 /** A sum is split into at most this many parts, whatever the thread count: see abi.h on scratch. */
 export const PARTIAL_SUMS = 16;

@@ -57,7 +57,13 @@ const REMEDIES: Record<string, readonly [what: string, hint: string]> = {
 };
 
 /** A `file` error that names the path, what went wrong and a remedy. */
-export function fileError(op: string, path: string, action: string, cause: unknown, lines: readonly string[] = []): FoveaError {
+export function fileError(
+  op: string,
+  path: string,
+  action: string,
+  cause: unknown,
+  lines: readonly string[] = [],
+): FoveaError {
   const code = systemCode(cause);
   const [what, hint] = (code === undefined ? undefined : REMEDIES[code]) ?? [
     cause instanceof Error ? cause.message : String(cause),
@@ -120,8 +126,10 @@ async function removeStale(folder: string, name: string, host: string): Promise<
     const [, from, pid] = pattern.exec(entry.slice(name.length + 5)) ?? [];
     if (from === undefined || Number(pid) === process.pid) continue;
     const copy = join(folder, entry);
-    const isOld = async (): Promise<boolean> => Date.now() - ((await fs.stat(copy).catch(() => undefined))?.mtimeMs ?? Infinity) > STALE_MS;
-    if ((from === host && !isRunning(Number(pid))) || (await isOld())) await fs.rm(copy, { force: true }).catch(() => {});
+    const isOld = async (): Promise<boolean> =>
+      Date.now() - ((await fs.stat(copy).catch(() => undefined))?.mtimeMs ?? Infinity) > STALE_MS;
+    if ((from === host && !isRunning(Number(pid))) || (await isOld()))
+      await fs.rm(copy, { force: true }).catch(() => {});
   }
 }
 
@@ -161,7 +169,8 @@ export async function makeFolders(path: string): Promise<void> {
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') throw error;
       // Another process may have been faster.
-      if (!(await fs.stat(at)).isDirectory()) throw Object.assign(new Error(`${at} is a file`, { cause: error }), { code: 'ENOTDIR' });
+      if (!(await fs.stat(at)).isDirectory())
+        throw Object.assign(new Error(`${at} is a file`, { cause: error }), { code: 'ENOTDIR' });
     }
   }
 }

@@ -76,7 +76,12 @@ export function normalizeAxes(axis: number | readonly number[] | undefined, rank
   const axes = (typeof axis === 'number' ? [axis] : axis).map((each) => normalizeAxis(each, rank, op));
   const unique = [...new Set(axes)].sort((a, b) => a - b);
   if (unique.length !== axes.length) {
-    throw new FoveaError({ code: 'argument', op, message: `axis ${JSON.stringify(axis)} names one axis twice.`, got: axis });
+    throw new FoveaError({
+      code: 'argument',
+      op,
+      message: `axis ${JSON.stringify(axis)} names one axis twice.`,
+      got: axis,
+    });
   }
   return unique;
 }

@@ -33,7 +33,12 @@ export function compileTrace(
   const bound = new Set(executable.leaves.map(({ node }) => node));
   const used = new Map([...variables].filter(([leaf]) => bound.has(leaf)));
   const isUsed = new Set(used.values());
-  return { executable, arguments: args, variables: used, assigned: assigned.filter((variable) => isUsed.has(variable)) };
+  return {
+    executable,
+    arguments: args,
+    variables: used,
+    assigned: assigned.filter((variable) => isUsed.has(variable)),
+  };
 }
 
 /**
@@ -98,7 +103,9 @@ async function runTrace(
     if (arg.storage === undefined) temporary.push(storage);
     storages.set(leaf, await bring(engine, storage));
   }
-  const captured = executable.leaves.flatMap(({ node, index }) => (node.storage === undefined ? [] : [node.storage[index] as Storage]));
+  const captured = executable.leaves.flatMap(({ node, index }) =>
+    node.storage === undefined ? [] : [node.storage[index] as Storage],
+  );
   for (const storage of captured) await bring(engine, storage);
   // Owning a variable takes time in which another may be read or assigned: look again until nothing changed.
   let seen: number;
@@ -115,7 +122,9 @@ async function runTrace(
   // Engines keep memory until the work queued on it is done.
   for (const storage of temporary) storage.dispose();
   await finished;
-  const shapes = new Map(program.bindings.flatMap((binding) => (binding.kind === 'output' ? [[binding.index, binding.type.shape]] : [])));
+  const shapes = new Map(
+    program.bindings.flatMap((binding) => (binding.kind === 'output' ? [[binding.index, binding.type.shape]] : [])),
+  );
   return outputs.map((storage, index) => fromStorage(storage, shapes.get(index) ?? []));
 }
 

@@ -15,8 +15,8 @@ import { currentRuntime, type Runtime } from '../graph/runtime.js';
 import { Storage } from '../graph/storage.js';
 import { placeholder, Tensor } from '../graph/tensor.js';
 import { activeEngine, currentEngine } from './current.js';
-import { EngineMemoryHandle, hasStrays, makeRoom } from './memory.js';
 import type { Engine, EngineBuffer, LoadedProgram } from './engine.js';
+import { EngineMemoryHandle, hasStrays, makeRoom } from './memory.js';
 
 /** Programs of eager ops that are kept; the least recently used goes first. */
 const CACHE_LIMIT = 512;
@@ -43,7 +43,9 @@ export class Executable {
 
   /** The leaves it reads or overwrites, in the order of their bindings. */
   get leaves(): Tensor[] {
-    return this.program.bindings.flatMap((binding) => (binding.kind === 'leaf' ? [new Tensor(binding.node, binding.output)] : []));
+    return this.program.bindings.flatMap((binding) =>
+      binding.kind === 'leaf' ? [new Tensor(binding.node, binding.output)] : [],
+    );
   }
 
   /**
@@ -208,7 +210,9 @@ function checkComputable(leaf: Node): void {
 
 /** Moves the leaves that tensors depend on out of engines that were replaced. */
 async function bringLeaves(engine: Engine, tensors: readonly Tensor[]): Promise<void> {
-  const leaves = topological(tensors.filter(({ storage }) => storage === undefined)).filter(({ storage }) => storage !== undefined);
+  const leaves = topological(tensors.filter(({ storage }) => storage === undefined)).filter(
+    ({ storage }) => storage !== undefined,
+  );
   for (const { storage } of leaves) for (const each of storage ?? []) if (each !== undefined) await bring(engine, each);
 }
 

@@ -155,7 +155,8 @@ export function mapBroadcast(
   const values = inputs.map(() => 0);
   const round = isFloat(output.dtype) ? undefined : output.dtype;
   for (let i = 0; i < size; i++) {
-    for (let k = 0; k < inputs.length; k++) values[k] = (inputs[k] as ReferenceArray).data[offsets[k] as number] as number;
+    for (let k = 0; k < inputs.length; k++)
+      values[k] = (inputs[k] as ReferenceArray).data[offsets[k] as number] as number;
     const value = map(values, i);
     out[i] = round === undefined ? value : round === 'int32' ? value | 0 : roundTo(round, value);
     for (let axis = at.length - 1; axis >= 0; axis--) {
@@ -163,7 +164,8 @@ export function mapBroadcast(
       const isCarry = next === output.shape[axis];
       at[axis] = isCarry ? 0 : next;
       const step = isCarry ? 1 - next : 1;
-      for (let k = 0; k < inputs.length; k++) offsets[k] = (offsets[k] as number) + step * ((strides[k] as number[])[axis] as number);
+      for (let k = 0; k < inputs.length; k++)
+        offsets[k] = (offsets[k] as number) + step * ((strides[k] as number[])[axis] as number);
       if (!isCarry) break;
     }
   }
@@ -194,7 +196,8 @@ function pointwiseCases<P extends object>(definition: PointwiseDefinition<P>): O
   const ints = domain === 'number' || domain === 'int' || domain === 'any';
   for (const params of variants) {
     if (floats) {
-      for (const shape of [[], [1], [7], [2, 3, 5], [3, 1031]]) add(`f32 ${formatShape(shape)}`, all(shape), 'float32', params);
+      for (const shape of [[], [1], [7], [2, 3, 5], [3, 1031]])
+        add(`f32 ${formatShape(shape)}`, all(shape), 'float32', params);
       add('f16', all([33]), 'float16', params);
       add('bf16', all([33]), 'bfloat16', params);
       if (arity > 1) {
@@ -227,7 +230,11 @@ export function toTensor(value: TensorLike, dtype?: Dtype): Tensor {
  * Brings the operands of a mixed operation to one dtype: the wider of the tensors'; a bare number takes
  * the tensor's dtype, or float32 where it has a fraction that the dtype cannot hold.
  */
-export function unify(values: readonly TensorLike[], cast: (x: Tensor, dtype: Dtype) => Tensor, domain: PointwiseDomain): Tensor[] {
+export function unify(
+  values: readonly TensorLike[],
+  cast: (x: Tensor, dtype: Dtype) => Tensor,
+  domain: PointwiseDomain,
+): Tensor[] {
   let dtype: Dtype | undefined;
   for (const value of values) {
     if (typeof value === 'number') continue;

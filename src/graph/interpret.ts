@@ -16,14 +16,22 @@ export function interpret(tensors: readonly Tensor[], feeds: Feeds = new Map()):
   return tensors.map(({ node, index }) => (done.get(node) as ReferenceArray[])[index] as ReferenceArray);
 }
 
-function evaluate(node: Node, done: ReadonlyMap<Node, readonly ReferenceArray[]>, feeds: Feeds): readonly ReferenceArray[] {
+function evaluate(
+  node: Node,
+  done: ReadonlyMap<Node, readonly ReferenceArray[]>,
+  feeds: Feeds,
+): readonly ReferenceArray[] {
   const fed = feeds.get(node);
   if (fed !== undefined) return [fed];
   if (node.storage !== undefined) {
     return node.types.map((type, index) => {
       const host = node.storage?.[index]?.host;
       if (host === undefined) {
-        throw new FoveaError({ code: 'internal', op: 'interpret', message: 'a tensor lives in an engine; read it first.' });
+        throw new FoveaError({
+          code: 'internal',
+          op: 'interpret',
+          message: 'a tensor lives in an engine; read it first.',
+        });
       }
       return { ...type, data: decodeElements(type.dtype, host) };
     });
@@ -32,7 +40,9 @@ function evaluate(node: Node, done: ReadonlyMap<Node, readonly ReferenceArray[]>
     throw new FoveaError({ code: 'internal', op: 'interpret', message: 'a placeholder was not fed.' });
   }
   if (node.op === constantOp) {
-    return [{ ...(node.types[0] as TensorType), data: node.op.reference([], node.params, node.types)[0] as Float64Array }];
+    return [
+      { ...(node.types[0] as TensorType), data: node.op.reference([], node.params, node.types)[0] as Float64Array },
+    ];
   }
   const inputs = node.inputs.map((input) => (done.get(input.node) as ReferenceArray[])[input.index] as ReferenceArray);
   const { epilogue } = node.params as { epilogue?: Epilogue };
@@ -46,15 +56,27 @@ function evaluate(node: Node, done: ReadonlyMap<Node, readonly ReferenceArray[]>
         message: `the reference gives ${data?.length} elements where the shape rule says ${sizeOf(type.shape)}.`,
       });
     }
-    return { ...type, data: epilogue !== undefined && index === 0 ? applyEpilogue(data, epilogue, inputs, type) : data };
+    return {
+      ...type,
+      data: epilogue !== undefined && index === 0 ? applyEpilogue(data, epilogue, inputs, type) : data,
+    };
   });
 }
 
-function applyEpilogue(data: Float64Array, epilogue: Epilogue, inputs: readonly ReferenceArray[], type: TensorType): Float64Array {
+function applyEpilogue(
+  data: Float64Array,
+  epilogue: Epilogue,
+  inputs: readonly ReferenceArray[],
+  type: TensorType,
+): Float64Array {
   const bias = epilogue.bias === undefined ? undefined : inputs[epilogue.bias];
   const residual = epilogue.residual === undefined ? undefined : inputs[epilogue.residual];
   if (residual !== undefined && !sameShape(residual.shape, type.shape)) {
-    throw new FoveaError({ code: 'internal', op: 'epilogue', message: 'the residual must have the shape of the result.' });
+    throw new FoveaError({
+      code: 'internal',
+      op: 'epilogue',
+      message: 'the residual must have the shape of the result.',
+    });
   }
   const columns = type.shape.at(-1) as number;
   return data.map((value, i) => {

@@ -32,7 +32,13 @@ export class Node {
   readonly depth: number;
   private key: string | undefined;
 
-  constructor(op: AnyOp, inputs: readonly Tensor[], params: object, types: readonly TensorType[], id = standIn ?? nextId++) {
+  constructor(
+    op: AnyOp,
+    inputs: readonly Tensor[],
+    params: object,
+    types: readonly TensorType[],
+    id = standIn ?? nextId++,
+  ) {
     this.id = id;
     this.op = op;
     this.inputs = inputs;

@@ -130,7 +130,12 @@ export interface OpDefinition<P extends object> {
   /** The op in float64. `bound` outputs follow the shape rule. */
   reference(inputs: readonly ReferenceArray[], params: P, outputs: readonly TensorType[]): readonly Float64Array[];
   /** Makes the op pointwise: the outputs' elements from the inputs' (broadcast) elements. */
-  lower?(builder: PointwiseBuilder, inputs: readonly Register[], params: P, outputs: readonly TensorType[]): readonly Register[];
+  lower?(
+    builder: PointwiseBuilder,
+    inputs: readonly Register[],
+    params: P,
+    outputs: readonly TensorType[],
+  ): readonly Register[];
   /** Makes the op a view: where its elements lie in its first input, or undefined where a copy is needed. */
   view?(input: Layout, params: P, output: TensorType): Layout | undefined;
   /** The kernels of one node, in order. Needed unless the op is pointwise or always a view. */

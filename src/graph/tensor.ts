@@ -219,7 +219,8 @@ function isSixteenBit(dtype: Dtype): boolean {
 }
 
 function naturalDtype(values: ArrayBufferView): Dtype {
-  if (values instanceof Float32Array || values instanceof Float64Array) return values instanceof Float32Array ? 'float32' : 'float32';
+  if (values instanceof Float32Array || values instanceof Float64Array)
+    return values instanceof Float32Array ? 'float32' : 'float32';
   if (values instanceof Uint8Array || values instanceof Uint8ClampedArray) return 'uint8';
   return 'int32';
 }

@@ -2,7 +2,7 @@
 // update of the Program; outside it the variable simply takes the new (lazy) tensor.
 import type { Dtype, TypedArray } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
-import { formatShape, sameShape, type Shape, sizeOf } from '../core/shape.js';
+import { formatShape, type Shape, sameShape, sizeOf } from '../core/shape.js';
 import { type Node, variableOp } from './node.js';
 import { currentRuntime } from './runtime.js';
 import { Storage } from './storage.js';

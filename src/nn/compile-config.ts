@@ -1,7 +1,7 @@
 // How a model was compiled, as Keras writes it into files: `compile_config` of .keras, `training_config` of .h5.
 import { FoveaError } from '../core/errors.js';
 import { isRecord, serialized, toCamelCase, toSnakeCase } from './keras-config.js';
-import { lossFromConfig, type Loss } from './losses.js';
+import { type Loss, lossFromConfig } from './losses.js';
 import type { MetricLike } from './metrics.js';
 import type { TrainableModel } from './model.js';
 import { optimizerFromConfig } from './optimizers.js';
@@ -12,7 +12,8 @@ export function makeCompileConfig(model: TrainableModel): Record<string, unknown
   const { compiled } = model.training;
   if (compiled === undefined) return undefined;
   const { optimizer, losses, options } = compiled;
-  const list = (metrics: readonly MetricLike[] | undefined): unknown => (metrics === undefined || metrics.length === 0 ? null : metrics.map(metricName));
+  const list = (metrics: readonly MetricLike[] | undefined): unknown =>
+    metrics === undefined || metrics.length === 0 ? null : metrics.map(metricName);
   return {
     optimizer: serialized('keras.optimizers', optimizer.className, optimizer.getConfig()),
     loss: losses.length === 1 ? serializeLoss(losses[0] as Loss) : losses.map(serializeLoss),
@@ -45,7 +46,13 @@ function metricName(metric: MetricLike): string {
 /** The options of `compile` that a file's config stands for. Throws `unsupported` for what is not known. */
 export function readCompileConfig(value: unknown, file: string): CompileOptions {
   if (!isRecord(value)) {
-    throw new FoveaError({ code: 'format', op: 'load', message: 'compile_config is not an object.', path: file, hint: 'Load with { compile: false }.' });
+    throw new FoveaError({
+      code: 'format',
+      op: 'load',
+      message: 'compile_config is not an object.',
+      path: file,
+      hint: 'Load with { compile: false }.',
+    });
   }
   try {
     const optimizer = value.optimizer ?? value.optimizer_config;
@@ -55,7 +62,9 @@ export function readCompileConfig(value: unknown, file: string): CompileOptions 
     return {
       ...(optimizer === undefined || optimizer === null ? {} : { optimizer: optimizerFromConfig(optimizer) }),
       ...(value.loss === undefined || value.loss === null ? {} : { loss: readLosses(value.loss) }),
-      ...(Array.isArray(weights) || isRecord(weights) ? { lossWeights: weights as number[] | Record<string, number> } : {}),
+      ...(Array.isArray(weights) || isRecord(weights)
+        ? { lossWeights: weights as number[] | Record<string, number> }
+        : {}),
       ...(metrics.length === 0 ? {} : { metrics }),
       ...(weighted.length === 0 ? {} : { weightedMetrics: weighted }),
     };
@@ -66,7 +75,8 @@ export function readCompileConfig(value: unknown, file: string): CompileOptions 
 
 function readLosses(value: unknown): NonNullable<CompileOptions['loss']> {
   if (Array.isArray(value)) return value.map(lossFromConfig);
-  if (isRecord(value) && !('class_name' in value)) return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, lossFromConfig(each)]));
+  if (isRecord(value) && !('class_name' in value))
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, lossFromConfig(each)]));
   return lossFromConfig(value);
 }
 
@@ -79,5 +89,9 @@ function readMetrics(value: unknown): string[] {
   if (typeof value.class_name !== 'string') return Object.values(value).flatMap(readMetrics);
   const config = isRecord(value.config) ? value.config : {};
   // `MeanMetricWrapper` around a function is known by the name it reports under.
-  return [toCamelCase(value.class_name === 'MeanMetricWrapper' && typeof config.name === 'string' ? config.name : value.class_name)];
+  return [
+    toCamelCase(
+      value.class_name === 'MeanMetricWrapper' && typeof config.name === 'string' ? config.name : value.class_name,
+    ),
+  ];
 }

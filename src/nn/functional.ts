@@ -57,7 +57,11 @@ export function buildLayerGraph(inputs: readonly SymbolicTensor[], outputs: read
 }
 
 /** Layers by falling distance from the outputs, then as met: the order of Keras's `model.layers`. */
-function orderLayers(order: readonly LayerCall[], met: ReadonlyMap<Layer, number>, isInput: ReadonlySet<SymbolicTensor>): Layer[] {
+function orderLayers(
+  order: readonly LayerCall[],
+  met: ReadonlyMap<Layer, number>,
+  isInput: ReadonlySet<SymbolicTensor>,
+): Layer[] {
   const depthOfCall = new Map<LayerCall, number>();
   const depthOfLayer = new Map<Layer, number>();
   for (const call of [...order].reverse()) {
@@ -72,10 +76,13 @@ function orderLayers(order: readonly LayerCall[], met: ReadonlyMap<Layer, number
   }
   // Keras puts every input at the greatest depth.
   const deepest = Math.max(0, ...depthOfLayer.values());
-  for (const call of order) if (call.outputs.some((output) => isInput.has(output))) depthOfLayer.set(call.layer, deepest);
+  for (const call of order)
+    if (call.outputs.some((output) => isInput.has(output))) depthOfLayer.set(call.layer, deepest);
   const layers = [...met.keys()];
   return layers.sort(
-    (a, b) => (depthOfLayer.get(b) as number) - (depthOfLayer.get(a) as number) || (met.get(a) as number) - (met.get(b) as number),
+    (a, b) =>
+      (depthOfLayer.get(b) as number) - (depthOfLayer.get(a) as number) ||
+      (met.get(a) as number) - (met.get(b) as number),
   );
 }
 
@@ -112,7 +119,8 @@ export function runLayerGraph(
 export function checkInput(input: SymbolicTensor, value: { shape: readonly number[] }): void {
   const name = input.source?.call.layer.name ?? input.name;
   const want = input.shape;
-  const isRight = value.shape.length === want.length && want.every((dim, axis) => dim === null || dim === value.shape[axis]);
+  const isRight =
+    value.shape.length === want.length && want.every((dim, axis) => dim === null || dim === value.shape[axis]);
   if (isRight) return;
   throw new FoveaError({
     code: 'shape',
@@ -130,12 +138,17 @@ function batchShape(shape: PartialShape): string {
 
 function reshapeHint(want: PartialShape, got: readonly number[]): string {
   const inner = want.slice(1);
-  const isSameBefore = want.length === got.length && got.length > 2 && inner.slice(0, -1).every((dim, i) => dim === null || dim === got[i + 1]);
+  const isSameBefore =
+    want.length === got.length &&
+    got.length > 2 &&
+    inner.slice(0, -1).every((dim, i) => dim === null || dim === got[i + 1]);
   if (isSameBefore) return `Give data with ${want.at(-1)} channels (the last axis), or change the input layer.`;
   if (want.length !== got.length && inner.every((dim) => dim !== null)) {
     const size = inner.reduce((product: number, dim) => product * (dim as number), 1);
     const total = got.reduce((product, dim) => product * dim, 1);
     if (total % size === 0 && total > 0) return `Reshape it to [${[total / size, ...inner].join(',')}].`;
   }
-  return want.length === got.length ? 'Resize or crop the data, or change the input layer.' : 'The number of axes must agree, the batch first.';
+  return want.length === got.length
+    ? 'Resize or crop the data, or change the input layer.'
+    : 'The number of axes must agree, the batch first.';
 }

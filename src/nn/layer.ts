@@ -112,7 +112,10 @@ export abstract class Layer {
   }
 
   /** The output shapes for inputs of these shapes, found by tracing `call`; unknown sizes stay unknown. */
-  computeOutputShapes(inputShapes: readonly PartialShape[], dtypes?: readonly Dtype[]): { shape: PartialShape; dtype: Dtype }[] {
+  computeOutputShapes(
+    inputShapes: readonly PartialShape[],
+    dtypes?: readonly Dtype[],
+  ): { shape: PartialShape; dtype: Dtype }[] {
     // Sizes that change with an unknown input size are unknown themselves.
     const [first, second] = this.probe(inputShapes, dtypes);
     return first.map(({ shape, dtype }, index) => ({
@@ -121,13 +124,27 @@ export abstract class Layer {
     }));
   }
 
-  private probe(inputShapes: readonly PartialShape[], dtypes?: readonly Dtype[]): [readonly Tensor[], readonly Tensor[]] {
+  private probe(
+    inputShapes: readonly PartialShape[],
+    dtypes?: readonly Dtype[],
+  ): [readonly Tensor[], readonly Tensor[]] {
     const isBatchOnly = inputShapes.every((shape) => shape.slice(1).every((dim) => dim !== null));
     // Large enough for a deep stack of poolings where height and width are unknown.
-    const probes = isBatchOnly ? [{ batch: 2, size: 1 }, { batch: 3, size: 1 }] : [{ batch: 2, size: 512 }, { batch: 3, size: 544 }];
+    const probes = isBatchOnly
+      ? [
+          { batch: 2, size: 1 },
+          { batch: 3, size: 1 },
+        ]
+      : [
+          { batch: 2, size: 512 },
+          { batch: 3, size: 544 },
+        ];
     return probes.map(({ batch, size }) => {
       const inputs = inputShapes.map((shape, i) =>
-        placeholder({ shape: shape.map((dim, axis) => dim ?? (axis === 0 ? batch : size)), dtype: dtypes?.[i] ?? 'float32' }),
+        placeholder({
+          shape: shape.map((dim, axis) => dim ?? (axis === 0 ? batch : size)),
+          dtype: dtypes?.[i] ?? 'float32',
+        }),
       );
       // Weights are made for the shapes as they are known, not for the probe's.
       this.buildNamed(inputShapes);
@@ -181,7 +198,11 @@ export abstract class Layer {
   }
 
   /** `apply` for layers with several outputs. */
-  applySymbolic(inputs: readonly SymbolicTensor[], isList: boolean, options: CallOptions = {}): readonly SymbolicTensor[] {
+  applySymbolic(
+    inputs: readonly SymbolicTensor[],
+    isList: boolean,
+    options: CallOptions = {},
+  ): readonly SymbolicTensor[] {
     for (const input of inputs) {
       if (!(input instanceof SymbolicTensor)) {
         throw new FoveaError({
@@ -195,7 +216,10 @@ export abstract class Layer {
     }
     const shapes = inputs.map(({ shape }) => shape);
     this.builtFor = this.isBuilt ? this.builtFor : shapes;
-    const types = this.computeOutputShapes(shapes, inputs.map(({ dtype }) => dtype));
+    const types = this.computeOutputShapes(
+      shapes,
+      inputs.map(({ dtype }) => dtype),
+    );
     const call: LayerCall = { layer: this, inputs, isList, options, outputs: [] };
     types.forEach(({ shape, dtype }, index) => {
       const output = new SymbolicTensor(shape, dtype, `${this.name}/output${index === 0 ? '' : `_${index}`}`);
@@ -207,7 +231,13 @@ export abstract class Layer {
   }
 
   /** Adds a weight; call it in `build`. */
-  addWeight({ name, shape, initializer = 'glorotUniform', trainable = true, dtype = this.dtype }: WeightOptions): Variable {
+  addWeight({
+    name,
+    shape,
+    initializer = 'glorotUniform',
+    trainable = true,
+    dtype = this.dtype,
+  }: WeightOptions): Variable {
     if (shape.some((dim) => !Number.isInteger(dim) || dim < 0)) {
       throw new FoveaError({
         code: 'shape',
@@ -265,7 +295,9 @@ export abstract class Layer {
         message: `layer "${this.name}" has ${weights.length} weights; got ${values.length} arrays.`,
         got: values.length,
         want: weights.length,
-        hint: this.isBuilt ? 'Give one array per weight, in the order of layer.weights.' : 'Build the layer first: apply it to an input.',
+        hint: this.isBuilt
+          ? 'Give one array per weight, in the order of layer.weights.'
+          : 'Build the layer first: apply it to an input.',
       });
     }
     weights.forEach((weight, i) => {
@@ -278,7 +310,11 @@ export abstract class Layer {
 export const inferenceContext: CallContext = {
   training: false,
   random() {
-    throw new FoveaError({ code: 'internal', op: 'random', message: 'a layer asked for random numbers outside training.' });
+    throw new FoveaError({
+      code: 'internal',
+      op: 'random',
+      message: 'a layer asked for random numbers outside training.',
+    });
   },
 };
 

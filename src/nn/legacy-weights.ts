@@ -8,25 +8,36 @@ import type { TrainableModel } from './model.js';
 import { putArray, putOptimizer } from './saving.js';
 
 /** Puts the weights of a legacy file into a model, listing every mismatch in one error. */
-export function putLegacyWeights(model: TrainableModel, legacy: LegacyFile, { file, skipMismatch }: { file: string; skipMismatch: boolean }): void {
+export function putLegacyWeights(
+  model: TrainableModel,
+  legacy: LegacyFile,
+  { file, skipMismatch }: { file: string; skipMismatch: boolean },
+): void {
   const layers = model.layers.filter((layer) => layer.weights.length > 0);
   const stored = legacy.layers.filter(({ weights }) => weights.length > 0);
   const problems: string[] = [];
   if (layers.length !== stored.length) {
-    problems.push(`the file has ${stored.length} layers with weights (${list(stored)}), the model ${layers.length} (${list(layers)})`);
+    problems.push(
+      `the file has ${stored.length} layers with weights (${list(stored)}), the model ${layers.length} (${list(layers)})`,
+    );
   }
   const pairs: [Variable, StoredArray][] = [];
   layers.forEach((layer, i) => {
     const weights = inKerasOrder(layer);
     const arrays = stored[i]?.weights ?? [];
     if (stored[i] !== undefined && arrays.length !== weights.length) {
-      problems.push(`layer "${layer.name}" has ${weights.length} weights, "${stored[i]?.name}" in the file ${arrays.length}`);
+      problems.push(
+        `layer "${layer.name}" has ${weights.length} weights, "${stored[i]?.name}" in the file ${arrays.length}`,
+      );
     }
     weights.forEach((weight, at) => {
       const found = arrays[at];
       if (found === undefined) return;
       if (sameShape(found.array.shape, weight.shape)) pairs.push([weight, found.array]);
-      else problems.push(`${weight.name} of "${layer.name}" is ${formatShape(weight.shape)}, "${found.name}" in the file ${formatShape(found.array.shape)}`);
+      else
+        problems.push(
+          `${weight.name} of "${layer.name}" is ${formatShape(weight.shape)}, "${found.name}" in the file ${formatShape(found.array.shape)}`,
+        );
     });
   });
   if (problems.length > 0 && !skipMismatch) {
@@ -40,7 +51,11 @@ export function putLegacyWeights(model: TrainableModel, legacy: LegacyFile, { fi
     });
   }
   for (const [variable, array] of pairs) putArray(variable, array);
-  putOptimizer(model, legacy.optimizerWeights?.map(({ array }) => array), file);
+  putOptimizer(
+    model,
+    legacy.optimizerWeights?.map(({ array }) => array),
+    file,
+  );
 }
 
 /** Keras's order in these files: all that is trainable first, also across the layers of a nested model. */

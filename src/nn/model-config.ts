@@ -4,9 +4,9 @@ import {
   type CallValue,
   isTensorRef,
   type JsonRecord,
-  type LayerConfig as StoredLayer,
-  type LayerCall as StoredCall,
   type ModelConfig,
+  type LayerCall as StoredCall,
+  type LayerConfig as StoredLayer,
   type TensorRef,
 } from '../formats/index.js';
 import type { Layer } from './layer.js';
@@ -29,7 +29,13 @@ export function configOfModel(model: TrainableModel): ModelConfig {
     const calls = callsOf.get(call.layer) ?? [];
     callsOf.set(call.layer, calls);
     call.outputs.forEach((output, tensorIndex) => {
-      refs.set(output, { layer: call.layer.name, nodeIndex: calls.length, tensorIndex, shape: output.shape, dtype: output.dtype });
+      refs.set(output, {
+        layer: call.layer.name,
+        nodeIndex: calls.length,
+        tensorIndex,
+        shape: output.shape,
+        dtype: output.dtype,
+      });
     });
     calls.push(call);
   }
@@ -81,7 +87,10 @@ function describeLayer(layer: Layer, inbound: readonly StoredCall[]): StoredLaye
     config: isModel ? {} : (layer.config as JsonRecord),
     module: registered === null ? module : null,
     registeredName: registered,
-    buildConfig: isModel || layer instanceof InputLayer || shape === undefined || layer.builtFor.length !== 1 ? null : { input_shape: [null, ...shape.slice(1)] },
+    buildConfig:
+      isModel || layer instanceof InputLayer || shape === undefined || layer.builtFor.length !== 1
+        ? null
+        : { input_shape: [null, ...shape.slice(1)] },
     inbound,
     model: isModel ? configOfModel(layer) : null,
   };
@@ -104,7 +113,10 @@ function makeLayer(stored: StoredLayer, lambdas: Lambdas): Layer {
   if (stored.model !== null) return modelFromConfig(stored.model, lambdas);
   const lambda = lambdas[stored.name];
   if (stored.className === 'Lambda' && lambda !== undefined) return new Lambda(lambda, { name: stored.name });
-  return layerFromConfig(stored.registeredName?.includes('>') ? stored.registeredName : stored.className, stored.config);
+  return layerFromConfig(
+    stored.registeredName?.includes('>') ? stored.registeredName : stored.className,
+    stored.config,
+  );
 }
 
 function makeSequential({ name, layers }: ModelConfig, lambdas: Lambdas): Sequential {
@@ -118,7 +130,8 @@ function makeFunctional({ name, layers, inputs, outputs }: ModelConfig, lambdas:
   const made = new Map(layers.map((stored) => [stored.name, makeLayer(stored, lambdas)]));
   /** Outputs of each layer's calls in this model, by call number. */
   const results = new Map<string, (readonly SymbolicTensor[])[]>();
-  const find = ({ layer, nodeIndex, tensorIndex }: TensorRef): SymbolicTensor | undefined => results.get(layer)?.[nodeIndex]?.[tensorIndex];
+  const find = ({ layer, nodeIndex, tensorIndex }: TensorRef): SymbolicTensor | undefined =>
+    results.get(layer)?.[nodeIndex]?.[tensorIndex];
   for (const [layerName, layer] of made) results.set(layerName, layer instanceof InputLayer ? [[layer.output]] : []);
   let waiting = layers.filter(({ inbound }) => inbound.length > 0);
   while (waiting.length > 0) {
@@ -146,7 +159,12 @@ function makeFunctional({ name, layers, inputs, outputs }: ModelConfig, lambdas:
   const end = (ref: TensorRef): SymbolicTensor => {
     const tensor = find(ref);
     if (tensor === undefined) {
-      throw new FoveaError({ code: 'format', op: 'load', message: `the model names "${ref.layer}", which gives no such tensor.`, got: ref });
+      throw new FoveaError({
+        code: 'format',
+        op: 'load',
+        message: `the model names "${ref.layer}", which gives no such tensor.`,
+        got: ref,
+      });
     }
     return tensor;
   };

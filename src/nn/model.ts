@@ -7,8 +7,9 @@ import { buildLayerGraph, type LayerGraph, runLayerGraph } from './functional.js
 import { type CallContext, Layer, type LayerConfig, type LayerOptions } from './layer.js';
 import { ConfiguredLayer } from './layers/configured.js';
 import { InputLayer, input as layerInput } from './layers/input.js';
-import { summaryText, type SummaryOptions } from './summary.js';
+import { type SummaryOptions, summaryText } from './summary.js';
 import { type LayerCall, type PartialShape, SymbolicTensor } from './symbolic.js';
+import type { History } from './training/history.js';
 import { Trainer } from './training/trainer.js';
 import type {
   CompileOptions,
@@ -20,7 +21,6 @@ import type {
   TrainingInput,
   TrainingLabels,
 } from './training/types.js';
-import type { History } from './training/history.js';
 
 /** What a functional model is made of. */
 export interface ModelOptions extends LayerOptions {
@@ -66,7 +66,11 @@ export abstract class TrainableModel extends Layer {
   }
 
   /** `call` that shows what every layer gives. */
-  callWatched(inputs: readonly Tensor[], context: CallContext, watch: (call: LayerCall, outputs: readonly Tensor[]) => void): readonly Tensor[] {
+  callWatched(
+    inputs: readonly Tensor[],
+    context: CallContext,
+    watch: (call: LayerCall, outputs: readonly Tensor[]) => void,
+  ): readonly Tensor[] {
     return runLayerGraph(this.graph, inputs, context, watch);
   }
 
@@ -109,7 +113,11 @@ export abstract class TrainableModel extends Layer {
   /** Loss and metrics on labelled data, by name. */
   evaluate(data: TrainingData, options?: EvaluateOptions): Promise<Record<string, number>>;
   evaluate(x: TrainingInput, y: TrainingLabels, options?: EvaluateOptions): Promise<Record<string, number>>;
-  evaluate(x: TrainingData | TrainingInput, y?: TrainingLabels | EvaluateOptions, options?: EvaluateOptions): Promise<Record<string, number>> {
+  evaluate(
+    x: TrainingData | TrainingInput,
+    y?: TrainingLabels | EvaluateOptions,
+    options?: EvaluateOptions,
+  ): Promise<Record<string, number>> {
     return this.trainer.evaluate(x, y, options);
   }
 
@@ -119,7 +127,11 @@ export abstract class TrainableModel extends Layer {
   }
 
   /** One step on one batch; gives the loss and metrics of that batch. */
-  trainOnBatch(x: TrainingInput, y: TrainingLabels, options?: { sampleWeight?: TrainingInput; classWeight?: Readonly<Record<number, number>> }): Promise<Record<string, number>> {
+  trainOnBatch(
+    x: TrainingInput,
+    y: TrainingLabels,
+    options?: { sampleWeight?: TrainingInput; classWeight?: Readonly<Record<number, number>> },
+  ): Promise<Record<string, number>> {
     return this.trainer.trainOnBatch(x, y, options);
   }
 
@@ -251,7 +263,12 @@ export class Sequential extends TrainableModel {
           hint: 'Give every layer a name of its own.',
         });
       }
-      if (this.row.length === 0 && this.input === undefined && layer instanceof ConfiguredLayer && layer.declaredInput !== undefined) {
+      if (
+        this.row.length === 0 &&
+        this.input === undefined &&
+        layer instanceof ConfiguredLayer &&
+        layer.declaredInput !== undefined
+      ) {
         this.input = layerInput(layer.declaredInput.slice(1));
       }
       this.row.push(layer);

@@ -1,6 +1,5 @@
 // The names under `models`: making and loading them.
-import type { LayerOptions } from './layer.js';
-import type { Layer } from './layer.js';
+import type { Layer, LayerOptions } from './layer.js';
 import { Model, type ModelOptions, Sequential } from './model.js';
 import type { SymbolicTensor } from './symbolic.js';
 

@@ -7,9 +7,9 @@ import {
   type KerasArchive,
   kerasDate,
   type LegacyFile,
+  type ModelConfig,
   makeModelConfig,
   makeWeightTree,
-  type ModelConfig,
   parseModelConfig,
   readHdf5,
   readKerasArchive,
@@ -27,11 +27,11 @@ import {
 import type { Variable } from '../graph/variable.js';
 import { makeCompileConfig, readCompileConfig } from './compile-config.js';
 import type { Layer } from './layer.js';
-import { configOfModel, type Lambdas, modelFromConfig } from './model-config.js';
-import type { TrainableModel } from './model.js';
-import type { TrainingStateData } from './training/state.js';
-import { putLegacyWeights } from './legacy-weights.js';
 import { findLayerClass } from './layers/registry.js';
+import { putLegacyWeights } from './legacy-weights.js';
+import type { TrainableModel } from './model.js';
+import { configOfModel, type Lambdas, modelFromConfig } from './model-config.js';
+import type { TrainingStateData } from './training/state.js';
 
 /** The Keras version whose layout is written. */
 const KERAS_VERSION = '3.15.1';
@@ -67,7 +67,9 @@ export async function modelToBytes(model: TrainableModel): Promise<Uint8Array> {
     metadata: { keras_version: KERAS_VERSION, date_saved: kerasDate() },
     config: compileConfig === undefined ? config : { ...config, compile_config: compileConfig },
     weights: await weightTree(model),
-    ...(optimizer === undefined ? {} : { optimizer: await storedVariables(optimizer.variables), optimizerName: optimizer.name }),
+    ...(optimizer === undefined
+      ? {}
+      : { optimizer: await storedVariables(optimizer.variables), optimizerName: optimizer.name }),
     training: own,
   };
   return writeKerasArchive(archive);
@@ -85,13 +87,19 @@ export async function saveWeights(model: TrainableModel, path: string): Promise<
   const optimizer = model.training.compiled === undefined ? undefined : model.training.buildOptimizer();
   const bytes = writeWeights({
     weights: await weightTree(model),
-    ...(optimizer === undefined ? {} : { optimizer: await storedVariables(optimizer.variables), optimizerName: optimizer.name }),
+    ...(optimizer === undefined
+      ? {}
+      : { optimizer: await storedVariables(optimizer.variables), optimizerName: optimizer.name }),
   });
   await writeFileAtomic(path, bytes, 'saveWeights');
 }
 
 /** Loads weights from `.weights.h5`, `.keras` or a legacy `.h5` into a model of the same shape. */
-export async function loadWeights(model: TrainableModel, source: string | Uint8Array, { skipMismatch = false, name }: { skipMismatch?: boolean; name?: string } = {}): Promise<void> {
+export async function loadWeights(
+  model: TrainableModel,
+  source: string | Uint8Array,
+  { skipMismatch = false, name }: { skipMismatch?: boolean; name?: string } = {},
+): Promise<void> {
   const bytes = typeof source === 'string' ? await readFileBytes(source, 'loadWeights') : source;
   const file = name ?? (typeof source === 'string' ? source : 'weights');
   if (isZip(bytes)) {
@@ -144,7 +152,8 @@ function compileAs(model: TrainableModel, config: unknown, file: string, { compi
 function parse(config: unknown, file: string, options: LoadOptions): ModelConfig {
   return parseModelConfig(config, {
     file,
-    isKnownClass: (className, registeredName) => findLayerClass(registeredName ?? className) !== undefined || findLayerClass(className) !== undefined,
+    isKnownClass: (className, registeredName) =>
+      findLayerClass(registeredName ?? className) !== undefined || findLayerClass(className) !== undefined,
     allowLambda: Object.keys(options.lambdas ?? {}),
   });
 }
@@ -253,6 +262,12 @@ function readIfLegacy(bytes: Uint8Array, file: string): LegacyFile | undefined {
 }
 
 function wrongEnding(op: string, path: string, ending: string, hint: string): FoveaError {
-  return new FoveaError({ code: 'argument', op, message: `"${path}" does not end in ${ending}.`, got: path, want: ending, hint });
+  return new FoveaError({
+    code: 'argument',
+    op,
+    message: `"${path}" does not end in ${ending}.`,
+    got: path,
+    want: ending,
+    hint,
+  });
 }
-

@@ -133,7 +133,16 @@ const castOp = defineOp<{ dtype: Dtype }>({
       (['float32', 'float16', 'bfloat16', 'int32', 'uint8', 'bool'] as const).map((to) => ({
         name: `${from} to ${to}`,
         // Whole numbers and halves: exact in every dtype they can reach.
-        inputs: [{ shape: [9], dtype: from, values: from === 'bool' ? [0, 1, 1, 0, 1, 0, 0, 1, 1] : [0, 1, 2, 3.5, 100, 7, 0, 5, 1].map((v) => (isFloat(from) ? v : Math.floor(v))) }],
+        inputs: [
+          {
+            shape: [9],
+            dtype: from,
+            values:
+              from === 'bool'
+                ? [0, 1, 1, 0, 1, 0, 0, 1, 1]
+                : [0, 1, 2, 3.5, 100, 7, 0, 5, 1].map((v) => (isFloat(from) ? v : Math.floor(v))),
+          },
+        ],
         params: { dtype: to },
       })),
     ),

@@ -39,9 +39,14 @@ function sizesOf(a: TensorType, b: TensorType, { transposeA, transposeB }: Matmu
         batch === undefined
           ? `leading axes of ${formatShape(a.shape)} and ${formatShape(b.shape)} do not broadcast.`
           : `a has ${inner} columns but b has ${innerB} rows.`,
-      lines: [`a=${formatShape(a.shape)}${transposeA ? ' transposed' : ''} b=${formatShape(b.shape)}${transposeB ? ' transposed' : ''}`],
+      lines: [
+        `a=${formatShape(a.shape)}${transposeA ? ' transposed' : ''} b=${formatShape(b.shape)}${transposeB ? ' transposed' : ''}`,
+      ],
       got: [a.shape, b.shape],
-      hint: batch === undefined ? 'Leading sizes must be equal or 1.' : 'The inner sizes must agree; transposeA or transposeB may be missing.',
+      hint:
+        batch === undefined
+          ? 'Leading sizes must be equal or 1.'
+          : 'The inner sizes must agree; transposeA or transposeB may be missing.',
     });
   }
   return { batch, m: rows, n: columns, k: inner };
@@ -55,7 +60,8 @@ function lastTwo(shape: Shape, isTransposed: boolean): [number, number] {
 
 /** The parameter words of an epilogue, and its two operands. */
 export function epilogueWords(epilogue: Epilogue | undefined): { words: number[]; operands: KernelOperand[] } {
-  const operand = (index: number | undefined): KernelOperand => (index === undefined ? { kind: 'none' } : { kind: 'input', index });
+  const operand = (index: number | undefined): KernelOperand =>
+    index === undefined ? { kind: 'none' } : { kind: 'input', index };
   return {
     words: [ACTIVATIONS[epilogue?.activation ?? 'none'], floatBits(epilogue?.alpha ?? 0)],
     operands: [operand(epilogue?.bias), operand(epilogue?.residual)],
@@ -110,7 +116,10 @@ const matmulOp = defineOp<MatmulParams>({
       const strides = broadcastStrides(lead, stridesOf(lead), batch);
       const steps = stridesOf(batch);
       return Array.from({ length: batches }, (_, i) =>
-        strides.reduce((sum, stride, axis) => sum + stride * (Math.floor(i / (steps[axis] as number)) % (batch[axis] as number)), 0),
+        strides.reduce(
+          (sum, stride, axis) => sum + stride * (Math.floor(i / (steps[axis] as number)) % (batch[axis] as number)),
+          0,
+        ),
       );
     };
     const [fromA, fromB] = [offsets(a as ReferenceArray), offsets(b as ReferenceArray)];
@@ -146,7 +155,13 @@ const matmulOp = defineOp<MatmulParams>({
     return [
       {
         kernel: 'matmul',
-        operands: [{ kind: 'input', index: 0 }, { kind: 'input', index: 1 }, ...operands, { kind: 'output', index: 0 }, { kind: 'scratch' }],
+        operands: [
+          { kind: 'input', index: 0 },
+          { kind: 'input', index: 1 },
+          ...operands,
+          { kind: 'output', index: 0 },
+          { kind: 'scratch' },
+        ],
         parameters: [
           batches,
           m,
@@ -168,14 +183,43 @@ const matmulOp = defineOp<MatmulParams>({
       inputs: [{ shape: transposeA ? [k, m] : [m, k] }, { shape: transposeB ? [n, k] : [k, n] }],
       params: { transposeA, transposeB },
     });
-    const sizes = [[1, 1, 1], [1, 300, 10], [3, 5, 7], [13, 17, 33], [64, 32, 96], [31, 131, 65]] as const;
-    const flags = [[false, false], [true, false], [false, true], [true, true]] as const;
+    const sizes = [
+      [1, 1, 1],
+      [1, 300, 10],
+      [3, 5, 7],
+      [13, 17, 33],
+      [64, 32, 96],
+      [31, 131, 65],
+    ] as const;
+    const flags = [
+      [false, false],
+      [true, false],
+      [false, true],
+      [true, true],
+    ] as const;
     return [
       ...sizes.flatMap(([m, k, n]) => flags.map(([tA, tB]) => square(m, k, n, tA, tB))),
-      { name: 'batched', inputs: [{ shape: [3, 5, 7] }, { shape: [3, 7, 4] }], params: { transposeA: false, transposeB: false } },
-      { name: 'shared b', inputs: [{ shape: [3, 5, 7] }, { shape: [7, 4] }], params: { transposeA: false, transposeB: false } },
-      { name: 'shared a', inputs: [{ shape: [5, 7] }, { shape: [3, 7, 4] }], params: { transposeA: false, transposeB: false } },
-      { name: 'empty', inputs: [{ shape: [3, 0] }, { shape: [0, 4] }], params: { transposeA: false, transposeB: false }, gradient: false },
+      {
+        name: 'batched',
+        inputs: [{ shape: [3, 5, 7] }, { shape: [3, 7, 4] }],
+        params: { transposeA: false, transposeB: false },
+      },
+      {
+        name: 'shared b',
+        inputs: [{ shape: [3, 5, 7] }, { shape: [7, 4] }],
+        params: { transposeA: false, transposeB: false },
+      },
+      {
+        name: 'shared a',
+        inputs: [{ shape: [5, 7] }, { shape: [3, 7, 4] }],
+        params: { transposeA: false, transposeB: false },
+      },
+      {
+        name: 'empty',
+        inputs: [{ shape: [3, 0] }, { shape: [0, 4] }],
+        params: { transposeA: false, transposeB: false },
+        gradient: false,
+      },
     ];
   },
 });
@@ -184,7 +228,11 @@ const matmulOp = defineOp<MatmulParams>({
  * The matrix product over the last two axes, [..., m, k] by [..., k, n] to [..., m, n]; leading axes broadcast.
  * A vector is taken as one row (a) or one column (b) and loses that axis again. Throws `shape` where the inner sizes differ.
  */
-export function matmul(a: TensorLike, b: TensorLike, { transposeA = false, transposeB = false }: MatmulOptions = {}): Tensor {
+export function matmul(
+  a: TensorLike,
+  b: TensorLike,
+  { transposeA = false, transposeB = false }: MatmulOptions = {},
+): Tensor {
   const [left, right] = unify([toTensor(a), toTensor(b)], cast, 'float') as [Tensor, Tensor];
   if (left.rank === 1) return squeeze(matmul(expandDims(left, 0), right, { transposeB }), -2);
   if (right.rank === 1) return squeeze(matmul(left, expandDims(right, 1), { transposeA }), -1);

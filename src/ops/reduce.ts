@@ -1,13 +1,12 @@
 // Reductions over axes: sum, mean, prod, max, min, any, all, argMax, argMin, and what follows from them.
+
+import { DTYPES, PARTIAL_SUMS, REDUCTIONS } from '../core/abi.js';
 import { type Dtype, isFloat } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import { normalizeAxes, normalizeAxis, type Shape, sizeOf, stridesOf } from '../core/shape.js';
-import { REDUCTIONS } from '../core/abi.js';
 import { defineOp, type Op, toTensor } from '../graph/define.js';
-import { DTYPES } from '../core/abi.js';
-import { PARTIAL_SUMS } from '../core/abi.js';
 import type { GradientRequest, TensorType } from '../graph/op.js';
-import { scalar, Tensor, type TensorLike } from '../graph/tensor.js';
+import { scalar, type Tensor, type TensorLike } from '../graph/tensor.js';
 import { add, cast, divide, multiply, subtract } from './arithmetic.js';
 import { equal } from './compare.js';
 import { broadcastTo, reshape } from './shape.js';
@@ -64,7 +63,9 @@ function defineReduction(reduction: Reduction): Op<ReduceParams> {
       const inner = sizeOf(axes.map((axis) => x!.shape[axis] as number));
       const groups = Array.from(out, () => new Float64Array(inner));
       const filled = new Uint32Array(out.length);
-      const keep = stridesOf(reducedShape(x!.shape, axes, true)).map((stride, axis) => (axes.includes(axis) ? 0 : stride));
+      const keep = stridesOf(reducedShape(x!.shape, axes, true)).map((stride, axis) =>
+        axes.includes(axis) ? 0 : stride,
+      );
       const steps = stridesOf(x!.shape);
       for (let i = 0; i < x!.data.length; i++) {
         let to = 0;
@@ -117,7 +118,11 @@ function defineReduction(reduction: Reduction): Op<ReduceParams> {
       return cases.flatMap(({ name: caseName, shape, axes, keepDims }) =>
         reduction.dtypes.map((dtype) => ({
           name: `${caseName} ${dtype}`,
-          inputs: [isFloat(dtype) ? { shape, dtype, low: name === 'prod' ? 0.9 : -1, high: 1.1 } : { shape, dtype, low: 0, high: name === 'prod' ? 2 : 5 }],
+          inputs: [
+            isFloat(dtype)
+              ? { shape, dtype, low: name === 'prod' ? 0.9 : -1, high: 1.1 }
+              : { shape, dtype, low: 0, high: name === 'prod' ? 2 : 5 },
+          ],
           params: { axes, keepDims },
           gradient: dtype === 'float32' && reduction.checkGradient !== false && shape.length > 0,
         })),
@@ -165,7 +170,8 @@ const prodOp = defineReduction({
   dtypes: [...FLOATS, 'int32'],
   result: wide,
   fold: (values) => values.reduce((total, value) => total * value, 1),
-  gradient: ({ inputs: [x], outputs: [y], params: { axes }, dy }) => divide(spread(multiply(dy, y!), x!.shape, axes), x!),
+  gradient: ({ inputs: [x], outputs: [y], params: { axes }, dy }) =>
+    divide(spread(multiply(dy, y!), x!.shape, axes), x!),
 });
 
 const maxOp = defineReduction({

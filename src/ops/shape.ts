@@ -1,7 +1,16 @@
 // Ops that only say where elements lie: reshape, transpose, broadcastTo, slice, flip. They move nothing;
 // who needs the elements side by side gets a copy from the planner (compile/layout.ts).
 import { FoveaError } from '../core/errors.js';
-import { broadcastShapes, broadcastStrides, formatShape, normalizeAxis, sameShape, type Shape, sizeOf, stridesOf } from '../core/shape.js';
+import {
+  broadcastShapes,
+  broadcastStrides,
+  formatShape,
+  normalizeAxis,
+  type Shape,
+  sameShape,
+  sizeOf,
+  stridesOf,
+} from '../core/shape.js';
 import { defineOp, type Op, toTensor } from '../graph/define.js';
 import type { Layout, OpDefinition, ReferenceArray, TensorType } from '../graph/op.js';
 import type { Tensor, TensorLike } from '../graph/tensor.js';
@@ -259,7 +268,12 @@ export function broadcastTo(x: TensorLike, shape: Shape): Tensor {
 }
 
 /** Elements `begin` to `begin + size` of every axis (size -1: to the end), `stride` apart. */
-export function slice(x: TensorLike, begin: readonly number[], size?: readonly number[], stride?: readonly number[]): Tensor {
+export function slice(
+  x: TensorLike,
+  begin: readonly number[],
+  size?: readonly number[],
+  stride?: readonly number[],
+): Tensor {
   const from = toTensor(x);
   const steps = from.shape.map((_, axis) => stride?.[axis] ?? 1);
   const start = from.shape.map((dim, axis) => {

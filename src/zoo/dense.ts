@@ -5,7 +5,10 @@ import { Sequential } from '../nn/model.js';
 import type { ImageModelOptions } from './options.js';
 
 /** Flattened pictures through dense layers of the given units, ReLU between, softmax at the end. */
-function denseNetwork(units: readonly number[], { inputShape = [28, 28, 1], classes = 10, name = 'dense' }: ImageModelOptions): Sequential {
+function denseNetwork(
+  units: readonly number[],
+  { inputShape = [28, 28, 1], classes = 10, name = 'dense' }: ImageModelOptions,
+): Sequential {
   return new Sequential(
     [
       layers.input(inputShape),

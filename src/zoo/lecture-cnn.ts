@@ -5,8 +5,13 @@ import { Sequential } from '../nn/model.js';
 import type { ImageModelOptions } from './options.js';
 
 /** Convolutions of 64, 128, 128, 256, 256 channels and dense layers of 128 and 64. */
-export function lectureCnn({ inputShape = [28, 28, 1], classes = 10, name = 'lecture_cnn' }: ImageModelOptions = {}): Sequential {
-  const conv = (filters: number, kernelSize = 3) => layers.conv2d({ filters, kernelSize, padding: 'same', activation: 'relu' });
+export function lectureCnn({
+  inputShape = [28, 28, 1],
+  classes = 10,
+  name = 'lecture_cnn',
+}: ImageModelOptions = {}): Sequential {
+  const conv = (filters: number, kernelSize = 3) =>
+    layers.conv2d({ filters, kernelSize, padding: 'same', activation: 'relu' });
   return new Sequential(
     [
       layers.input(inputShape),

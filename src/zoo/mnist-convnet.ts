@@ -4,10 +4,15 @@ import * as layers from '../nn/layers/index.js';
 import { Sequential } from '../nn/model.js';
 import type { ImageModelOptions } from './options.js';
 
-const conv = (filters: number, padding: 'valid' | 'same') => layers.conv2d({ filters, kernelSize: 3, padding, activation: 'relu' });
+const conv = (filters: number, padding: 'valid' | 'same') =>
+  layers.conv2d({ filters, kernelSize: 3, padding, activation: 'relu' });
 
 /** Three unpadded convolutions, two poolings, a dense layer of 64. */
-export function mnistConvnet({ inputShape = [28, 28, 1], classes = 10, name = 'mnist_convnet' }: ImageModelOptions = {}): Sequential {
+export function mnistConvnet({
+  inputShape = [28, 28, 1],
+  classes = 10,
+  name = 'mnist_convnet',
+}: ImageModelOptions = {}): Sequential {
   return new Sequential(
     [
       layers.input(inputShape),
@@ -25,7 +30,11 @@ export function mnistConvnet({ inputShape = [28, 28, 1], classes = 10, name = 'm
 }
 
 /** Two padded convolutions with poolings, a dense layer of 128. */
-export function mnistLab({ inputShape = [28, 28, 1], classes = 10, name = 'mnist_lab' }: ImageModelOptions = {}): Sequential {
+export function mnistLab({
+  inputShape = [28, 28, 1],
+  classes = 10,
+  name = 'mnist_lab',
+}: ImageModelOptions = {}): Sequential {
   return new Sequential(
     [
       layers.input(inputShape),

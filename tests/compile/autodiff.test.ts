@@ -104,6 +104,8 @@ describe('valueAndGrad', () => {
     expect(messageOf(() => grad((a) => ops.sum(a))(tensor([1, 2], { dtype: 'int32' })))).toBe(
       'grad: argument 0 is int32; only floats have gradients.',
     );
-    expect(messageOf(() => valueAndGrad((a) => ops.sum(a), { arguments: [1] })(tensor([1])))).toBe('grad: there is no argument 1.');
+    expect(messageOf(() => valueAndGrad((a) => ops.sum(a), { arguments: [1] })(tensor([1])))).toBe(
+      'grad: there is no argument 1.',
+    );
   });
 });

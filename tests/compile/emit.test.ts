@@ -84,7 +84,10 @@ describe('emit', () => {
   it('encodes offsets beyond 2^32', () => {
     const base = compileAll(graphOf([ops.exp(placeholder({ shape: [2], dtype: 'float32' }))]));
     const [only] = base.instructions;
-    const far = { ...only!, operands: only!.operands.map(() => ({ space: SPACES.workspace, offset: 5 * 2 ** 32 + 2 ** 31 + 64 })) };
+    const far = {
+      ...only!,
+      operands: only!.operands.map(() => ({ space: SPACES.workspace, offset: 5 * 2 ** 32 + 2 ** 31 + 64 })),
+    };
     const image = encodeProgram({ ...base, instructions: [far], workspaceBytes: 6 * 2 ** 32 + 128 });
     const words = new Uint32Array(image.buffer, 0, 32);
     expect([words[HEADER.workspaceLo], words[HEADER.workspaceHi]]).toEqual([128, 6]);

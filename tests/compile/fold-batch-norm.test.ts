@@ -32,10 +32,12 @@ describe('foldBatchNorm', () => {
     const conv = nodeNamed(after, 'conv2d');
     expect(scaleOf(conv.inputs[1])?.shape).toEqual([4]);
     // Nothing of the picture's size is multiplied any more.
-    for (const name of opNames(after)) expect(['multiply', 'conv2d', 'add', 'subtract', 'rsqrt', 'reshape', 'negative']).toContain(name);
+    for (const name of opNames(after))
+      expect(['multiply', 'conv2d', 'add', 'subtract', 'rsqrt', 'reshape', 'negative']).toContain(name);
     const stack = [...after.outputs];
     for (let each = stack.pop(); each !== undefined; each = stack.pop()) {
-      if (each.node.op.name === 'multiply') expect(each.shape.length === 1 || each.shape.length === 4 && each.size === w.size).toBe(true);
+      if (each.node.op.name === 'multiply')
+        expect(each.shape.length === 1 || (each.shape.length === 4 && each.size === w.size)).toBe(true);
       stack.push(...each.node.inputs);
     }
   });

@@ -24,13 +24,28 @@ describe('fusePointwise', () => {
   it("makes one kernel with three outputs of Adam's update", () => {
     const feeder = new Feeder();
     const shape = [7, 5];
-    const [w, m, v] = [1, 2, 3].map(() => feeder.variable({ shape }, { low: 0.1, high: 1 })) as [Tensor, Tensor, Tensor];
+    const [w, m, v] = [1, 2, 3].map(() => feeder.variable({ shape }, { low: 0.1, high: 1 })) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
     const g = feeder.input({ shape });
     const rate = feeder.variable({});
     const nextM = ops.add(ops.multiply(m, 0.9), ops.multiply(g, 0.1));
     const nextV = ops.add(ops.multiply(v, 0.999), ops.multiply(ops.square(g), 0.001));
     const nextW = ops.subtract(w, ops.divide(ops.multiply(nextM, rate), ops.add(ops.sqrt(nextV), 1e-7)));
-    const after = runPasses(graphOf([], [[m, nextM], [v, nextV], [w, nextW]]), feeder.feeds, passes);
+    const after = runPasses(
+      graphOf(
+        [],
+        [
+          [m, nextM],
+          [v, nextV],
+          [w, nextW],
+        ],
+      ),
+      feeder.feeds,
+      passes,
+    );
     expect(opNames(after)).toEqual(['fused']);
     expect(fused(after)[0]?.outputs.length).toBe(3);
   });
@@ -68,7 +83,11 @@ describe('fusePointwise', () => {
     const feeder = new Feeder();
     const [x, row] = [feeder.input({ shape: [3, 4] }), feeder.input({ shape: [4] })];
     const after = runPasses(graphOf([ops.add(ops.exp(x), ops.exp(row))]), feeder.feeds, passes);
-    expect(fused(after).map(({ types }) => types[0]?.shape).sort()).toEqual([[3, 4], [4]]);
+    expect(
+      fused(after)
+        .map(({ types }) => types[0]?.shape)
+        .sort(),
+    ).toEqual([[3, 4], [4]]);
   });
 
   it('rounds a 16-bit value where another op reads it', () => {
@@ -76,7 +95,11 @@ describe('fusePointwise', () => {
     const x = feeder.input({ shape: [9], dtype: 'bfloat16' });
     const y = ops.exp(x);
     const wide = ops.cast(y, 'float32');
-    const after = runPasses(graphOf([ops.add(ops.cast(x, 'float32'), wide), ops.multiply(wide, ops.cast(y, 'float32'))]), feeder.feeds, passes);
+    const after = runPasses(
+      graphOf([ops.add(ops.cast(x, 'float32'), wide), ops.multiply(wide, ops.cast(y, 'float32'))]),
+      feeder.feeds,
+      passes,
+    );
     for (const { steps } of fused(after)) {
       steps.forEach(({ inputs }) => {
         for (const input of inputs) {
@@ -100,7 +123,8 @@ describe('fusePointwise', () => {
     const xs = Array.from({ length: count }, () => feeder.input({ shape: [5] }));
     const total = xs.reduce((sum, x) => ops.add(sum, x));
     const after = runPasses(graphOf([total]), feeder.feeds, passes);
-    for (const node of nodesOf(after)) if (node.op.name === 'fused') expect(node.inputs.length + node.types.length).toBeLessThanOrEqual(24);
+    for (const node of nodesOf(after))
+      if (node.op.name === 'fused') expect(node.inputs.length + node.types.length).toBeLessThanOrEqual(24);
     expect(opNames(after).length).toBe(count <= 23 ? 1 : Math.ceil((count - 1) / 22));
   });
 

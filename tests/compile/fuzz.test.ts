@@ -36,5 +36,6 @@ describe('random graphs', () => {
     forSeeds((seed) => {
       const { graph, feeds } = randomGraph(seed);
       return checkOnEngine(engine, graph, feeds, { factor: 40 });
-    }));
+    }),
+  );
 });

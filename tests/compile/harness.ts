@@ -45,12 +45,22 @@ export class Feeder {
     return this.feed(placeholder({ shape: [], dtype: 'float32', ...type }, variableOp), from);
   }
 
-  private feed(x: Tensor, { low = -2, high = 2, values }: { low?: number; high?: number; values?: readonly number[] }): Tensor {
+  private feed(
+    x: Tensor,
+    { low = -2, high = 2, values }: { low?: number; high?: number; values?: readonly number[] },
+  ): Tensor {
     const { shape, dtype } = x;
     const units = randomNumbers(sizeOf(shape), this.seed, this.stream++);
     const isWhole = dtype === 'int32' || dtype === 'uint8' || dtype === 'bool';
     const data = units.map((unit, i) =>
-      roundTo(dtype, values === undefined ? (isWhole ? Math.floor(low + unit * (high - low + 1)) : low + unit * (high - low)) : (values[i] as number)),
+      roundTo(
+        dtype,
+        values === undefined
+          ? isWhole
+            ? Math.floor(low + unit * (high - low + 1))
+            : low + unit * (high - low)
+          : (values[i] as number),
+      ),
     );
     this.feeds.set(x.node, { shape, dtype, data });
     return x;
@@ -78,7 +88,9 @@ export function runPasses(graph: Graph, feeds: Feeds, passes: readonly Pass[] = 
     const got = interpretGraph(current, feeds);
     const expectRoot = (values: Float64Array | undefined, i: number): void => {
       // Folded constants are rounded to their dtype, which the reference otherwise does not do.
-      const problem = firstMismatch(roots(graph)[i]?.dtype as Dtype, values as Float64Array, want[i] as Float64Array, { reduces: 64 });
+      const problem = firstMismatch(roots(graph)[i]?.dtype as Dtype, values as Float64Array, want[i] as Float64Array, {
+        reduces: 64,
+      });
       if (problem !== undefined) expect.fail(`${name} changes root ${i}: ${problem}`);
     };
     expect(current.outputs.length).toBe(count);
@@ -207,18 +219,27 @@ export async function checkOnEngine(
     const { outputs, leaves } = await runProgram(engine, program, feeds);
     const how = program === planned ? 'planned' : 'unplanned';
     graph.outputs.forEach(({ dtype }, i) => {
-      const problem = firstMismatch(heldTo(dtype), outputs[i] as Float64Array, want[i] as Float64Array, { reduces, factor });
+      const problem = firstMismatch(heldTo(dtype), outputs[i] as Float64Array, want[i] as Float64Array, {
+        reduces,
+        factor,
+      });
       if (problem !== undefined) expect.fail(`${how}, output ${i}: ${problem}`);
     });
     graph.updates.forEach(({ target, value }, i) => {
       const got = leaves.get(target) ?? feeds.get(target)?.data;
-      const problem = firstMismatch(heldTo(value.dtype), got as Float64Array, want[graph.outputs.length + i] as Float64Array, { reduces, factor });
+      const problem = firstMismatch(
+        heldTo(value.dtype),
+        got as Float64Array,
+        want[graph.outputs.length + i] as Float64Array,
+        { reduces, factor },
+      );
       if (problem !== undefined) expect.fail(`${how}, update ${i}: ${problem}`);
     });
     const updated = new Set(graph.updates.map(({ target }) => target));
     for (const [leaf, values] of leaves) {
       const fed = feeds.get(leaf);
-      if (fed !== undefined && !updated.has(leaf)) expect([...values], 'a leaf that is only read').toEqual([...fed.data]);
+      if (fed !== undefined && !updated.has(leaf))
+        expect([...values], 'a leaf that is only read').toEqual([...fed.data]);
     }
   }
   return planned;

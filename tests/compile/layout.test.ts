@@ -6,7 +6,11 @@ import { Feeder, graphOf, opNames, runPasses } from './harness.js';
 
 const copiesOf = (names: readonly string[]): number => names.filter((name) => name === 'copy').length;
 
-function compiled(feeder: Feeder, outputs: readonly Tensor[], updates: readonly (readonly [Tensor, Tensor])[] = []): string[] {
+function compiled(
+  feeder: Feeder,
+  outputs: readonly Tensor[],
+  updates: readonly (readonly [Tensor, Tensor])[] = [],
+): string[] {
   return opNames(runPasses(graphOf(outputs, updates), feeder.feeds));
 }
 
@@ -68,7 +72,16 @@ describe('insertCopies', () => {
   it('sets aside a variable that another one takes while it is overwritten', () => {
     const feeder = new Feeder();
     const [a, b] = [feeder.variable({ shape: [3] }), feeder.variable({ shape: [3] })];
-    expect(compiled(feeder, [], [[a, b], [b, a]])).toEqual(['copy', 'copy']);
+    expect(
+      compiled(
+        feeder,
+        [],
+        [
+          [a, b],
+          [b, a],
+        ],
+      ),
+    ).toEqual(['copy', 'copy']);
     expect(compiled(feeder, [], [[a, b]])).toEqual([]);
   });
 

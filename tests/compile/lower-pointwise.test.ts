@@ -27,7 +27,10 @@ function decode(outputs: readonly Tensor[]): Decoded {
   const layouts = node.inputs.map((input) => placements.of(input).layout);
   const { parameters } = lowerPointwise(node.params as FusedParams, node.inputs, layouts);
   let at = 0;
-  const take = (count: number): number[] => parameters.slice(at, (at += count));
+  const take = (count: number): number[] => {
+    at += count;
+    return parameters.slice(at - count, at);
+  };
   const [inputs, outs, rank] = take(3) as [number, number, number];
   const dims = take(rank);
   const dtypes = take(inputs + outs);
@@ -62,10 +65,18 @@ describe('lowerPointwise', () => {
   });
 
   it('gives broadcast inputs a stride of 0, and views their own', () => {
-    const { dims, strides } = decode([ops.add(ops.add(input([4, 3]), input([3])), ops.add(ops.transpose(input([3, 4])), input([4, 1])))]);
+    const { dims, strides } = decode([
+      ops.add(ops.add(input([4, 3]), input([3])), ops.add(ops.transpose(input([3, 4])), input([4, 1]))),
+    ]);
     expect(dims).toEqual([4, 3]);
     const pairs = [0, 2, 4, 6].map((i) => strides.slice(i, i + 2));
-    for (const pair of [[3, 1], [0, 1], [1, 4], [1, 0]]) expect(pairs).toContainEqual(pair);
+    for (const pair of [
+      [3, 1],
+      [0, 1],
+      [1, 4],
+      [1, 0],
+    ])
+      expect(pairs).toContainEqual(pair);
   });
 
   it('masks bytes after each step, as storing them would', () => {

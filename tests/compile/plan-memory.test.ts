@@ -6,7 +6,7 @@ import type { Engine } from '../../src/engine/engine.js';
 import { createEngine } from '../../src/engine/select.js';
 import { constant, type Tensor, whileTracing } from '../../src/graph/tensor.js';
 import * as ops from '../../src/ops/index.js';
-import { checkOnEngine, compileAll, Feeder, expectSoundPlan, graphOf } from './harness.js';
+import { checkOnEngine, compileAll, expectSoundPlan, Feeder, graphOf } from './harness.js';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -15,7 +15,11 @@ beforeAll(async () => {
 afterAll(() => engine.dispose());
 
 /** Runs outputs and updates planned and unplanned; gives the kernels of the planned Program. */
-async function kernels(feeder: Feeder, outputs: readonly Tensor[], updates: readonly (readonly [Tensor, Tensor])[] = []) {
+async function kernels(
+  feeder: Feeder,
+  outputs: readonly Tensor[],
+  updates: readonly (readonly [Tensor, Tensor])[] = [],
+) {
   const program = await checkOnEngine(engine, graphOf(outputs, updates), feeder.feeds);
   return program.instructions.map(({ label }) => label);
 }
@@ -45,11 +49,47 @@ describe('updates', () => {
   it('swap two variables, and turn three round', async () => {
     const feeder = new Feeder();
     const [a, b, c] = [1, 2, 3].map(() => feeder.variable({ shape: [5] })) as [Tensor, Tensor, Tensor];
-    await kernels(feeder, [], [[a, b], [b, a]]);
-    await kernels(feeder, [a], [[a, b], [b, c], [c, a]]);
-    await kernels(feeder, [], [[a, ops.add(a, 1)], [b, a]]);
-    await kernels(feeder, [], [[b, a], [a, ops.add(a, 1)]]);
-    await kernels(feeder, [ops.exp(a)], [[a, ops.reshape(b, [5])], [b, ops.flip(a, 0)]]);
+    await kernels(
+      feeder,
+      [],
+      [
+        [a, b],
+        [b, a],
+      ],
+    );
+    await kernels(
+      feeder,
+      [a],
+      [
+        [a, b],
+        [b, c],
+        [c, a],
+      ],
+    );
+    await kernels(
+      feeder,
+      [],
+      [
+        [a, ops.add(a, 1)],
+        [b, a],
+      ],
+    );
+    await kernels(
+      feeder,
+      [],
+      [
+        [b, a],
+        [a, ops.add(a, 1)],
+      ],
+    );
+    await kernels(
+      feeder,
+      [ops.exp(a)],
+      [
+        [a, ops.reshape(b, [5])],
+        [b, ops.flip(a, 0)],
+      ],
+    );
   });
 
   it('take views, arguments, constants and values that are outputs too', async () => {
@@ -57,26 +97,51 @@ describe('updates', () => {
     const [a, b, c, d] = [1, 2, 3, 4].map(() => feeder.variable({ shape: [4] })) as [Tensor, Tensor, Tensor, Tensor];
     const x = feeder.input({ shape: [2, 4] });
     const y = ops.exp(x);
-    await kernels(feeder, [y, ops.slice(y, [0, 0], [1, 4])], [
-      [a, ops.reshape(ops.slice(y, [1, 0], [1, 4]), [4])],
-      [b, ops.reshape(ops.slice(x, [0, 0], [1, 4]), [4])],
-      [c, constant([1, 2, 3, 4], [4], 'float32')],
-      [d, ops.ones([4])],
-    ]);
-    await kernels(feeder, [ops.add(a, 1)], [[a, ops.add(a, 1)], [b, ops.add(a, 1)]]);
+    await kernels(
+      feeder,
+      [y, ops.slice(y, [0, 0], [1, 4])],
+      [
+        [a, ops.reshape(ops.slice(y, [1, 0], [1, 4]), [4])],
+        [b, ops.reshape(ops.slice(x, [0, 0], [1, 4]), [4])],
+        [c, constant([1, 2, 3, 4], [4], 'float32')],
+        [d, ops.ones([4])],
+      ],
+    );
+    await kernels(
+      feeder,
+      [ops.add(a, 1)],
+      [
+        [a, ops.add(a, 1)],
+        [b, ops.add(a, 1)],
+      ],
+    );
   });
 
   it('of one kernel with several outputs are all in place', async () => {
     const feeder = new Feeder();
     const shape = [67, 31];
-    const [w, m, v, top] = [1, 2, 3, 4].map(() => feeder.variable({ shape }, { low: 0.1, high: 1 })) as [Tensor, Tensor, Tensor, Tensor];
+    const [w, m, v, top] = [1, 2, 3, 4].map(() => feeder.variable({ shape }, { low: 0.1, high: 1 })) as [
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
     const g = feeder.input({ shape });
     const nextM = ops.add(ops.multiply(m, 0.9), ops.multiply(g, 0.1));
     const nextV = ops.add(ops.multiply(v, 0.999), ops.multiply(ops.square(g), 0.001));
     // The old m and v are read after the new ones are written.
     const nextTop = ops.add(ops.maximum(top, nextV), ops.add(m, v));
     const nextW = ops.subtract(w, ops.divide(ops.multiply(nextM, 0.1), ops.add(ops.sqrt(nextTop), 1e-7)));
-    const labels = await kernels(feeder, [], [[m, nextM], [v, nextV], [top, nextTop], [w, nextW]]);
+    const labels = await kernels(
+      feeder,
+      [],
+      [
+        [m, nextM],
+        [v, nextV],
+        [top, nextTop],
+        [w, nextW],
+      ],
+    );
     expect(labels.length).toBe(1);
   });
 
@@ -85,7 +150,14 @@ describe('updates', () => {
     const range = { low: 0, high: dtype === 'bool' ? 1 : 5 };
     const [a, b] = [feeder.variable({ shape: [133], dtype }, range), feeder.variable({ shape: [133], dtype }, range)];
     const next = dtype === 'bool' ? ops.logicalXor(a, b) : ops.add(ops.multiply(a, 3), b);
-    await kernels(feeder, [next, ops.cast(next, 'float32')], [[a, next], [b, a]]);
+    await kernels(
+      feeder,
+      [next, ops.cast(next, 'float32')],
+      [
+        [a, next],
+        [b, a],
+      ],
+    );
   });
 });
 
@@ -95,7 +167,17 @@ describe('odd values', () => {
     const x = feeder.input({ shape: [3, 5] });
     const y = ops.exp(x);
     const key = ops.randomKey(1);
-    await kernels(feeder, [x, x, y, y, ops.transpose(y), ops.reshape(y, [15]), ops.slice(y, [1, 1], [2, 2]), key, ops.ones([3])]);
+    await kernels(feeder, [
+      x,
+      x,
+      y,
+      y,
+      ops.transpose(y),
+      ops.reshape(y, [15]),
+      ops.slice(y, [1, 1], [2, 2]),
+      key,
+      ops.ones([3]),
+    ]);
   });
 
   it('empty tensors', async () => {
@@ -103,14 +185,22 @@ describe('odd values', () => {
     const x = feeder.input({ shape: [0, 5] });
     const w = feeder.variable({ shape: [0] });
     const y = ops.add(ops.exp(x), 1);
-    await kernels(feeder, [y, ops.transpose(y), ops.sum(y), ops.matmul(ops.transpose(x), x), ops.concat([x, x], 0), x], [[w, ops.add(w, 1)]]);
+    await kernels(
+      feeder,
+      [y, ops.transpose(y), ops.sum(y), ops.matmul(ops.transpose(x), x), ops.concat([x, x], 0), x],
+      [[w, ops.add(w, 1)]],
+    );
   });
 
   it('scalars', async () => {
     const feeder = new Feeder();
     const x = feeder.input({});
     const w = feeder.variable({});
-    await kernels(feeder, [ops.add(x, w), ops.broadcastTo(x, [3]), x, ops.sum(x)], [[w, ops.add(ops.multiply(w, 2), x)]]);
+    await kernels(
+      feeder,
+      [ops.add(x, w), ops.broadcastTo(x, [3]), x, ops.sum(x)],
+      [[w, ops.add(ops.multiply(w, 2), x)]],
+    );
   });
 
   it('bytes that wrap inside a kernel and between kernels', async () => {
@@ -118,14 +208,29 @@ describe('odd values', () => {
     const x = feeder.input({ shape: [513], dtype: 'uint8' }, { low: 0, high: 255 });
     const y = ops.add(ops.multiply(x, 7), 200);
     const z = ops.where(ops.greater(y, 100), ops.cast(ops.subtract(y, 150), 'int32'), ops.cast(y, 'int32'));
-    await kernels(feeder, [y, z, ops.cast(ops.concat([y, x], 0), 'float32'), ops.maximum(x, constant([300], [], 'uint8'))]);
+    await kernels(feeder, [
+      y,
+      z,
+      ops.cast(ops.concat([y, x], 0), 'float32'),
+      ops.maximum(x, constant([300], [], 'uint8')),
+    ]);
   });
 
   it('chains through every dtype', async () => {
     const feeder = new Feeder();
     let x = feeder.input({ shape: [257], dtype: 'int32' }, { low: -9, high: 9 });
     const outputs: Tensor[] = [];
-    for (const dtype of ['float16', 'float32', 'bfloat16', 'int32', 'bool', 'uint8', 'float32', 'bool', 'bfloat16'] as const) {
+    for (const dtype of [
+      'float16',
+      'float32',
+      'bfloat16',
+      'int32',
+      'bool',
+      'uint8',
+      'float32',
+      'bool',
+      'bfloat16',
+    ] as const) {
       x = ops.cast(x, dtype);
       outputs.push(x, ops.add(ops.cast(x, 'float32'), 1));
     }
@@ -135,7 +240,11 @@ describe('odd values', () => {
   it('a kernel of several outputs of which one is used', async () => {
     const feeder = new Feeder();
     const x = feeder.input({ shape: [9, 7] });
-    await kernels(feeder, [ops.exp(ops.moments(x).variance), ops.add(ops.topK(x, 3).indices, 1), ops.square(ops.moments(ops.exp(x)).mean)]);
+    await kernels(feeder, [
+      ops.exp(ops.moments(x).variance),
+      ops.add(ops.topK(x, 3).indices, 1),
+      ops.square(ops.moments(ops.exp(x)).mean),
+    ]);
   });
 
   it('keys that are arguments, variables, slices and computed', async () => {
@@ -147,7 +256,13 @@ describe('odd values', () => {
     const bits = ops.randomBits([4], key);
     await kernels(
       feeder,
-      [ops.randomUniform([33], key), ops.randomNormal([33], next), ops.randomUniform([5, 7], slice), ops.dropout(ops.ones([40]), 0.5, bits), ops.randomUniform([4], next)],
+      [
+        ops.randomUniform([33], key),
+        ops.randomNormal([33], next),
+        ops.randomUniform([5, 7], slice),
+        ops.dropout(ops.ones([40]), 0.5, bits),
+        ops.randomUniform([4], next),
+      ],
       [[key, next]],
     );
     await kernels(feeder, [], [[key, bits]]);
@@ -171,7 +286,8 @@ describe('the workspace', () => {
     const feeder = new Feeder();
     let x = feeder.input({ shape: [32, 32] });
     for (let i = 0; i < 9; i++) x = ops.softmax(x);
-    const all = ({ regions }: ReturnType<typeof compileAll>): number => regions.reduce((sum, { bytes }) => sum + bytes, 0);
+    const all = ({ regions }: ReturnType<typeof compileAll>): number =>
+      regions.reduce((sum, { bytes }) => sum + bytes, 0);
     const planned = compileAll(graphOf([x]));
     const apart = compileAll(graphOf([x]), { reuse: false });
     expect(planned.workspaceBytes).toBeLessThan(all(planned));

@@ -99,7 +99,9 @@ function step(values: readonly Tensor[], pick: Pick, next: () => number, key: Te
     case 14:
       return [ops.multiply(ops.randomUniform(pick(SHAPES), key, { stream }), 0.5)];
     case 15:
-      return x.dtype === 'int32' || x.dtype === 'uint8' ? [ops.where(ops.greater(x, y.dtype === x.dtype ? y : 3), x, 1)] : [];
+      return x.dtype === 'int32' || x.dtype === 'uint8'
+        ? [ops.where(ops.greater(x, y.dtype === x.dtype ? y : 3), x, 1)]
+        : [];
     case 16:
       return isFloat(x.dtype) && x.rank > 0 && x.size > 0 ? [ops.softmax(x)] : [];
     default:

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { insertCopies, Placements } from '../../src/compile/layout.js';
 import { fusePointwise } from '../../src/compile/fuse-pointwise.js';
 import { type Graph, nodesOf } from '../../src/compile/graph.js';
+import { insertCopies, Placements } from '../../src/compile/layout.js';
 import { schedule } from '../../src/compile/schedule.js';
 import type { Node } from '../../src/graph/node.js';
 import * as ops from '../../src/ops/index.js';

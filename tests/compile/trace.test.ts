@@ -15,7 +15,7 @@ describe('trace', () => {
     const traced = trace((x) => [ops.add(x, w.value), ops.exp(x)], [vector]);
     expect(traced.graph.outputs.map(({ node }) => node.op.name)).toEqual(['add', 'exp']);
     expect(traced.graph.updates).toEqual([]);
-    const [x, leaf] = traced.graph.outputs[0]?.node.inputs as [Tensor, Tensor];
+    const [x, leaf] = (traced.graph.outputs[0] as Tensor).node.inputs as [Tensor, Tensor];
     expect([x.node, leaf.node.op]).toEqual([traced.arguments[0], variableOp]);
     expect(x.node.op).toBe(inputOp);
     expect(traced.variables.get(leaf.node)).toBe(w);

@@ -12,8 +12,8 @@ import { interpret } from '../../src/graph/interpret.js';
 import type { Node } from '../../src/graph/node.js';
 import type { AnyOp, OpCase, ReferenceArray, TensorType } from '../../src/graph/op.js';
 import { applyOp, placeholder, type Tensor } from '../../src/graph/tensor.js';
-import { allOps } from '../../src/ops/index.js';
 import * as ops from '../../src/ops/index.js';
+import { allOps } from '../../src/ops/index.js';
 import { makeCaseInputs, randomNumbers } from '../ops/cases.js';
 import { courseNumbers } from '../ops/course-numbers.js';
 import { firstMismatch } from '../ops/tolerance.js';
@@ -79,7 +79,9 @@ function makeBatch(op: AnyOp, kind: Kind): Batch {
 /** A gradient is a sum over the op's outputs of products of sums; its second derivative goes that way twice. */
 function allowance(kind: Kind, reduces: number, factor: number): { reduces: number; factor: number } {
   if (kind === 'values') return { reduces, factor };
-  return kind === 'gradients' ? { reduces: 16 * reduces, factor: 2 * factor } : { reduces: 256 * reduces, factor: 8 * factor };
+  return kind === 'gradients'
+    ? { reduces: 16 * reduces, factor: 2 * factor }
+    : { reduces: 256 * reduces, factor: 8 * factor };
 }
 
 function feed(inputs: readonly ReferenceArray[], feeds: Feeds): Tensor[] {

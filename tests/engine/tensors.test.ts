@@ -43,11 +43,21 @@ describe.each(engines)('tensors on %s', (name) => {
   });
 
   test('are read as typed arrays, nested arrays and numbers', async () => {
-    const x = tensor([[1, 2, 3], [4, 5, 6]]);
+    const x = tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
     expect(await ops.add(x, 1).data()).toEqual(Float32Array.of(2, 3, 4, 5, 6, 7));
-    expect(await ops.transpose(x).array()).toEqual([[1, 4], [2, 5], [3, 6]]);
+    expect(await ops.transpose(x).array()).toEqual([
+      [1, 4],
+      [2, 5],
+      [3, 6],
+    ]);
     expect(await ops.sum(x).item()).toBe(21);
-    expect(await ops.greater(x, 3).array()).toEqual([[false, false, false], [true, true, true]]);
+    expect(await ops.greater(x, 3).array()).toEqual([
+      [false, false, false],
+      [true, true, true],
+    ]);
     expect(await ops.cast(x, 'int32').data()).toEqual(Int32Array.of(1, 2, 3, 4, 5, 6));
     expect(await ops.cast(ops.add(x, 254), 'uint8').data()).toEqual(Uint8Array.of(255, 0, 1, 2, 3, 4));
     expect(await ops.cast(x, 'bfloat16').data()).toEqual(Float32Array.of(1, 2, 3, 4, 5, 6));
@@ -150,7 +160,8 @@ describe.each(engines)('tensors on %s', (name) => {
     const gone = tensor([1, 2]);
     gone.dispose();
     gone.dispose();
-    const disposed = 'tensor: this tensor was disposed.\n  Read it before dispose(), or leave it to the garbage collector.';
+    const disposed =
+      'tensor: this tensor was disposed.\n  Read it before dispose(), or leave it to the garbage collector.';
     expect(await messageOf(gone.data())).toBe(disposed);
     expect(await messageOf(ops.add(gone, 1).data())).toBe(disposed);
     // The engine is none the worse.
@@ -218,9 +229,16 @@ describe.each(engines)('compiled functions on %s', (name) => {
       traces++;
       return [ops.add(x, y), ops.multiply(x, y)];
     });
-    const read = async (tensors: readonly Tensor[]): Promise<unknown> => Promise.all(tensors.map((each) => each.array()));
-    expect(await read(await f([1, 2], 3))).toEqual([[4, 5], [3, 6]]);
-    expect(await read(await f(ops.exp(ops.zeros([2])), ops.add(1, 1)))).toEqual([[3, 3], [2, 2]]);
+    const read = async (tensors: readonly Tensor[]): Promise<unknown> =>
+      Promise.all(tensors.map((each) => each.array()));
+    expect(await read(await f([1, 2], 3))).toEqual([
+      [4, 5],
+      [3, 6],
+    ]);
+    expect(await read(await f(ops.exp(ops.zeros([2])), ops.add(1, 1)))).toEqual([
+      [3, 3],
+      [2, 2],
+    ]);
     expect(traces).toBe(1);
     expect(await read(await f([[1, 2]], [3, 4]))).toEqual([[[4, 6]], [[3, 8]]]);
     expect(traces).toBe(2);
@@ -228,11 +246,23 @@ describe.each(engines)('compiled functions on %s', (name) => {
 
   test('return arguments, constants, views and one tensor twice', async () => {
     const f = compile((x) => [x, x, ops.transpose(x), ops.ones([2]), ops.reshape(ops.add(x, 1), [4])]);
-    const results = await f([[1, 2], [3, 4]]);
+    const results = await f([
+      [1, 2],
+      [3, 4],
+    ]);
     expect(await Promise.all(results.map((each) => each.array()))).toEqual([
-      [[1, 2], [3, 4]],
-      [[1, 2], [3, 4]],
-      [[1, 3], [2, 4]],
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      [
+        [1, 3],
+        [2, 4],
+      ],
       [1, 1],
       [2, 3, 4, 5],
     ]);
@@ -246,11 +276,18 @@ describe.each(engines)('compiled functions on %s', (name) => {
       return [before, w.value];
     });
     const [before, after] = (await step(10)) as [Tensor, Tensor];
-    expect([await before.array(), await after.array(), await w.value.array()]).toEqual([[1, 2], [11, 12], [11, 12]]);
+    expect([await before.array(), await after.array(), await w.value.array()]).toEqual([
+      [1, 2],
+      [11, 12],
+      [11, 12],
+    ]);
     // A value that was taken keeps its numbers.
     const kept = w.value;
     await step(1);
-    expect([await kept.array(), await w.value.array()]).toEqual([[11, 12], [12, 13]]);
+    expect([await kept.array(), await w.value.array()]).toEqual([
+      [11, 12],
+      [12, 13],
+    ]);
     const memory = await engineMemory();
     for (let i = 0; i < 20; i++) for (const each of await step(1)) each.dispose();
     expect((await engineMemory()).bufferBytes).toBeLessThanOrEqual(memory.bufferBytes + 8);
@@ -263,7 +300,11 @@ describe.each(engines)('compiled functions on %s', (name) => {
       v.assign(ops.add(v.value, 1));
       return [];
     })();
-    expect([await initial.array(), await v.value.array(), await w.value.array()]).toEqual([[1, 2], [2, 3], [1, 2]]);
+    expect([await initial.array(), await v.value.array(), await w.value.array()]).toEqual([
+      [1, 2],
+      [2, 3],
+      [1, 2],
+    ]);
   });
 
   test('swap variables, and assign a variable to itself', async () => {
@@ -277,7 +318,11 @@ describe.each(engines)('compiled functions on %s', (name) => {
       return [];
     });
     await swap();
-    expect([await a.value.array(), await b.value.array(), await c.value.array()]).toEqual([[3, 4], [1, 2], [5, 6]]);
+    expect([await a.value.array(), await b.value.array(), await c.value.array()]).toEqual([
+      [3, 4],
+      [1, 2],
+      [5, 6],
+    ]);
     await swap();
     expect(await a.value.array()).toEqual([1, 2]);
   });
@@ -292,14 +337,20 @@ describe.each(engines)('compiled functions on %s', (name) => {
     const seen = await Promise.all(results.map(([value]) => (value as Tensor).item()));
     expect(seen).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
     // With eager reads between the runs.
-    const mixed = await Promise.all(Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? increment() : ops.add(count.value, 0).item())));
+    const mixed = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? increment() : ops.add(count.value, 0).item())),
+    );
     expect(mixed.length).toBe(20);
     expect(await count.value.item()).toBe(60);
   });
 
   test('train: gradients of variables', async () => {
     const w = Variable.from(Float32Array.of(0, 0), [2, 1], 'float32');
-    const x = tensor([[1, 0], [0, 1], [1, 1]]);
+    const x = tensor([
+      [1, 0],
+      [0, 1],
+      [1, 1],
+    ]);
     const y = tensor([[2], [-3], [-1]]);
     const step = compile(() => {
       const { value, gradients } = gradientOf(w, (v) => ops.mean(ops.square(ops.subtract(ops.matmul(x, v), y))));
@@ -313,7 +364,15 @@ describe.each(engines)('compiled functions on %s', (name) => {
   });
 
   test('can be explained', () => {
-    expect(explain((x) => [ops.relu(ops.matmul(x, x))], [[1, 2], [3, 4]])).toContain('matmul + relu');
+    expect(
+      explain(
+        (x) => [ops.relu(ops.matmul(x, x))],
+        [
+          [1, 2],
+          [3, 4],
+        ],
+      ),
+    ).toContain('matmul + relu');
   });
 });
 

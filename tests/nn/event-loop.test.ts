@@ -1,7 +1,7 @@
 // Training blocks nobody: a timer keeps ticking through fit, on every engine.
 import { afterAll, describe, expect, it } from 'vitest';
-import { datasets, layers, models, scale, setEngine } from '../../src/index.js';
 import { createEngine } from '../../src/engine/select.js';
+import { datasets, layers, models, scale, setEngine } from '../../src/index.js';
 
 const { train } = await datasets.strokes({ count: 200, testCount: 10, seed: 1 });
 

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { FoveaError, Layer, models, registerLayer, type Tensor, type Variable } from '../../src/index.js';
-import { add, multiply, sin } from '../../src/ops/index.js';
 import type { PartialShape } from '../../src/nn/symbolic.js';
+import { add, multiply, sin } from '../../src/ops/index.js';
 import { goldenFolder, readGolden } from './golden.js';
 import { fromRecipe, type Recipe } from './recipes.js';
 
@@ -16,7 +16,11 @@ interface GoldenFile {
   readonly files: { readonly keras: string; readonly h5: string; readonly weights: string; readonly legacy?: string };
   readonly inputs: readonly Recipe[];
   readonly outputs: readonly { readonly shape: readonly number[]; readonly values: readonly number[] }[];
-  readonly training?: { readonly input: Recipe; readonly target: Recipe & { oneHot?: number; as?: string }; readonly nextLosses: readonly number[] };
+  readonly training?: {
+    readonly input: Recipe;
+    readonly target: Recipe & { oneHot?: number; as?: string };
+    readonly nextLosses: readonly number[];
+  };
 }
 
 /** Files that need layers of a later vocabulary. */
@@ -47,7 +51,10 @@ class Swirl extends Layer {
   }
 
   override call([x]: readonly Tensor[]): Tensor {
-    return add(multiply(multiply(x as Tensor, sin(multiply(x as Tensor, this.frequency))), this.gamma.value), this.beta.value);
+    return add(
+      multiply(multiply(x as Tensor, sin(multiply(x as Tensor, this.frequency))), this.gamma.value),
+      this.beta.value,
+    );
   }
 
   override getConfig() {
@@ -74,7 +81,9 @@ describe.skipIf(goldenFolder === undefined)('files of Python’s Keras', () => {
         expect(shape).toEqual(want.shape);
         data.forEach((value, at) => {
           const wanted = want.values.flat(9)[at] as number;
-          expect(Math.abs(value - wanted), `${name} output ${i}[${at}]`).toBeLessThanOrEqual(2e-5 + 2e-5 * Math.abs(wanted));
+          expect(Math.abs(value - wanted), `${name} output ${i}[${at}]`).toBeLessThanOrEqual(
+            2e-5 + 2e-5 * Math.abs(wanted),
+          );
         });
       });
     };

@@ -32,7 +32,7 @@ export function fromRecipe({ name, shape, lo, hi, values }: Recipe): HostArray {
   const seed = fnv1a(name);
   const data = values === undefined ? new Float32Array(size) : new Int32Array(size);
   for (let i = 0; i < size; i++) {
-    const unit = Number(mix((seed + BigInt(i + 1) * 0x9e3779b97f4a7c15n) & MASK) >> 40n & 0xffffffn) / 2 ** 24;
+    const unit = Number((mix((seed + BigInt(i + 1) * 0x9e3779b97f4a7c15n) & MASK) >> 40n) & 0xffffffn) / 2 ** 24;
     data[i] = values === undefined ? lo + (hi - lo) * unit : Math.floor(unit * values);
   }
   return { data, shape: [...shape], dtype: values === undefined ? 'float32' : 'int32' };

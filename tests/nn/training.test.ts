@@ -3,7 +3,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { callbacks, Dataset, datasets, FoveaError, type HostArray, layers, models, optimizers, scale, setRandomSeed } from '../../src/index.js';
+import {
+  callbacks,
+  Dataset,
+  datasets,
+  type FoveaError,
+  type HostArray,
+  layers,
+  models,
+  optimizers,
+  scale,
+  setRandomSeed,
+} from '../../src/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'fovea-training-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -26,14 +37,26 @@ function smallCnn(options: { dropout?: number; classes?: number } = {}) {
   ]);
 }
 
-function compiled(options: Parameters<typeof smallCnn>[0] = {}, optimizer: Parameters<ReturnType<typeof smallCnn>['compile']>[0] = {}) {
+function compiled(
+  options: Parameters<typeof smallCnn>[0] = {},
+  optimizer: Parameters<ReturnType<typeof smallCnn>['compile']>[0] = {},
+) {
   const model = smallCnn(options);
-  model.compile({ optimizer: optimizers.adam({ learningRate: 0.01 }), loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'], ...optimizer });
+  model.compile({
+    optimizer: optimizers.adam({ learningRate: 0.01 }),
+    loss: 'sparseCategoricalCrossentropy',
+    metrics: ['accuracy'],
+    ...optimizer,
+  });
   return model;
 }
 
 const quiet = { verbose: 0 } as const;
-const failure = (promise: Promise<unknown>): Promise<FoveaError> => promise.then(() => Promise.reject(new Error('it did not fail')), (error: FoveaError) => error);
+const failure = (promise: Promise<unknown>): Promise<FoveaError> =>
+  promise.then(
+    () => Promise.reject(new Error('it did not fail')),
+    (error: FoveaError) => error,
+  );
 
 describe('fit', () => {
   it('learns, and tells the losses of every epoch', async () => {
@@ -87,18 +110,27 @@ describe('fit', () => {
     ends.length = 0;
     await compiled().fit(stream.repeat(), { epochs: 2, stepsPerEpoch: 4, callbacks: [counting], ...quiet });
     expect(ends).toEqual([0, 1, 2, 3, 0, 1, 2, 3]);
-    expect((await failure(compiled().fit(stream.repeat(), quiet))).message).toBe('fit: the data is endless.\n  Give stepsPerEpoch.');
+    expect((await failure(compiled().fit(stream.repeat(), quiet))).message).toBe(
+      'fit: the data is endless.\n  Give stepsPerEpoch.',
+    );
   });
 
   it('splits validation data off the end, before shuffling', async () => {
     const model = compiled();
     const { history } = await model.fit(x, y, { validationSplit: 0.2, epochs: 1, ...quiet });
-    const last = { x: { ...x, data: x.data.slice(240 * 784), shape: [60, 28, 28, 1] } as HostArray, y: { ...y, data: y.data.slice(240), shape: [60] } as HostArray };
+    const last = {
+      x: { ...x, data: x.data.slice(240 * 784), shape: [60, 28, 28, 1] } as HostArray,
+      y: { ...y, data: y.data.slice(240), shape: [60] } as HostArray,
+    };
     expect(history.val_loss?.[0]).toBeCloseTo((await model.evaluate(last)).loss as number, 5);
   });
 
   it('counts a sample with weight 2 like two samples', async () => {
-    const twice = { ...x, data: Float32Array.from([...x.data.slice(0, 784 * 2), ...x.data.slice(0, 784)]), shape: [3, 28, 28, 1] } as HostArray;
+    const twice = {
+      ...x,
+      data: Float32Array.from([...x.data.slice(0, 784 * 2), ...x.data.slice(0, 784)]),
+      shape: [3, 28, 28, 1],
+    } as HostArray;
     const labels = Int32Array.of(3, 4, 3);
     const a = compiled({ dropout: 0 });
     const b = compiled({ dropout: 0 });
@@ -107,8 +139,12 @@ describe('fit', () => {
     const pair = { ...x, data: x.data.slice(0, 784 * 2), shape: [2, 28, 28, 1] } as HostArray;
     const weighted = await b.trainOnBatch(pair, Int32Array.of(3, 4), { sampleWeight: Float32Array.of(2, 1) });
     expect(Number.isFinite(weighted.loss)).toBe(true);
-    const one = (await a.evaluate({ ...pair, data: pair.data.slice(0, 784), shape: [1, 28, 28, 1] } as HostArray, Int32Array.of(3))).loss as number;
-    const two = (await a.evaluate({ ...pair, data: pair.data.slice(784), shape: [1, 28, 28, 1] } as HostArray, Int32Array.of(4))).loss as number;
+    const one = (
+      await a.evaluate({ ...pair, data: pair.data.slice(0, 784), shape: [1, 28, 28, 1] } as HostArray, Int32Array.of(3))
+    ).loss as number;
+    const two = (
+      await a.evaluate({ ...pair, data: pair.data.slice(784), shape: [1, 28, 28, 1] } as HostArray, Int32Array.of(4))
+    ).loss as number;
     expect(lossTwice).toBeCloseTo((2 * one + two) / 3, 4);
   });
 
@@ -141,7 +177,14 @@ describe('fit', () => {
     const history = await model.fit(x, y, {
       epochs: 50,
       signal: controller.signal,
-      callbacks: [{ onTrainBatchEnd: (batch) => { seen.push(batch); if (seen.length === 4) controller.abort(); } }],
+      callbacks: [
+        {
+          onTrainBatchEnd: (batch) => {
+            seen.push(batch);
+            if (seen.length === 4) controller.abort();
+          },
+        },
+      ],
       ...quiet,
     });
     expect(history.wasAborted).toBe(true);
@@ -170,12 +213,16 @@ describe('bad input', () => {
 
   it('offers the reshape that helps', async () => {
     const flat = { data: new Float32Array(4 * 784), shape: [4, 784], dtype: 'float32' } as const;
-    expect((await failure(compiled().predict(flat))).message).toMatch(/expects \[batch,28,28,1\]; got \[4,784\]\.\n {2}Reshape it to \[4,28,28,1\]\.$/);
+    expect((await failure(compiled().predict(flat))).message).toMatch(
+      /expects \[batch,28,28,1\]; got \[4,784\]\.\n {2}Reshape it to \[4,28,28,1\]\.$/,
+    );
   });
 
   it('names both counts where x and y differ', async () => {
     const error = await failure(compiled().fit(x, Int32Array.of(1, 2, 3), quiet));
-    expect(error.message).toBe('fit: x has 300 examples but y has 3.\n  x=[300,28,28,1] y=[3]\n  Give one row for each example.');
+    expect(error.message).toBe(
+      'fit: x has 300 examples but y has 3.\n  x=[300,28,28,1] y=[3]\n  Give one row for each example.',
+    );
   });
 
   it('names the label out of range and its example', async () => {
@@ -207,7 +254,9 @@ describe('bad input', () => {
 
   it('lists the losses where a name is unknown', () => {
     const model = smallCnn();
-    expect(() => model.compile({ loss: 'sparseCategoricalCrossentrophy' })).toThrow(/did you mean "sparseCategoricalCrossentropy"/);
+    expect(() => model.compile({ loss: 'sparseCategoricalCrossentrophy' })).toThrow(
+      /did you mean "sparseCategoricalCrossentropy"/,
+    );
   });
 
   it('wants compile first', async () => {
@@ -245,7 +294,18 @@ describe('saving', () => {
     setRandomSeed(12);
     const first = compiled();
     const controller = new AbortController();
-    await first.fit(x, y, { epochs: 2, signal: controller.signal, callbacks: [{ onTrainBatchEnd: (batch) => { if (batch === 4) controller.abort(); } }], ...quiet });
+    await first.fit(x, y, {
+      epochs: 2,
+      signal: controller.signal,
+      callbacks: [
+        {
+          onTrainBatchEnd: (batch) => {
+            if (batch === 4) controller.abort();
+          },
+        },
+      ],
+      ...quiet,
+    });
     const path = join(folder, 'cut.keras');
     await first.save(path);
     const second = await models.load(path);

@@ -1,8 +1,7 @@
 // `fovea doctor` and `fovea --version`: what runs here, and why not something else.
 import { currentEngine } from '../../engine/current.js';
 import { engineReport } from '../../engine/select.js';
-import type { Output } from '../output.js';
-import { EXIT } from '../program.js';
+import { EXIT, type Output } from '../output.js';
 import { packageVersion } from '../version.js';
 
 /** Prints the version and the engine. */

@@ -3,8 +3,7 @@ import { FoveaError } from '../../core/errors.js';
 import { selectSplit } from '../../data/index.js';
 import { applyPreprocess, loadData } from '../data.js';
 import { loadModel, metadataOf } from '../models.js';
-import type { Output } from '../output.js';
-import { EXIT } from '../program.js';
+import { EXIT, type Output } from '../output.js';
 
 export async function evaluate(
   path: string,

@@ -3,8 +3,7 @@ import { FoveaError } from '../../core/errors.js';
 import { type HostArray, loadImage } from '../../data/index.js';
 import { applyPreprocess } from '../data.js';
 import { loadModel, metadataOf } from '../models.js';
-import type { Output } from '../output.js';
-import { EXIT } from '../program.js';
+import { EXIT, type Output } from '../output.js';
 
 export async function predict(
   path: string,

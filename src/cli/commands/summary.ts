@@ -2,8 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { modelFor } from '../model-file.js';
 import { loadModel } from '../models.js';
-import type { Output } from '../output.js';
-import { EXIT } from '../program.js';
+import { EXIT, type Output } from '../output.js';
 
 export async function summary(name: string, output: Output): Promise<number> {
   const isFolder = (await stat(name).catch(() => undefined))?.isDirectory() === true;

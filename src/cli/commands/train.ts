@@ -7,32 +7,20 @@ import { csvLogger } from '../../nn/callbacks/index.js';
 import type { TrainableModel } from '../../nn/model.js';
 import { makeOptimizer } from '../../nn/optimizers.js';
 import { setRandomSeed } from '../../nn/random.js';
-import { applyPreprocess, type CommandData, fitPreprocess, loadData, type Preprocess } from '../data.js';
+import { applyPreprocess, type CommandData, fitPreprocess, loadData } from '../data.js';
 import { isOutputClosed, onInterrupt } from '../interrupt.js';
 import { modelFor } from '../model-file.js';
 import { loadModel, type ModelMetadata } from '../models.js';
-import { type Output, ownCommand } from '../output.js';
-import { EXIT } from '../program.js';
+import { EXIT, type Output, ownCommand } from '../output.js';
 import { makeReport } from '../report.js';
-import { openRunFolder, quoted, type RunConfig, type RunFolder, trimHistory } from '../run-folder.js';
-
-/** The options of `fovea train`, as parsed. */
-export interface TrainOptions {
-  data: string;
-  model?: string;
-  epochs: number;
-  batch: number;
-  optimizer: string;
-  learningRate?: number;
-  validation: number;
-  limit?: number;
-  size: number;
-  seed: number;
-  out?: string;
-  overwrite?: boolean;
-  resume?: string;
-  preprocess?: Preprocess['kind'];
-}
+import {
+  openRunFolder,
+  quoted,
+  type RunConfig,
+  type RunFolder,
+  type TrainOptions,
+  trimHistory,
+} from '../run-folder.js';
 
 /** Trains and writes the run's folder; resolves with the exit code. `given` are the options that were written out. */
 export async function train(asked: TrainOptions, given: readonly string[], output: Output): Promise<number> {

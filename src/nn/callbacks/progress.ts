@@ -104,14 +104,17 @@ export class ProgressBar implements Callback {
     const paint = (code: string, text: string): string =>
       hasColors && text !== '' ? `\x1b[${code}m${text}\x1b[0m` : text;
     const { steps, done } = this;
-    const time = steps === undefined || isLast ? `${elapsed.toFixed(0)}s` : `${clock(perStep * Math.max(0, steps - done))} left`;
+    const time =
+      steps === undefined || isLast ? `${elapsed.toFixed(0)}s` : `${clock(perStep * Math.max(0, steps - done))} left`;
     const count =
       steps === undefined
         ? `${String(done).padStart(7)}/Unknown`
         : `${String(done).padStart(String(steps).length)}/${steps}`;
     const filled = steps === undefined ? 0 : Math.min(BAR_WIDTH, Math.floor((BAR_WIDTH * done) / Math.max(1, steps)));
     const bar =
-      steps === undefined ? '' : `${paint('32', '━'.repeat(filled))}${paint('90', (hasColors ? '━' : '─').repeat(BAR_WIDTH - filled))} `;
+      steps === undefined
+        ? ''
+        : `${paint('32', '━'.repeat(filled))}${paint('90', (hasColors ? '━' : '─').repeat(BAR_WIDTH - filled))} `;
     const barWidth = steps === undefined ? 0 : BAR_WIDTH + 1;
     let tail = ` ${duration(perStep)}/step${metricText(logs)}`;
     // A line that wraps could not be drawn over; only the last may.

@@ -399,9 +399,7 @@ export abstract class Optimizer {
     this: (new (options?: object) => T) & { readonly rules: Rules },
     config: Readonly<Record<string, unknown>>,
   ): T {
-    // biome-ignore lint/complexity/noThisInStatic: it is the subclass and its table that are wanted.
-    const Class = this;
-    const options = optionsFromConfig(config, { ...Class.rules, ...COMMON, name: text('') });
+    const options = optionsFromConfig(config, { ...this.rules, ...COMMON, name: text('') });
     // Keras writes a decay that is switched off as null; leaving it out would bring AdamW's default back.
     if (config.weight_decay === null && 'weight_decay' in config) options.weightDecay = null;
     // Keras 2 wrote `false` for none.
@@ -415,7 +413,7 @@ export abstract class Optimizer {
           ? schedules.inverseTimeDecay({ initialLearningRate: rate, decaySteps: 1, decayRate: decay })
           : rate;
     }
-    return new Class(options);
+    return new this(options);
   }
 }
 

@@ -58,7 +58,8 @@ export async function readMemory(
 ): Promise<MemoryData> {
   const inputs = await readPorts(x, names.inputs, 'x');
   const labels = y === undefined ? [] : await readPorts(y, names.outputs, 'y');
-  const weights = sampleWeight === undefined ? undefined : (await readPorts(sampleWeight, ['sampleWeight'], 'sampleWeight'))[0];
+  const weights =
+    sampleWeight === undefined ? undefined : (await readPorts(sampleWeight, ['sampleWeight'], 'sampleWeight'))[0];
   const rows = rowCount(inputs[0] as HostArray);
   const check = (array: HostArray, what: string): void => {
     if (rowCount(array) !== rows) {
@@ -84,7 +85,8 @@ export async function readMemory(
 }
 
 async function readPorts(value: TrainingInput, names: readonly string[], what: string): Promise<HostArray[]> {
-  if (value instanceof Tensor) return [toHostArray({ data: (await value.data()) as HostData, shape: value.shape, dtype: hostDtype(value) })];
+  if (value instanceof Tensor)
+    return [toHostArray({ data: (await value.data()) as HostData, shape: value.shape, dtype: hostDtype(value) })];
   if (isPlainRecord(value)) {
     const record = value;
     const unknown = Object.keys(record).find((name) => !names.includes(name));
@@ -93,7 +95,8 @@ async function readPorts(value: TrainingInput, names: readonly string[], what: s
       throw new FoveaError({
         code: 'argument',
         op: 'fit',
-        message: missing === undefined ? `${what} has "${unknown}", which the model does not.` : `${what} lacks "${missing}".`,
+        message:
+          missing === undefined ? `${what} has "${unknown}", which the model does not.` : `${what} lacks "${missing}".`,
         got: Object.keys(record),
         want: names,
         hint: `Give ${names.map((name) => `"${name}"`).join(', ')}.`,
@@ -121,7 +124,13 @@ function hostDtype({ dtype }: Tensor): 'float32' | 'int32' | 'uint8' {
 }
 
 function isPlainRecord(value: unknown): value is Readonly<Record<string, HostArray>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value) && !isHostArray(value);
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !ArrayBuffer.isView(value) &&
+    !isHostArray(value)
+  );
 }
 
 /** Whether a value is data with labels rather than inputs alone. */
@@ -155,7 +164,12 @@ export function splitMemory(data: MemoryData, fraction: number): { train: Memory
 /** Batches from memory. With a seed every pass has its own order. */
 export function memoryBatches(data: MemoryData, batchSize: number, shuffleSeed?: number): BatchSource {
   if (!Number.isInteger(batchSize) || batchSize < 1) {
-    throw new FoveaError({ code: 'argument', op: 'fit', message: `batchSize ${batchSize} is not a whole number of at least 1.`, got: batchSize });
+    throw new FoveaError({
+      code: 'argument',
+      op: 'fit',
+      message: `batchSize ${batchSize} is not a whole number of at least 1.`,
+      got: batchSize,
+    });
   }
   const rows = rowCount(data.x[0] as HostArray);
   const steps = Math.ceil(rows / batchSize);

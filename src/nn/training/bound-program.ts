@@ -33,9 +33,12 @@ export class BoundProgram {
     types: readonly TensorType[],
   ) {
     this.compiled = compileTrace(engine, fn, types);
-    const make = ({ shape, dtype }: TensorType): EngineBuffer => engine.allocate(Math.max(1, sizeOf(shape) * bytesPerElement(dtype)));
+    const make = ({ shape, dtype }: TensorType): EngineBuffer =>
+      engine.allocate(Math.max(1, sizeOf(shape) * bytesPerElement(dtype)));
     this.argumentBuffers = types.map(make);
-    const outputs = this.compiled.executable.program.bindings.flatMap((binding) => (binding.kind === 'output' ? [binding] : []));
+    const outputs = this.compiled.executable.program.bindings.flatMap((binding) =>
+      binding.kind === 'output' ? [binding] : [],
+    );
     this.outputBuffers = outputs.sort((a, b) => a.index - b.index).map(({ type }) => make(type));
   }
 
@@ -54,7 +57,10 @@ export class BoundProgram {
     if (this.boundAt !== variableChanges()) await this.bind();
     // Queued together, so that no other run's outputs come between.
     const finished = this.start(args);
-    const [outputs] = await Promise.all([Promise.all(this.outputBuffers.map((buffer) => this.engine.read(buffer))), finished]);
+    const [outputs] = await Promise.all([
+      Promise.all(this.outputBuffers.map((buffer) => this.engine.read(buffer))),
+      finished,
+    ]);
     return outputs;
   }
 

@@ -17,7 +17,12 @@ export function checkBatch(batch: HostBatch, model: TrainableModel, losses: read
   model.outputs.forEach((output, i) => {
     const labels = batch.y[i];
     if (labels === undefined) {
-      throw new FoveaError({ code: 'data', op: 'fit', message: 'a batch came without labels.', hint: 'Yield { x, y }.' });
+      throw new FoveaError({
+        code: 'data',
+        op: 'fit',
+        message: 'a batch came without labels.',
+        hint: 'Yield { x, y }.',
+      });
     }
     checkLabels(labels, output, losses[i] as Loss, batch.size, first);
   });
@@ -76,7 +81,8 @@ export function weighByClass(batch: HostBatch, classWeight: Readonly<Record<numb
   const perRow = labels.data.length / batch.size;
   const data = new Float32Array(batch.size);
   for (let row = 0; row < batch.size; row++) {
-    const label = perRow === 1 ? (labels.data[row] as number) : largest(labels.data.subarray(row * perRow, (row + 1) * perRow));
+    const label =
+      perRow === 1 ? (labels.data[row] as number) : largest(labels.data.subarray(row * perRow, (row + 1) * perRow));
     data[row] = (classWeight[label] ?? 1) * ((batch.sampleWeight?.data[row] as number | undefined) ?? 1);
   }
   return { ...batch, sampleWeight: { data, shape: [batch.size], dtype: 'float32' } };

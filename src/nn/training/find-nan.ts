@@ -1,8 +1,9 @@
 // Finds the layer that made the first number that is none, after a step's loss was not finite.
-import { FoveaError } from '../../core/errors.js';
+
 import type { Dtype } from '../../core/dtype.js';
+import { FoveaError } from '../../core/errors.js';
 import type { Tensor } from '../../graph/tensor.js';
-import { all, cast, isFinite as allFinite, stack } from '../../ops/index.js';
+import { all, isFinite as allFinite, cast, stack } from '../../ops/index.js';
 import type { TrainableModel } from '../model.js';
 import type { BatchSource, HostBatch } from './batches.js';
 import { weighByClass } from './check-batch.js';
@@ -19,14 +20,25 @@ export interface BadStep {
 }
 
 /** The error that tells where the loss stopped being a number, and which layer did it first. */
-export async function findNaN(model: TrainableModel, steps: Steps, source: BatchSource, { epoch, step, classWeight }: BadStep): Promise<FoveaError> {
+export async function findNaN(
+  model: TrainableModel,
+  steps: Steps,
+  source: BatchSource,
+  { epoch, step, classWeight }: BadStep,
+): Promise<FoveaError> {
   const batch = await batchAt(source, epoch, step);
-  const culprit = batch === undefined ? undefined : await firstNonFinite(model, steps, weighByClass(batch, classWeight), steps.badStep);
+  const culprit =
+    batch === undefined
+      ? undefined
+      : await firstNonFinite(model, steps, weighByClass(batch, classWeight), steps.badStep);
   return new FoveaError({
     code: 'nan',
     op: 'fit',
     message: `the loss is not a number in epoch ${epoch + 1}, step ${step + 1}.`,
-    lines: [culprit?.text ?? 'Every layer gives finite numbers: the loss itself overflows.', 'The weights are those from before that step.'],
+    lines: [
+      culprit?.text ?? 'Every layer gives finite numbers: the loss itself overflows.',
+      'The weights are those from before that step.',
+    ],
     hint: culprit?.isData
       ? 'Remove or repair the examples that hold NaN or infinity.'
       : 'Lower the learning rate, scale the inputs to about 1, or clip gradients (clipnorm).',
@@ -46,7 +58,12 @@ interface Culprit {
   readonly isData?: boolean;
 }
 
-async function firstNonFinite(model: TrainableModel, steps: Steps, batch: HostBatch, badStep: number): Promise<Culprit | undefined> {
+async function firstNonFinite(
+  model: TrainableModel,
+  steps: Steps,
+  batch: HostBatch,
+  badStep: number,
+): Promise<Culprit | undefined> {
   for (const array of [...batch.x, ...batch.y]) {
     const at = array.data.findIndex((value) => !Number.isFinite(value));
     if (at >= 0) {
@@ -65,10 +82,17 @@ async function firstNonFinite(model: TrainableModel, steps: Steps, batch: HostBa
     model.callWatched(inputs, context, ({ layer }, outputs) => {
       for (const weight of layer.weights) {
         if (weight.dtype === 'float32') {
-          check(weight.value, { text: `Weight "${weight.name}" of layer "${layer.name}" is the first that is not finite.`, path: layer.name });
+          check(weight.value, {
+            text: `Weight "${weight.name}" of layer "${layer.name}" is the first that is not finite.`,
+            path: layer.name,
+          });
         }
       }
-      for (const output of outputs) check(output, { text: `Layer "${layer.name}" is the first to give numbers that are not finite.`, path: layer.name });
+      for (const output of outputs)
+        check(output, {
+          text: `Layer "${layer.name}" is the first to give numbers that are not finite.`,
+          path: layer.name,
+        });
     });
     return [stack(checks)];
   })) as [ArrayBuffer];

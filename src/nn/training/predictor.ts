@@ -46,7 +46,12 @@ export class Predictor {
     let program = this.programs.get(key);
     if (program === undefined) {
       const fn = (...inputs: Tensor[]): readonly Tensor[] =>
-        this.model.call(inputs.map((input, i) => cast(input, this.model.inputs[i]?.dtype as Dtype)), inferenceContext).map((each) => cast(each, 'float32'));
+        this.model
+          .call(
+            inputs.map((input, i) => cast(input, this.model.inputs[i]?.dtype as Dtype)),
+            inferenceContext,
+          )
+          .map((each) => cast(each, 'float32'));
       program = new BoundProgram(
         this.engine,
         fn,
@@ -74,7 +79,11 @@ function join(parts: readonly (readonly Prediction[])[], model: TrainableModel):
     const arrays = parts.map((part) => part[i] as Prediction);
     const inner = arrays[0]?.shape.slice(1) ?? shape.slice(1).map((dim) => dim ?? 0);
     const data = arrays.length === 1 ? (arrays[0] as Prediction).data : concatenate(arrays);
-    return { data, shape: [arrays.reduce((rows, array) => rows + (array.shape[0] as number), 0), ...inner], dtype: 'float32' };
+    return {
+      data,
+      shape: [arrays.reduce((rows, array) => rows + (array.shape[0] as number), 0), ...inner],
+      dtype: 'float32',
+    };
   });
   return { ...(outputs[0] as Prediction), outputs };
 }

@@ -1,12 +1,25 @@
 // The compiled steps of a model: one Program per batch shape for training, one for testing, one that gives
 // the metrics. A step whose loss is not a number changes nothing, and no later step does, so that the
 // place where it happened can still be found.
-import type { Dtype } from '../../core/dtype.js';
+
 import { gradients } from '../../compile/autodiff.js';
+import type { Dtype } from '../../core/dtype.js';
 import type { Engine } from '../../engine/engine.js';
 import { constant, scalar, type Tensor } from '../../graph/tensor.js';
 import { mapAssignments, Variable } from '../../graph/variable.js';
-import { add, cast, isFinite as allFinite, less, logicalAnd, logicalNot, multiply, reshape, slice, stack, where } from '../../ops/index.js';
+import {
+  add,
+  isFinite as allFinite,
+  cast,
+  less,
+  logicalAnd,
+  logicalNot,
+  multiply,
+  reshape,
+  slice,
+  stack,
+  where,
+} from '../../ops/index.js';
 import type { CallContext, Layer } from '../layer.js';
 import { inferenceContext } from '../layer.js';
 import { lossValue } from '../losses.js';
@@ -39,7 +52,11 @@ export class Steps {
 
   /** Whether these programs still hold for the engine and what is trainable now. */
   fits(engine: Engine, trainable: readonly Variable[]): boolean {
-    return engine === this.engine && trainable.length === this.trainable.length && trainable.every((each, i) => each === this.trainable[i]);
+    return (
+      engine === this.engine &&
+      trainable.length === this.trainable.length &&
+      trainable.every((each, i) => each === this.trainable[i])
+    );
   }
 
   /** Queues one training step; once this resolves the batch may be reused. */
@@ -58,7 +75,8 @@ export class Steps {
     let program = this.programs.get(key);
     if (program === undefined) {
       const ports = { inputs: batch.x.length, outputs: batch.y.length };
-      const fn = (...tensors: Tensor[]): Tensor[] => (kind === 'train' ? this.traceTrain(tensors, ports) : this.traceTest(tensors, ports));
+      const fn = (...tensors: Tensor[]): Tensor[] =>
+        kind === 'train' ? this.traceTrain(tensors, ports) : this.traceTest(tensors, ports);
       program = new BoundProgram(
         this.engine,
         fn,
@@ -129,7 +147,10 @@ export class Steps {
     let program = this.programs.get('results');
     const tracked: (Metric | Mean)[] = [lossTracker, ...outputTrackers, ...metrics.map(({ metric }) => metric)];
     if (program === undefined) {
-      const fn = (): Tensor[] => [stack(tracked.map((each) => reshape(cast(each.result(), 'float32'), []))), this.bad.value];
+      const fn = (): Tensor[] => [
+        stack(tracked.map((each) => reshape(cast(each.result(), 'float32'), []))),
+        this.bad.value,
+      ];
       program = new BoundProgram(this.engine, fn, []);
       this.programs.set('results', program);
     }
@@ -170,12 +191,17 @@ export class Steps {
     const variables = this.allMetrics().flatMap((metric) => metric.variables);
     variables.forEach((variable, i) => {
       const values = state[i] ?? [];
-      if (values.length === variable.size) variable.set(variable.dtype === 'int32' ? Int32Array.from(values) : Float32Array.from(values));
+      if (values.length === variable.size)
+        variable.set(variable.dtype === 'int32' ? Int32Array.from(values) : Float32Array.from(values));
     });
   }
 
   /** Runs the model on a batch as training would at step `step`, giving what `watch` collects. */
-  async inspect(batch: HostBatch, step: number, watch: (args: readonly Tensor[], context: CallContext) => readonly Tensor[]): Promise<ArrayBuffer[]> {
+  async inspect(
+    batch: HostBatch,
+    step: number,
+    watch: (args: readonly Tensor[], context: CallContext) => readonly Tensor[],
+  ): Promise<ArrayBuffer[]> {
     const args = argumentsOf(batch);
     const [seedLow, seedHigh] = await this.key.elements();
     const key = constant([seedLow as number, seedHigh as number, step, 0], [4], 'int32');

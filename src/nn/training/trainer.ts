@@ -8,15 +8,15 @@ import type { Engine } from '../../engine/engine.js';
 import type { Callback, FitControl, Logs, TrainingParams } from '../callbacks/callback.js';
 import { defaultCallbacks } from '../callbacks/progress.js';
 import { type Loss, makeLoss } from '../losses.js';
-import { makeMetric, Mean, type Metric } from '../metrics.js';
+import { Mean, type Metric, makeMetric } from '../metrics.js';
 import type { TrainableModel } from '../model.js';
 import { makeOptimizer, type Optimizer } from '../optimizers.js';
 import {
   type BatchSource,
   type HostBatch,
   isTrainingData,
-  memoryBatches,
   type MemoryData,
+  memoryBatches,
   type PortNames,
   readMemory,
   splitMemory,
@@ -52,7 +52,12 @@ export interface Compiled {
   readonly lossWeights: readonly number[];
   readonly lossTracker: Mean;
   readonly outputTrackers: readonly Mean[];
-  readonly metrics: readonly { readonly metric: Metric; readonly output: number; readonly isWeighted: boolean; readonly label: string }[];
+  readonly metrics: readonly {
+    readonly metric: Metric;
+    readonly output: number;
+    readonly isWeighted: boolean;
+    readonly label: string;
+  }[];
   readonly options: CompileOptions;
 }
 
@@ -68,8 +73,10 @@ export class Trainer {
 
   compile(options: CompileOptions): void {
     const names = this.outputNames(options);
-    const spread = <T>(value: T | readonly T[] | Readonly<Record<string, T>> | undefined, what: string): (T | undefined)[] =>
-      spreadOverOutputs(value, names, what);
+    const spread = <T>(
+      value: T | readonly T[] | Readonly<Record<string, T>> | undefined,
+      what: string,
+    ): (T | undefined)[] => spreadOverOutputs(value, names, what);
     const losses = spread(options.loss as Parameters<typeof makeLoss>[0], 'loss').map((loss) => {
       if (loss === undefined) {
         throw new FoveaError({
@@ -85,14 +92,21 @@ export class Trainer {
       [options.metrics ?? [], options.weightedMetrics ?? []].flatMap((list, weighted) =>
         list.map((like) => {
           const metric = makeMetric(like, losses[output] as Loss);
-          return { metric, output, isWeighted: weighted === 1, label: names.length === 1 ? metric.name : `${name}_${metric.name}` };
+          return {
+            metric,
+            output,
+            isWeighted: weighted === 1,
+            label: names.length === 1 ? metric.name : `${name}_${metric.name}`,
+          };
         }),
       ),
     );
     this.compiled = {
       optimizer: makeOptimizer(options.optimizer ?? 'rmsprop'),
       losses,
-      lossWeights: spread(options.lossWeights as number | readonly number[] | undefined, 'lossWeights').map((weight) => weight ?? 1),
+      lossWeights: spread(options.lossWeights as number | readonly number[] | undefined, 'lossWeights').map(
+        (weight) => weight ?? 1,
+      ),
       lossTracker: new Mean('loss'),
       outputTrackers: names.length === 1 ? [] : names.map((name) => new Mean(`${name}_loss`)),
       metrics,
@@ -116,7 +130,11 @@ export class Trainer {
     };
   }
 
-  async fit(first: TrainingData | TrainingInput, second?: TrainingLabels | FitOptions, third?: FitOptions): Promise<History> {
+  async fit(
+    first: TrainingData | TrainingInput,
+    second?: TrainingLabels | FitOptions,
+    third?: FitOptions,
+  ): Promise<History> {
     const { x, y, options } = sortArguments(first, second, third);
     return this.exclusively('fit', () => this.runFit(x, y, options));
   }
@@ -160,7 +178,18 @@ export class Trainer {
       for (const each of callbacks) await each.onEpochBegin?.(epoch, control);
       const skip = this.state.batch;
       if (skip === 0) steps.resetMetrics();
-      const wasCut = await this.runEpoch({ engine, steps, source, endless, epoch, skip, options, callbacks, control, isStopped: () => isStopped });
+      const wasCut = await this.runEpoch({
+        engine,
+        steps,
+        source,
+        endless,
+        epoch,
+        skip,
+        options,
+        callbacks,
+        control,
+        isStopped: () => isStopped,
+      });
       logs = await steps.readLogs();
       if (wasCut === 'aborted') {
         history.wasAborted = true;
@@ -211,7 +240,12 @@ export class Trainer {
       const logs = await steps.readLogs();
       if (steps.badStep >= 0 && options.onNaN !== 'ignore') {
         await Promise.all(queue);
-        throw await findNaN(this.model, steps, source, { epoch, step: steps.badStep - firstStep, classWeight: options.classWeight, compiled });
+        throw await findNaN(this.model, steps, source, {
+          epoch,
+          step: steps.badStep - firstStep,
+          classWeight: options.classWeight,
+          compiled,
+        });
       }
       for (const each of callbacks) each.onProgress?.(step, logs, control);
       return logs;
@@ -256,19 +290,37 @@ export class Trainer {
     return ended === 'aborted' ? 'aborted' : undefined;
   }
 
-  async evaluate(first: TrainingData | TrainingInput, second?: TrainingLabels | EvaluateOptions, third?: EvaluateOptions): Promise<Logs> {
+  async evaluate(
+    first: TrainingData | TrainingInput,
+    second?: TrainingLabels | EvaluateOptions,
+    third?: EvaluateOptions,
+  ): Promise<Logs> {
     const { x, y, options } = sortArguments(first, second, third);
     return this.exclusively('evaluate', async () => {
       const compiled = this.needCompiled('evaluate');
-      const source = await this.openSource({ x, y, sampleWeight: options.sampleWeight }, options.batchSize ?? 32, compiled.losses);
+      const source = await this.openSource(
+        { x, y, sampleWeight: options.sampleWeight },
+        options.batchSize ?? 32,
+        compiled.losses,
+      );
       const steps = this.stepsFor(await currentEngine(), compiled);
       return this.runEvaluation(steps, source, options.steps, options.signal);
     });
   }
 
-  private async runEvaluation(steps: Steps, source: BatchSource, limit: number | undefined, signal: AbortSignal | undefined): Promise<Logs> {
+  private async runEvaluation(
+    steps: Steps,
+    source: BatchSource,
+    limit: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Logs> {
     if (source.steps === Number.POSITIVE_INFINITY && limit === undefined) {
-      throw new FoveaError({ code: 'argument', op: 'evaluate', message: 'the data is endless.', hint: 'Give steps (validationSteps in fit).' });
+      throw new FoveaError({
+        code: 'argument',
+        op: 'evaluate',
+        message: 'the data is endless.',
+        hint: 'Give steps (validationSteps in fit).',
+      });
     }
     const { losses } = this.needCompiled('evaluate');
     steps.resetMetrics();
@@ -283,7 +335,12 @@ export class Trainer {
     }
     await Promise.all(queue);
     if (step === 0 && !signal?.aborted) {
-      throw new FoveaError({ code: 'data', op: 'evaluate', message: 'the data gave no batch.', hint: 'Check that it is not empty.' });
+      throw new FoveaError({
+        code: 'data',
+        op: 'evaluate',
+        message: 'the data gave no batch.',
+        hint: 'Check that it is not empty.',
+      });
     }
     const logs = await steps.readLogs();
     steps.resetMetrics();
@@ -303,12 +360,17 @@ export class Trainer {
   async trainOnBatch(
     x: TrainingInput,
     y: TrainingLabels,
-    { sampleWeight, classWeight }: { sampleWeight?: TrainingInput; classWeight?: Readonly<Record<number, number>> } = {},
+    {
+      sampleWeight,
+      classWeight,
+    }: { sampleWeight?: TrainingInput; classWeight?: Readonly<Record<number, number>> } = {},
   ): Promise<Logs> {
     return this.exclusively('trainOnBatch', async () => {
       const compiled = this.needCompiled('trainOnBatch');
       const data = await this.load({ x, y, sampleWeight }, compiled.losses);
-      const [batch] = memoryBatches(data, (data.x[0] as HostArray).shape[0] as number).batches(0) as Iterable<HostBatch>;
+      const [batch] = memoryBatches(data, (data.x[0] as HostArray).shape[0] as number).batches(
+        0,
+      ) as Iterable<HostBatch>;
       const steps = this.stepsFor(await currentEngine(), compiled);
       steps.resetMetrics();
       await (await steps.train(weighByClass(batch as HostBatch, classWeight))).finished;
@@ -343,10 +405,16 @@ export class Trainer {
     const { losses } = this.needCompiled('fit');
     const { sampleWeight, validationData } = options;
     const validationBatch = options.validationBatchSize ?? batchSize;
-    let validation = validationData === undefined ? undefined : await this.openSource({ x: validationData }, validationBatch, losses);
+    let validation =
+      validationData === undefined ? undefined : await this.openSource({ x: validationData }, validationBatch, losses);
     if (x instanceof Dataset) {
       if (options.validationSplit !== undefined) {
-        throw new FoveaError({ code: 'argument', op: 'fit', message: 'validationSplit needs data in memory.', hint: 'Pass validationData.' });
+        throw new FoveaError({
+          code: 'argument',
+          op: 'fit',
+          message: 'validationSplit needs data in memory.',
+          hint: 'Pass validationData.',
+        });
       }
       return { source: await this.openSource({ x }, batchSize, losses), validation };
     }
@@ -426,12 +494,21 @@ function sortArguments<T extends object>(
 ): { x: unknown; y: unknown; options: T } {
   if (isTrainingData(first)) return { x: first, y: undefined, options: (second ?? third ?? {}) as T };
   if (second === undefined) {
-    throw new FoveaError({ code: 'argument', op: 'fit', message: 'no labels were given.', hint: 'Pass y, or a data set that has labels.' });
+    throw new FoveaError({
+      code: 'argument',
+      op: 'fit',
+      message: 'no labels were given.',
+      hint: 'Pass y, or a data set that has labels.',
+    });
   }
   return { x: first, y: second, options: third ?? ({} as T) };
 }
 
-function spreadOverOutputs<T>(value: T | readonly T[] | Readonly<Record<string, T>> | undefined, names: readonly string[], what: string): (T | undefined)[] {
+function spreadOverOutputs<T>(
+  value: T | readonly T[] | Readonly<Record<string, T>> | undefined,
+  names: readonly string[],
+  what: string,
+): (T | undefined)[] {
   if (Array.isArray(value)) {
     if (value.length !== names.length) {
       throw new FoveaError({
@@ -446,7 +523,11 @@ function spreadOverOutputs<T>(value: T | readonly T[] | Readonly<Record<string, 
     return value as T[];
   }
   const record = value as Readonly<Record<string, T>> | undefined;
-  const isRecord = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype && names.some((name) => name in value);
+  const isRecord =
+    typeof value === 'object' &&
+    value !== null &&
+    Object.getPrototypeOf(value) === Object.prototype &&
+    names.some((name) => name in value);
   return names.map((name) => (isRecord ? record?.[name] : (value as T | undefined)));
 }
 
@@ -457,7 +538,12 @@ function checkFitOptions({ epochs = 1, stepsPerEpoch, initialEpoch = 0 }: FitOpt
     ['initialEpoch', initialEpoch, 0],
   ] as const) {
     if (!Number.isInteger(value) || value < least) {
-      throw new FoveaError({ code: 'argument', op: 'fit', message: `${name} ${value} is not a whole number of at least ${least}.`, got: value });
+      throw new FoveaError({
+        code: 'argument',
+        op: 'fit',
+        message: `${name} ${value} is not a whole number of at least ${least}.`,
+        got: value,
+      });
     }
   }
 }
@@ -485,4 +571,3 @@ async function* repeat(source: BatchSource, first: number): AsyncGenerator<HostB
     if (isEmpty) return;
   }
 }
-

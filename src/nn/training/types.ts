@@ -1,6 +1,7 @@
 // What compile, fit, evaluate and predict take and give.
-import type { ArrayDataset, Dataset, HostArray, HostArrayLike } from '../../data/dataset.js';
+
 import type { Shape } from '../../core/shape.js';
+import type { ArrayDataset, Dataset, HostArray, HostArrayLike } from '../../data/dataset.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { Callback } from '../callbacks/callback.js';
 import type { LossLike } from '../losses.js';
