@@ -120,9 +120,8 @@ export class Placements {
     const chain = [x];
     for (let from = viewed(x); from !== undefined && this.known.get(from) === undefined; from = viewed(from))
       chain.push(from);
-    let placement: Placement | undefined;
-    for (const each of chain.reverse()) this.known.set(each, (placement = this.find(each)));
-    return placement as Placement;
+    for (const each of chain.reverse()) this.known.set(each, this.find(each));
+    return this.known.get(x) as Placement;
   }
 
   private find(x: Tensor): Placement {

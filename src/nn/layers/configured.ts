@@ -63,7 +63,7 @@ export abstract class ConfiguredLayer<F extends Fields> extends Layer {
     config: LayerConfig,
     makeLayer: MakeLayer = needsRegistry,
   ): Layer {
-    // biome-ignore lint/complexity/noThisInStatic: `this` is the class that is asked, a subclass.
+    // `this` is the class that is asked, a subclass.
     const { className, fields } = this as unknown as typeof ConfiguredLayer;
     return new this(optionsFromConfig(className, fields, config, makeLayer) as never);
   }
