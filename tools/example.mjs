@@ -1,9 +1,7 @@
-// Runs one example of examples/: `npm run example -- course/13` (the start of its name is enough).
-// It is bundled with esbuild, because Node 20 loads no TypeScript; 'fovea' stays the built package.
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+// Finds one example of examples/ and runs it: `npm run example -- course/13` (the start of its name is enough).
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const wanted = process.argv[2] ?? '';
@@ -26,19 +24,5 @@ if (matches.length !== 1) {
   process.exit(2);
 }
 
-const out = join(root, 'build/examples');
-mkdirSync(out, { recursive: true });
-// The bundle lies inside the package, where its own name leads to dist.
-const outfile = join(out, matches[0].replace(/\.ts$/, '.mjs'));
-await build({
-  entryPoints: [join(folder, matches[0])],
-  outfile,
-  bundle: true,
-  platform: 'node',
-  target: 'node20',
-  format: 'esm',
-  packages: 'external',
-  sourcemap: 'inline',
-  logLevel: 'warning',
-});
-await import(pathToFileURL(outfile).href);
+process.argv = [...process.argv.slice(0, 2), join('examples', dirname(wanted), matches[0]), ...process.argv.slice(3)];
+await import('./run.mjs');

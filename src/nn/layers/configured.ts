@@ -3,6 +3,7 @@ import { FoveaError } from '../../core/errors.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { Variable } from '../../graph/variable.js';
 import { add } from '../../ops/arithmetic.js';
+import type { InitializerLike } from '../initializers.js';
 import { describe, isRecord, toSnakeCase } from '../keras-config.js';
 import { Layer, type LayerConfig, type LayerOptions, type WeightOptions } from '../layer.js';
 import { penalty, type Regularizer } from '../regularizers.js';
@@ -13,6 +14,13 @@ import { checkOptions, type Field, type Fields, type MakeLayer, type SettingsOf 
 export interface CommonOptions extends LayerOptions {
   /** The input's shape without the batch, for the first layer of a Sequential model without `layers.input`. */
   inputShape?: PartialShape;
+}
+
+/** The options of a layer's bias. */
+interface BiasSettings {
+  readonly useBias: boolean;
+  readonly biasInitializer: InitializerLike;
+  readonly biasRegularizer: Regularizer | null;
 }
 
 /** A layer whose options are a table of fields. */
@@ -53,6 +61,17 @@ export abstract class ConfiguredLayer<F extends Fields> extends Layer {
     const weight = this.addWeight(options);
     if (regularizer !== null) this.penalties.push({ weight, regularizer });
     return weight;
+  }
+
+  /** Adds the bias of `size` outputs, where the layer is to have one. */
+  protected addBias(size: number, { useBias, biasInitializer, biasRegularizer }: BiasSettings): Variable | undefined {
+    if (!useBias) return undefined;
+    return this.addPenalised({
+      name: 'bias',
+      shape: [size],
+      initializer: biasInitializer,
+      regularizer: biasRegularizer,
+    });
   }
 
   /** The layer that a config, Keras 3's or Keras 2's, describes. Throws `unsupported` for keys that would change the result. */

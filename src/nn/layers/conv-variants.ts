@@ -91,7 +91,7 @@ export class DepthwiseConv2D extends ConfiguredLayer<typeof depthwiseFields> {
   }
 
   override build([shape]: readonly [PartialShape]): void {
-    const { kernelSize, depthMultiplier, useBias, ...set } = this.settings;
+    const { kernelSize, depthMultiplier, ...set } = this.settings;
     const axes = pictureAxes(set.dataFormat);
     checkAxes(this, shape, axes);
     this.channels = shape[axes.indexOf('channels')] ?? Number.NaN;
@@ -101,13 +101,7 @@ export class DepthwiseConv2D extends ConfiguredLayer<typeof depthwiseFields> {
       initializer: set.depthwiseInitializer,
       regularizer: set.depthwiseRegularizer,
     });
-    if (!useBias) return;
-    this.bias = this.addPenalised({
-      name: 'bias',
-      shape: [this.channels * depthMultiplier],
-      initializer: set.biasInitializer,
-      regularizer: set.biasRegularizer,
-    });
+    this.bias = this.addBias(this.channels * depthMultiplier, set);
   }
 
   override call([x]: readonly [Tensor], context: CallContext): Tensor {
@@ -135,7 +129,7 @@ export class SeparableConv2D extends ConfiguredLayer<typeof separableFields> {
   }
 
   override build([shape]: readonly [PartialShape]): void {
-    const { filters, kernelSize, depthMultiplier, useBias, ...set } = this.settings;
+    const { filters, kernelSize, depthMultiplier, ...set } = this.settings;
     const axes = pictureAxes(set.dataFormat);
     checkAxes(this, shape, axes);
     this.channels = shape[axes.indexOf('channels')] ?? Number.NaN;
@@ -151,13 +145,7 @@ export class SeparableConv2D extends ConfiguredLayer<typeof separableFields> {
       initializer: set.pointwiseInitializer,
       regularizer: set.pointwiseRegularizer,
     });
-    if (!useBias) return;
-    this.bias = this.addPenalised({
-      name: 'bias',
-      shape: [filters],
-      initializer: set.biasInitializer,
-      regularizer: set.biasRegularizer,
-    });
+    this.bias = this.addBias(filters, set);
   }
 
   override call([x]: readonly [Tensor], context: CallContext): Tensor {
@@ -195,7 +183,7 @@ export class Conv2DTranspose extends ConfiguredLayer<typeof transposeFields> {
   }
 
   override build([shape]: readonly [PartialShape]): void {
-    const { filters, kernelSize, useBias, ...set } = this.settings;
+    const { filters, kernelSize, ...set } = this.settings;
     const axes = pictureAxes(set.dataFormat);
     checkAxes(this, shape, axes);
     this.channels = shape[axes.indexOf('channels')] ?? Number.NaN;
@@ -205,13 +193,7 @@ export class Conv2DTranspose extends ConfiguredLayer<typeof transposeFields> {
       initializer: set.kernelInitializer,
       regularizer: set.kernelRegularizer,
     });
-    if (!useBias) return;
-    this.bias = this.addPenalised({
-      name: 'bias',
-      shape: [filters],
-      initializer: set.biasInitializer,
-      regularizer: set.biasRegularizer,
-    });
+    this.bias = this.addBias(filters, set);
   }
 
   override call([x]: readonly [Tensor], context: CallContext): Tensor {

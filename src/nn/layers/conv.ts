@@ -163,7 +163,7 @@ export class Conv2D extends ConfiguredLayer<typeof conv2dFields> {
   }
 
   override build([shape]: readonly [PartialShape]): void {
-    const { filters, kernelSize, groups, useBias, ...set } = this.settings;
+    const { filters, kernelSize, groups, ...set } = this.settings;
     const axes = pictureAxes(set.dataFormat);
     checkAxes(this, shape, axes);
     const channels = shape[axes.indexOf('channels')] ?? null;
@@ -175,13 +175,7 @@ export class Conv2D extends ConfiguredLayer<typeof conv2dFields> {
       initializer: set.kernelInitializer,
       regularizer: set.kernelRegularizer,
     });
-    if (!useBias) return;
-    this.bias = this.addPenalised({
-      name: 'bias',
-      shape: [filters],
-      initializer: set.biasInitializer,
-      regularizer: set.biasRegularizer,
-    });
+    this.bias = this.addBias(filters, set);
   }
 
   override call([x]: readonly [Tensor], context: CallContext): Tensor {
@@ -216,7 +210,7 @@ export class Conv1D extends ConfiguredLayer<typeof conv1dFields> {
   }
 
   override build([shape]: readonly [PartialShape]): void {
-    const { filters, kernelSize, groups, useBias, ...set } = this.settings;
+    const { filters, kernelSize, groups, ...set } = this.settings;
     checkAxes(this, shape, this.axes);
     const channels = shape[this.axes.indexOf('channels')] ?? null;
     checkChannelGroups(this, channels, groups);
@@ -227,13 +221,7 @@ export class Conv1D extends ConfiguredLayer<typeof conv1dFields> {
       initializer: set.kernelInitializer,
       regularizer: set.kernelRegularizer,
     });
-    if (!useBias) return;
-    this.bias = this.addPenalised({
-      name: 'bias',
-      shape: [filters],
-      initializer: set.biasInitializer,
-      regularizer: set.biasRegularizer,
-    });
+    this.bias = this.addBias(filters, set);
   }
 
   override call([x]: readonly [Tensor], context: CallContext): Tensor {

@@ -33,7 +33,7 @@ export class Dense extends ConfiguredLayer<typeof denseFields> {
   }
 
   override build([shape]: readonly [PartialShape]): void {
-    const { units, useBias, ...set } = this.settings;
+    const { units, ...set } = this.settings;
     if (shape.length < 2) checkAxes(this, shape, ['batch', 'features']);
     this.features = shape.at(-1) ?? Number.NaN;
     this.kernel = this.addPenalised({
@@ -42,13 +42,7 @@ export class Dense extends ConfiguredLayer<typeof denseFields> {
       initializer: set.kernelInitializer,
       regularizer: set.kernelRegularizer,
     });
-    if (!useBias) return;
-    this.bias = this.addPenalised({
-      name: 'bias',
-      shape: [units],
-      initializer: set.biasInitializer,
-      regularizer: set.biasRegularizer,
-    });
+    this.bias = this.addBias(units, set);
   }
 
   override call([x]: readonly [Tensor], context: CallContext): Tensor {
