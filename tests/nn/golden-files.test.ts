@@ -27,7 +27,7 @@ interface GoldenFile {
 const WAITING: Readonly<Record<string, string>> = {
   'mixed-bfloat16': 'needs the dtype policy mixed_bfloat16',
   preprocessing: 'needs Normalization and the augmentation layers',
-  'average-weights': 'needs the averaging of weights (use_ema)',
+  'average-weights': 'needs the metric AUC',
   conv1d: 'needs MaxPooling1D and GlobalAveragePooling1D',
   regularized: 'needs constraints',
 };
