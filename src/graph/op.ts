@@ -148,10 +148,6 @@ export interface OpDefinition<P extends object> {
   readonly epilogueActivation?: ActivationTrait<P>;
   /** The input that holds a random key: int32[4], not broadcast, not loaded; its register in `lower` is a dummy. */
   readonly keyInput?: number;
-  /** `lower` asks for the element's linear index (random numbers too), so it only holds over the output's own shape. */
-  readonly usesIndex?: boolean;
-  /** Inputs (beside an equal-shaped one of a pointwise op) that the first output may overwrite. */
-  readonly inPlace?: readonly number[];
   /** Terms summed into one output element, for tolerances. */
   reduces?(inputs: readonly TensorType[], params: P): number;
   /** Floating-point operations, for `explain`. */

@@ -22,7 +22,6 @@ const rangeOp = defineOp<RangeParams>({
   shape: (_inputs, { count, dtype }) => [{ shape: [count], dtype }],
   gradient: 'none',
   reference: (_inputs, { start, step, count }) => [Float64Array.from({ length: count }, (_, i) => start + step * i)],
-  usesIndex: true,
   lower(p, _inputs, { start, step, dtype }) {
     const index = p.emit('index');
     if (dtype === 'int32')

@@ -69,7 +69,6 @@ function defineRandom(
     name,
     summary,
     keyInput: 0,
-    usesIndex: true,
     shape([key], { shape }) {
       checkKey(name, key as TensorType);
       checkShape(shape, name);
@@ -106,7 +105,6 @@ const dropoutOp: Op<DropoutParams> = defineOp({
   name: 'dropout',
   summary: 'zero with probability `rate`, else x / (1 - rate)',
   keyInput: 1,
-  usesIndex: true,
   shape([x, key], { rate }) {
     checkKey('dropout', key as TensorType);
     if (!isFloat(x!.dtype)) {

@@ -3,10 +3,10 @@
 import { DTYPES, PARTIAL_SUMS, REDUCTIONS } from '../core/abi.js';
 import { type Dtype, isFloat } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
-import { normalizeAxes, normalizeAxis, type Shape, sizeOf, stridesOf } from '../core/shape.js';
+import { normalizeAxes, type Shape, sizeOf, stridesOf } from '../core/shape.js';
 import { defineOp, type Op, toTensor } from '../graph/define.js';
 import type { GradientRequest, TensorType } from '../graph/op.js';
-import { scalar, type Tensor, type TensorLike } from '../graph/tensor.js';
+import type { Tensor, TensorLike } from '../graph/tensor.js';
 import { add, cast, divide, multiply, subtract } from './arithmetic.js';
 import { equal } from './compare.js';
 import { broadcastTo, reshape } from './shape.js';
@@ -319,11 +319,6 @@ export function logSumExp(x: TensorLike, options: ReduceOptions = {}): Tensor {
 /** The Euclidean length of all elements together, or over axes. */
 export function norm(x: TensorLike, options: ReduceOptions = {}): Tensor {
   return sqrt(sum(square(x), options));
-}
-
-/** How many elements an axis has, as a foldable scalar. */
-export function axisSize(x: Tensor, axis: number): Tensor {
-  return scalar(x.shape[normalizeAxis(axis, x.rank, 'axisSize')] as number, 'int32');
 }
 
 export const reduceOps = [sumOp, meanOp, prodOp, maxOp, minOp, anyOp, allOp, argMaxOp, argMinOp] as const;

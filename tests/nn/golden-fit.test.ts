@@ -63,7 +63,7 @@ describe.skipIf(goldenFolder === undefined)('fit, as Keras does it', () => {
           ).toBeLessThanOrEqual(1e-4);
         });
       }
-      const scores = await model.evaluate(x, y, { batchSize: run.evaluate.batch_size as number, verbose: 0 });
+      const scores = await model.evaluate(x, y, { batchSize: run.evaluate.batch_size as number });
       for (const metric of ['loss', 'accuracy']) {
         expect(
           Math.abs((scores[metric] as number) - (run.evaluate[metric] as number)),

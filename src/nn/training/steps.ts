@@ -87,12 +87,6 @@ export class Steps {
     return program.run(args);
   }
 
-  /** The program that trains on batches like this one, for `explain`. */
-  get trainProgram(): BoundProgram | undefined {
-    for (const [key, program] of this.programs) if (key.startsWith('train')) return program;
-    return undefined;
-  }
-
   private traceTrain(args: readonly Tensor[], ports: Ports): Tensor[] {
     let streams = 0;
     const key = this.key.value;

@@ -70,7 +70,6 @@ export interface EvaluateOptions {
   steps?: number;
   sampleWeight?: TrainingInput;
   signal?: AbortSignal;
-  verbose?: 'auto' | 0 | 1 | 2;
 }
 
 export interface PredictOptions {
