@@ -1,6 +1,6 @@
 // Training that is cut at an awkward moment: during validation, at a checkpoint within an epoch, after a bad step.
 import { afterAll, describe, expect, it } from 'vitest';
-import { callbacks, datasets, layers, models, optimizers, scale, setRandomSeed } from '../../src/index.js';
+import { callbacks, Dataset, datasets, layers, models, optimizers, scale, setRandomSeed } from '../../src/index.js';
 import type { TrainableModel } from '../../src/nn/model.js';
 import type { FitOptions } from '../../src/nn/training/types.js';
 import { makeFolder } from '../cli/harness.js';
@@ -32,21 +32,32 @@ const options: FitOptions = { batchSize: 8, validationSplit: 0.25, verbose: 0 };
 
 describe('a training that is cut', () => {
   it('during validation keeps no half score, and goes on as if it had not been', async () => {
+    const rows = train.slice(0, 24);
+    const stream = Dataset.fromArrays(scale(rows.x), rows.y).batch(8);
     const whole = small();
-    const { history: expected } = await whole.fit(x, train.y, { ...options, epochs: 3 });
+    const { history: expected } = await whole.fit(x, train.y, {
+      batchSize: 8,
+      verbose: 0,
+      epochs: 3,
+      validationData: stream,
+    });
 
     const model = small();
     const controller = new AbortController();
     let batches = 0;
-    // 9 batches an epoch: after the last of the second one, validation is all that is left of it.
-    const cut = { onTrainBatchEnd: () => void (++batches === 18 && setImmediate(() => controller.abort())) };
-    const first = await model.fit(x, train.y, { ...options, epochs: 3, signal: controller.signal, callbacks: [cut] });
+    // Validation has 3 batches: the fifth is read in the middle of the second epoch's.
+    const validationData = stream.map((batch) => {
+      if (++batches === 5) controller.abort();
+      return batch;
+    });
+    const cut = { batchSize: 8, verbose: 0, epochs: 3, validationData } as const;
+    const first = await model.fit(x, train.y, { ...cut, signal: controller.signal });
     expect(first.wasAborted).toBe(true);
     expect(first.epoch).toEqual([0]);
     await model.save(folder.at('cut.keras'));
     const loaded = await models.load(folder.at('cut.keras'));
-    expect([loaded.training.state.epoch, loaded.training.state.batch]).toEqual([1, 9]);
-    const second = await loaded.fit(x, train.y, { ...options, epochs: 3, resume: true });
+    expect([loaded.training.state.epoch, loaded.training.state.batch]).toEqual([1, 12]);
+    const second = await loaded.fit(x, train.y, { ...cut, resume: true });
     expect(second.epoch).toEqual([1, 2]);
     for (const [name, values] of Object.entries(expected)) {
       expect([...(first.history[name] ?? []), ...(second.history[name] ?? [])], name).toEqual(values);
