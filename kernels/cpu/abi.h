@@ -84,10 +84,10 @@ enum FoveaReduction {
   /* float32: out = 0, then out[o,indices[i],:] += dy[o,i,:], in the order of i */                    \
   X(scatterAdd, "dy indices out", "outer axisDim count inner")                                      \
   /* C[b] = op(A[b]) op(B[b]); bias per column; residual shaped like C is added before activation */  \
-  X(matmul, "a b bias? residual? c scratch",                                                        \
+  X(matmul, "a b packed? bias? residual? c scratch",                                                \
     "batch m n k transposeA transposeB aBatchStride bBatchStride activation alpha")                 \
-  X(conv2d, "x filter bias? residual? y scratch", "geometry activation alpha")                      \
-  X(conv2dInputGradient, "dy filter dx scratch", "geometry")                                        \
+  X(conv2d, "x filter packed? bias? residual? y scratch", "geometry activation alpha")              \
+  X(conv2dInputGradient, "dy filter packed? dx scratch", "geometry")                                \
   X(conv2dFilterGradient, "x dy dFilter scratch", "geometry")                                       \
   /* groups == cin, cout = cin * multiplier */                                                      \
   X(depthwiseConv2d, "x filter bias? residual? y", "geometry activation alpha")                     \
@@ -104,7 +104,12 @@ enum FoveaReduction {
   X(topK, "x values indices", "rows columns k") /* float32, descending, the first of equals first */ \
   /* row-major coordinates of the non-zero elements, the rest of `bound` rows -1; count is int32[1]  \
      and is the true number even where it exceeds the bound */                                      \
-  X(nonZero, "x indices count", "dtype rank dims[] bound")
+  X(nonZero, "x indices count", "dtype rank dims[] bound")                                          \
+  /* What matmul, conv2d and conv2dInputGradient (isTurned) make of b or filter in their scratch, for  \
+     their operand `packed`: same parameters, same bytes; b or filter is then not read */             \
+  X(packMatrix, "b packed",                                                                         \
+    "batch m n k transposeA transposeB aBatchStride bBatchStride activation alpha")                 \
+  X(packFilter, "filter packed", "geometry isTurned")
 
 enum FoveaKernel {
 #define X(name, operands, parameters) FOVEA_KERNEL_##name,

@@ -1,50 +1,57 @@
 // Convolution: forward and the input's gradient are the indirect GEMM of indirect.h; the filter's
 // gradient is an outer product of x's channels and dy's, summed over pixels in chunks that stay in L2.
 
-void conv2d(const FoveaCall& call) {
-  const Geometry geometry = geometryOf(call);
+// The product that computes y from x, or, turned, dx from dy: all but its pointers.
+static IndirectGemm convolutionGemm(const Geometry& geometry, bool isTurned) {
   IndirectGemm g = {};
   g.geometry = geometry;
-  g.source = call.operand<const float>(0);
-  g.filter = call.operand<const float>(1);
-  g.epilogue = {call.operand<const float>(2), call.operand<const float>(3), call.parameters[GEOMETRY_WORDS],
-                call.parameterFloat(GEOMETRY_WORDS + 1)};
-  g.out = call.operand<float>(4);
-  g.packed = call.operand<float>(5);
+  g.isTurned = isTurned;
   g.groups = geometry.groups;
-  g.sourceHeight = geometry.h;
-  g.sourceWidth = geometry.w;
-  g.outHeight = geometry.oh;
-  g.outWidth = geometry.ow;
-  g.sourceChannels = geometry.cin;
-  g.outChannels = g.filterStride = geometry.cout;
-  g.depth = geometry.cin / geometry.groups;
-  g.columns = geometry.cout / geometry.groups;
+  g.sourceHeight = isTurned ? geometry.oh : geometry.h;
+  g.sourceWidth = isTurned ? geometry.ow : geometry.w;
+  g.outHeight = isTurned ? geometry.h : geometry.oh;
+  g.outWidth = isTurned ? geometry.w : geometry.ow;
+  g.sourceChannels = isTurned ? geometry.cout : geometry.cin;
+  g.outChannels = isTurned ? geometry.cin : geometry.cout;
+  g.filterStride = geometry.cout;
+  g.depth = g.sourceChannels / geometry.groups;
+  g.columns = g.outChannels / geometry.groups;
   g.sourceGroup = g.depth;
-  g.filterGroup = g.outGroup = g.biasGroup = g.columns;
+  g.outGroup = g.biasGroup = g.columns;
+  g.filterGroup = geometry.cout / geometry.groups;
+  return g;
+}
+
+// B from the filter (operand `at`), or from the operand behind it where it comes packed.
+static void takeFilter(const FoveaCall& call, int32_t at, float* scratch, IndirectGemm& g) {
+  g.filter = call.operand<const float>(at);
+  g.packed = call.operand<float>(at + 1);
+  g.isPacked = g.packed != nullptr;
+  if (!g.isPacked) g.packed = scratch;
+}
+
+void packFilter(const FoveaCall& call) {
+  IndirectGemm g = convolutionGemm(geometryOf(call), call.parameters[GEOMETRY_WORDS] != 0);
+  g.filter = call.operand<const float>(0);
+  g.packed = call.operand<float>(1);
+  packIndirect(call, g);
+}
+
+void conv2d(const FoveaCall& call) {
+  IndirectGemm g = convolutionGemm(geometryOf(call), false);
+  g.source = call.operand<const float>(0);
+  takeFilter(call, 1, call.operand<float>(6), g);
+  g.epilogue = {call.operand<const float>(3), call.operand<const float>(4), call.parameters[GEOMETRY_WORDS],
+                call.parameterFloat(GEOMETRY_WORDS + 1)};
+  g.out = call.operand<float>(5);
   runIndirect(call, g);
 }
 
 void conv2dInputGradient(const FoveaCall& call) {
-  const Geometry geometry = geometryOf(call);
-  IndirectGemm g = {};
-  g.geometry = geometry;
-  g.isTurned = true;
+  IndirectGemm g = convolutionGemm(geometryOf(call), true);
   g.source = call.operand<const float>(0);
-  g.filter = call.operand<const float>(1);
-  g.out = call.operand<float>(2);
-  g.packed = call.operand<float>(3);
-  g.groups = geometry.groups;
-  g.sourceHeight = geometry.oh;
-  g.sourceWidth = geometry.ow;
-  g.outHeight = geometry.h;
-  g.outWidth = geometry.w;
-  g.sourceChannels = g.filterStride = geometry.cout;
-  g.outChannels = geometry.cin;
-  g.depth = geometry.cout / geometry.groups;
-  g.columns = geometry.cin / geometry.groups;
-  g.sourceGroup = g.filterGroup = g.depth;
-  g.outGroup = g.columns;
+  takeFilter(call, 1, call.operand<float>(4), g);
+  g.out = call.operand<float>(3);
   runIndirect(call, g);
 }
 

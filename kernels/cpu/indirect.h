@@ -57,7 +57,8 @@ struct IndirectGemm {
   const float* source;
   const float* filter;
   float* out;
-  float* packed; // scratch for B
+  float* packed; // B in panels: scratch, or already packed
+  bool isPacked; // by an earlier call of packFilter or packMatrix
   Epilogue epilogue;
   int32_t groups;
   int32_t sourceHeight, sourceWidth, outHeight, outWidth;
@@ -344,7 +345,7 @@ static void planIndirect(IndirectGemm& g, int32_t threads) {
   const int64_t budget = PANEL_BYTES / 8; // floats: half the room, so that it stays in L2
   g.isNarrow = g.depth > 0 && g.depth < 16 && taps > 1 && taps <= MAX_TAPS && w.delta == 1 && hasTaps && rows > 0 &&
                taps * g.depth <= PANEL_BYTES / (4 * TILE_COLUMNS) && lineFloats + margin <= budget;
-  g.isPackedFirst = g.isNarrow || tiles > 8;
+  g.isPackedFirst = g.isNarrow || g.isPacked || tiles > 8;
   if (g.isNarrow) {
     const int64_t perImage = (int64_t)h.count * w.count, target = g.tilesPerUnit * TILE_ROWS;
     const int64_t imageFloats = lineFloats * h.count + margin;
@@ -362,39 +363,50 @@ static void planIndirect(IndirectGemm& g, int32_t threads) {
   }
 }
 
+// Packs all of B; `g` is planned.
+static void packPanels(const FoveaCall& call, const IndirectGemm& g) {
+  const Geometry& geometry = g.geometry;
+  const int64_t taps = (int64_t)geometry.kh * geometry.kw, groups = g.packedGroup ? g.groups : 1;
+  const int64_t pieces = groups * taps * g.panels;
+  const int64_t perBlock = larger(1, 16384 / larger(1, g.depth * TILE_COLUMNS));
+  auto pack = [&](int64_t block, int32_t) {
+    for (int64_t piece = block * perBlock; piece < smaller(pieces, (block + 1) * perBlock); piece++) {
+      const int64_t panel = piece % g.panels, group = piece / g.panels / taps;
+      const int32_t line = (int32_t)(piece / g.panels % taps / geometry.kw);
+      const int32_t column = (int32_t)(piece / g.panels % taps % geometry.kw);
+      int32_t phaseH = 0, phaseW = 0;
+      if (g.isTurned) {
+        phaseH = floorModulo(line * geometry.dilationH - geometry.padTop, geometry.strideH);
+        phaseW = floorModulo(column * geometry.dilationW - geometry.padLeft, geometry.strideW);
+      }
+      const Axis h = g.axisH(phaseH), w = g.axisW(phaseW);
+      const int64_t tap = (int64_t)(line - h.firstTap) / h.tapStep * w.taps + (column - w.firstTap) / w.tapStep;
+      const int64_t phaseTaps = (int64_t)h.taps * w.taps, width = panelWidth(g.columns, panel * TILE_COLUMNS);
+      float* to = g.packedPhase(group, phaseH, phaseW) + panel * TILE_COLUMNS * phaseTaps * g.depth;
+      const int64_t first = tap / MAX_TAPS * MAX_TAPS, tapCount = smaller(MAX_TAPS, phaseTaps - first);
+      const int64_t step = g.isNarrow ? g.depth : g.chunkDepth(phaseTaps);
+      for (int64_t channel = 0; channel < g.depth; channel += step) {
+        const int64_t channels = smaller(step, g.depth - channel);
+        const int64_t before = first * g.depth + tapCount * channel + (tap - first) * channels;
+        g.packTap(group, line, column, channel, channels, panel, to + before * width);
+      }
+    }
+  };
+  call.parallel(divideUp(pieces, perBlock), pack);
+}
+
+// Packs B alone, where a later call is to find it packed.
+static void packIndirect(const FoveaCall& call, IndirectGemm& g) {
+  g.isPacked = true;
+  planIndirect(g, foveaThreadCount(call.pool));
+  if (g.columns > 0 && g.depth > 0) packPanels(call, g);
+}
+
 static void runIndirect(const FoveaCall& call, IndirectGemm& g) {
   planIndirect(g, foveaThreadCount(call.pool));
   if (g.columns <= 0 || g.rowUnits <= 0) return;
   const Geometry& geometry = g.geometry;
-  if (g.isPackedFirst) {
-    const int64_t taps = (int64_t)geometry.kh * geometry.kw, groups = g.packedGroup ? g.groups : 1;
-    const int64_t pieces = groups * taps * g.panels;
-    const int64_t perBlock = larger(1, 16384 / larger(1, g.depth * TILE_COLUMNS));
-    auto pack = [&](int64_t block, int32_t) {
-      for (int64_t piece = block * perBlock; piece < smaller(pieces, (block + 1) * perBlock); piece++) {
-        const int64_t panel = piece % g.panels, group = piece / g.panels / taps;
-        const int32_t line = (int32_t)(piece / g.panels % taps / geometry.kw);
-        const int32_t column = (int32_t)(piece / g.panels % taps % geometry.kw);
-        int32_t phaseH = 0, phaseW = 0;
-        if (g.isTurned) {
-          phaseH = floorModulo(line * geometry.dilationH - geometry.padTop, geometry.strideH);
-          phaseW = floorModulo(column * geometry.dilationW - geometry.padLeft, geometry.strideW);
-        }
-        const Axis h = g.axisH(phaseH), w = g.axisW(phaseW);
-        const int64_t tap = (int64_t)(line - h.firstTap) / h.tapStep * w.taps + (column - w.firstTap) / w.tapStep;
-        const int64_t phaseTaps = (int64_t)h.taps * w.taps, width = panelWidth(g.columns, panel * TILE_COLUMNS);
-        float* to = g.packedPhase(group, phaseH, phaseW) + panel * TILE_COLUMNS * phaseTaps * g.depth;
-        const int64_t first = tap / MAX_TAPS * MAX_TAPS, tapCount = smaller(MAX_TAPS, phaseTaps - first);
-        const int64_t step = g.isNarrow ? g.depth : g.chunkDepth(phaseTaps);
-        for (int64_t channel = 0; channel < g.depth; channel += step) {
-          const int64_t channels = smaller(step, g.depth - channel);
-          const int64_t before = first * g.depth + tapCount * channel + (tap - first) * channels;
-          g.packTap(group, line, column, channel, channels, panel, to + before * width);
-        }
-      }
-    };
-    call.parallel(divideUp(pieces, perBlock), pack);
-  }
+  if (g.isPackedFirst && !g.isPacked) packPanels(call, g);
 
   const int64_t panelUnits = divideUp(g.panels, g.panelsPerUnit);
   const int64_t units = g.rowUnits * panelUnits * g.groups * g.phasesH * g.phasesW;

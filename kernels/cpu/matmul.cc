@@ -109,16 +109,17 @@ static void multiplyVector(const FoveaCall& call, const VectorProduct& p) {
 
 struct MatrixProduct {
   const float *a, *b;
-  float *c, *packed;
+  float *c, *packed; // scratch for B, or B already packed
+  bool isPacked;
   Epilogue epilogue;
   int64_t batch, m, n, k, aStride, bStride;
   bool isTurnedB;
 };
 
-// A is [k, m]: its columns are the rows of C.
-static void multiplyTurned(const FoveaCall& call, const MatrixProduct& p) {
-  const int64_t panels = divideUp(p.n, TILE_COLUMNS), columns = roundUp(p.n, LANES);
-  const int64_t packs = (p.bStride ? p.batch : 1) * panels, packedB = p.bStride ? p.k * columns : 0;
+// Panels of all of B; a batch that shares B packs it once.
+static void packMatrixPanels(const FoveaCall& call, const MatrixProduct& p) {
+  const int64_t panels = divideUp(p.n, TILE_COLUMNS);
+  const int64_t packs = (p.bStride ? p.batch : 1) * panels, packedB = p.bStride ? p.k * roundUp(p.n, LANES) : 0;
   auto pack = [&](int64_t block, int32_t) {
     const int64_t batch = block / panels, first = block % panels * TILE_COLUMNS;
     const int64_t count = smaller(TILE_COLUMNS, p.n - first), width = panelWidth(p.n, first);
@@ -128,6 +129,12 @@ static void multiplyTurned(const FoveaCall& call, const MatrixProduct& p) {
     else packRows(from + first, p.n, p.k, count, width, to);
   };
   call.parallel(packs, pack);
+}
+
+// A is [k, m]: its columns are the rows of C.
+static void multiplyTurned(const FoveaCall& call, const MatrixProduct& p) {
+  const int64_t panels = divideUp(p.n, TILE_COLUMNS), packedB = p.bStride ? p.k * roundUp(p.n, LANES) : 0;
+  if (!p.isPacked) packMatrixPanels(call, p);
 
   // A unit is some tiles of rows by some panels; a chunk of its sum keeps the panels in L2.
   const int64_t chunk = 512, tiles = divideUp(p.m, TILE_ROWS);
@@ -170,22 +177,35 @@ static void multiplyTurned(const FoveaCall& call, const MatrixProduct& p) {
   call.parallel(p.batch * rowUnits * panelUnits, multiply);
 }
 
-void matmul(const FoveaCall& call) {
-  MatrixProduct p;
+static MatrixProduct matrixProduct(const FoveaCall& call) {
+  MatrixProduct p = {};
   const int32_t* q = call.parameters;
   p.batch = q[0], p.m = q[1], p.n = q[2], p.k = q[3];
-  const bool isTurnedA = q[4] != 0;
   p.isTurnedB = q[5] != 0;
   p.aStride = q[6], p.bStride = q[7];
+  return p;
+}
+
+void packMatrix(const FoveaCall& call) {
+  MatrixProduct p = matrixProduct(call);
+  p.b = call.operand<const float>(0);
+  p.packed = call.operand<float>(1);
+  if (p.batch > 0 && p.n > 0 && p.k > 0) packMatrixPanels(call, p);
+}
+
+void matmul(const FoveaCall& call) {
+  MatrixProduct p = matrixProduct(call);
+  const bool isTurnedA = call.parameters[4] != 0;
   p.a = call.operand<const float>(0);
   p.b = call.operand<const float>(1);
-  p.epilogue = {call.operand<const float>(2), call.operand<const float>(3), q[8], call.parameterFloat(9)};
-  p.c = call.operand<float>(4);
-  p.packed = call.operand<float>(5);
+  p.isPacked = call.operand<float>(2) != nullptr;
+  p.packed = call.operand<float>(p.isPacked ? 2 : 6);
+  p.epilogue = {call.operand<const float>(3), call.operand<const float>(4), call.parameters[8], call.parameterFloat(9)};
+  p.c = call.operand<float>(5);
   if (p.batch <= 0 || p.m <= 0 || p.n <= 0) return;
-  const int64_t scratchFloats = (p.bStride ? p.batch : 1) * p.k * roundUp(p.n, 64);
-  if (p.m == 1 || p.n == 1) {
+  if (!p.isPacked && (p.m == 1 || p.n == 1)) {
     const bool isRow = p.m == 1;
+    const int64_t scratchFloats = (p.bStride ? p.batch : 1) * p.k * roundUp(p.n, 64);
     const VectorProduct v = {isRow ? p.a : p.b, isRow ? p.b : p.a, isRow ? p.isTurnedB : !isTurnedA,
                              p.batch, isRow ? p.n : p.m, p.k, isRow ? p.aStride : p.bStride,
                              isRow ? p.bStride : p.aStride, scratchFloats, !isRow, p.epilogue, p.c, p.packed};
@@ -205,6 +225,7 @@ void matmul(const FoveaCall& call) {
   g.filter = p.b;
   g.out = p.c;
   g.packed = p.packed;
+  g.isPacked = p.isPacked;
   g.epilogue = p.epilogue;
   g.groups = (int32_t)p.batch;
   g.sourceHeight = g.outHeight = 1;

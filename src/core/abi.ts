@@ -57,6 +57,8 @@ export const KERNELS = {
   moments: 19,
   topK: 20,
   nonZero: 21,
+  packMatrix: 22,
+  packFilter: 23,
 } as const;
 export type KernelName = keyof typeof KERNELS;
 

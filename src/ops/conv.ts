@@ -200,6 +200,7 @@ function checkResult(op: string, dy: TensorType, g: Geometry): void {
 const input = (index: number): KernelOperand => ({ kind: 'input', index });
 const output: KernelOperand = { kind: 'output', index: 0 };
 const scratch: KernelOperand = { kind: 'scratch' };
+const none: KernelOperand = { kind: 'none' };
 
 const conv2dOp = defineOp<ConvParams>({
   name: 'conv2d',
@@ -243,7 +244,7 @@ const conv2dOp = defineOp<ConvParams>({
     return [
       {
         kernel: 'conv2d',
-        operands: [input(0), input(1), ...operands, output, scratch],
+        operands: [input(0), input(1), none, ...operands, output, scratch],
         parameters,
         scratchBytes: 4 * g.kh * g.kw * g.cin * roundUp(g.cout / g.groups, 64),
       },
@@ -293,7 +294,7 @@ const conv2dInputGradientOp = defineOp<InputGradientParams>({
     return [
       {
         kernel: 'conv2dInputGradient',
-        operands: [input(0), input(1), output, scratch],
+        operands: [input(0), input(1), none, output, scratch],
         parameters,
         scratchBytes: 4 * g.kh * g.kw * g.cout * roundUp(g.cin / g.groups, 64),
       },

@@ -158,6 +158,7 @@ const matmulOp = defineOp<MatmulParams>({
         operands: [
           { kind: 'input', index: 0 },
           { kind: 'input', index: 1 },
+          { kind: 'none' },
           ...operands,
           { kind: 'output', index: 0 },
           { kind: 'scratch' },

@@ -22,6 +22,7 @@ test('the convolution of the tour is the instruction it shows', () => {
   expect(instruction?.operands.map((operand) => operand === NO_OPERAND)).toEqual([
     false,
     false,
+    true,
     false,
     true,
     false,
@@ -33,5 +34,5 @@ test('the convolution of the tour is the instruction it shows', () => {
   expect(page).toContain(`kernel ${KERNELS.conv2d} (conv2d)`);
   expect(instruction?.parameters[16]).toBe(ACTIVATIONS.relu);
   const words = new Int32Array(encodeProgram(program).buffer)[HEADER.words] as number;
-  expect(words - HEADER.size).toBe(39);
+  expect(words - HEADER.size).toBe(42);
 });

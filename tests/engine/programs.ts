@@ -96,7 +96,11 @@ export function pointwise(op: PointwiseName, a: Operand, b: Operand, out: Operan
 /** c = a b for square float32 matrices of side `n`; takes milliseconds where `n` is some hundreds. */
 export function matmul(a: Operand, b: Operand, c: Operand, scratch: Operand, n: number): Instruction {
   const none: Operand = { space: SPACES.none, offset: 0 };
-  return { kernel: 'matmul', operands: [a, b, none, none, c, scratch], parameters: [1, n, n, n, 0, 0, 0, 0, 0, 0] };
+  return {
+    kernel: 'matmul',
+    operands: [a, b, none, none, none, c, scratch],
+    parameters: [1, n, n, n, 0, 0, 0, 0, 0, 0],
+  };
 }
 
 export function matmulScratchBytes(n: number): number {
