@@ -109,7 +109,10 @@ enum FoveaReduction {
      their operand `packed`: same parameters, same bytes; b or filter is then not read */             \
   X(packMatrix, "b packed",                                                                         \
     "batch m n k transposeA transposeB aBatchStride bBatchStride activation alpha")                 \
-  X(packFilter, "filter packed", "geometry isTurned")
+  X(packFilter, "filter packed", "geometry isTurned")                                               \
+  /* 3x3, stride 1, dilation 1, one group: conv2dFilterGradient with a quarter of the products; bfloat16 \
+     operands are widened, sums are float32 */                                                       \
+  X(winogradFilterGradient, "x dy dFilter scratch", "geometry dtypeX dtypeDy dtypeDFilter")
 
 enum FoveaKernel {
 #define X(name, operands, parameters) FOVEA_KERNEL_##name,
@@ -165,6 +168,10 @@ enum FoveaPointwise {
 //   depthwise the same     FOVEA_PARTIAL_SUMS * 4 * filter elements
 //   reduce                 FOVEA_PARTIAL_SUMS * 8 * out elements
 //   moments                FOVEA_PARTIAL_SUMS * 16 * channels
+//   winogradFilterGradient 144 * (tiles * channels + 32), and 36 * cin * cout where dFilter is bfloat16;
+//                          allTiles = n * ceil(oh/4) * ceil(ow/4), channels = round(cin, 16) + round(cout, 16),
+//                          most = clamp(floor(2^23 / (144 * channels)), 64, 256),
+//                          tiles = ceil(allTiles / ceil(allTiles / most)), 0 where allTiles is 0
 // A sum is split into at most FOVEA_PARTIAL_SUMS parts, chosen from the shape alone, so that its bits do
 // not depend on the number of threads. Each thread also has FOVEA_THREAD_SCRATCH bytes of its own.
 #define FOVEA_PARTIAL_SUMS 16

@@ -59,6 +59,7 @@ export const KERNELS = {
   nonZero: 21,
   packMatrix: 22,
   packFilter: 23,
+  winogradFilterGradient: 24,
 } as const;
 export type KernelName = keyof typeof KERNELS;
 
