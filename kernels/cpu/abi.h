@@ -112,7 +112,13 @@ enum FoveaReduction {
   X(packFilter, "filter packed", "geometry isTurned")                                               \
   /* 3x3, stride 1, dilation 1, one group: conv2dFilterGradient with a quarter of the products; bfloat16 \
      operands are widened, sums are float32 */                                                       \
-  X(winogradFilterGradient, "x dy dFilter scratch", "geometry dtypeX dtypeDy dtypeDFilter")
+  X(winogradFilterGradient, "x dy dFilter scratch", "geometry dtypeX dtypeDy dtypeDFilter") \
+  /* Winograd, for 3x3 filters with stride, dilation and groups 1 and padding 0..2. u is the filter in the \
+     level's own layout; isTurned (geometry stays the forward convolution's): for the input's gradient, which \
+     is winogradConv2d of dy with padding 2 - padTop, 2 - padLeft. dtypes: float32 or bfloat16; u is float32, \
+     and so is bias; residual is like y */                                                            \
+  X(winogradFilter, "filter u", "geometry isTurned dtypeFilter")                                    \
+  X(winogradConv2d, "x u bias? residual? y scratch", "geometry activation alpha dtypeX dtypeY")
 
 enum FoveaKernel {
 #define X(name, operands, parameters) FOVEA_KERNEL_##name,
@@ -171,6 +177,10 @@ enum FoveaPointwise {
 //   winogradFilterGradient 144 * (tiles * channels + 32), and 36 * cin * cout where dFilter is bfloat16;
 //                          allTiles = n * ceil(oh/4) * ceil(ow/4), channels = round(cin, 16) + round(cout, 16),
 //                          most = clamp(floor(2^23 / (144 * channels)), 64, 256),
+//                          tiles = ceil(allTiles / ceil(allTiles / most)), 0 where allTiles is 0
+//   winogradFilter's u     144 * cin * round(cout, 16); isTurned: 144 * cout * round(cin, 16)
+//   winogradConv2d         144 * (tiles * channels + 16): channels = round(cin, 16) + 16,
+//                          allTiles = n * ceil(oh/4) * ceil(ow/4), most = max(64, floor(2^21 / (36 * channels))),
 //                          tiles = ceil(allTiles / ceil(allTiles / most)), 0 where allTiles is 0
 // A sum is split into at most FOVEA_PARTIAL_SUMS parts, chosen from the shape alone, so that its bits do
 // not depend on the number of threads. Each thread also has FOVEA_THREAD_SCRATCH bytes of its own.

@@ -20,6 +20,7 @@ namespace FOVEA_LEVEL {
 #include "gemm.h"
 #include "matmul.cc"
 #include "conv2d.cc"
+#include "winograd.cc"
 #include "winograd-gradient.cc"
 #include "depthwise.cc"
 #include "pool2d.cc"

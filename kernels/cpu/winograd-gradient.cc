@@ -3,7 +3,6 @@
 // Chunks of tiles are transformed into scratch; then one product per frequency sums over the chunk's tiles,
 // G' . G follows while the 36 sums lie in L2, and chunks add up in dFilter.
 
-constexpr int32_t FREQUENCIES = 36;
 // A panel of x holds so many channels of each tile; its rows then feed the micro-kernel in order.
 constexpr int32_t X_PANEL = 3 * LANES;
 // Room for the sums of one unit, in floats, in a thread's scratch.

@@ -60,6 +60,8 @@ export const KERNELS = {
   packMatrix: 22,
   packFilter: 23,
   winogradFilterGradient: 24,
+  winogradFilter: 25,
+  winogradConv2d: 26,
 } as const;
 export type KernelName = keyof typeof KERNELS;
 

@@ -1,0 +1,221 @@
+// Winograd's minimal filtering for 3x3 filters (Lavin and Gray, arXiv:1509.09308), what the kernels share:
+// how an output is cut into tiles, the points, and the transform of a tile of x. A tile gives 4 or 3 outputs
+// along each axis and is multiplied at 6 or 5 points; the five are among the six, so that all tiles share one
+// transformed filter, and 7 = 4 + 3 or 14 = 4 + 4 + 3 + 3 outputs cost nothing that is thrown away.
+#pragma once
+
+// The points are 0, +-11/16, +-11/8 and infinity. Near 1/sqrt 2 and sqrt 2 the transforms amplify rounding
+// least (a third of what 0, +-1, +-2 do), and every constant below is exact in float32.
+constexpr int32_t POINTS = 6;
+constexpr int32_t FREQUENCIES = POINTS * POINTS;
+constexpr float NEAR = 0.6875f, FAR = 1.375f;
+constexpr float NEAR2 = NEAR * NEAR, FAR2 = FAR * FAR;
+// Order of the points: 0, NEAR, -NEAR, FAR, -FAR, infinity. A tile with 3 outputs leaves out -FAR.
+constexpr int32_t LEFT_OUT = 4;
+
+// Outputs along one axis: `fours` tiles of 4, then tiles of 3 (the last one may reach over the end).
+struct TileAxis {
+  int32_t count, fours;
+  static TileAxis of(int32_t outputs) {
+    const int32_t count = (int32_t)divideUp(outputs, 4);
+    return {count, (int32_t)larger(0, outputs - 3 * count)};
+  }
+  int32_t start(int32_t tile) const { return tile * 4 - (int32_t)larger(0, tile - fours); }
+  int32_t size(int32_t tile) const { return tile < fours ? 4 : 3; }
+};
+
+// A frequency is a pair of points. Its kind says which tiles have it: bit 0, those with 4 columns only;
+// bit 1, those with 4 lines only.
+constexpr int32_t TILE_KINDS = 4;
+static inline int32_t frequencyKind(int32_t frequency) {
+  return (frequency / POINTS == LEFT_OUT) * 2 + (frequency % POINTS == LEFT_OUT);
+}
+
+struct Tiles {
+  TileAxis h, w;
+  int32_t images;
+  static Tiles of(const Geometry& g) { return {TileAxis::of(g.oh), TileAxis::of(g.ow), g.n}; }
+  int64_t count() const { return (int64_t)images * h.count * w.count; }
+  // How many of the tiles before number `tile` have frequencies of this kind: the tile's row in the matrix
+  // of each such frequency.
+  int64_t rowOf(int64_t tile, int32_t kind) const {
+    const int64_t perImage = (int64_t)h.count * w.count, image = tile / perImage;
+    const int64_t line = tile % perImage / w.count, column = tile % w.count;
+    const int64_t lines = kind & 2 ? h.fours : h.count, columns = kind & 1 ? w.fours : w.count;
+    const int64_t rest = line < lines ? line * columns + smaller(column, columns) : lines * columns;
+    return image * lines * columns + rest;
+  }
+};
+
+// B' d of one line of a tile: the values of a line of 6 (5) pixels at the points, in three or four groups that
+// need few registers. Rows of B' are the products over the other points, the filter has the divisors.
+struct PointPair {
+  Vector plus, minus;
+};
+template <int32_t SIZE, class Line> static inline Vector atZero(const Line& d) {
+  if (SIZE == 4) return d(0) * splat(NEAR2 * FAR2) + (d(4) - d(2) * splat(NEAR2 + FAR2));
+  return d(0) * splat(NEAR2 * FAR2) - d(1) * splat(NEAR2 * FAR) + (d(3) * splat(FAR) - d(2) * splat(FAR2));
+}
+template <int32_t SIZE, class Line> static inline PointPair atNear(const Line& d) {
+  const Vector d2 = d(2), d3 = d(3), d1 = d(1);
+  const Vector odd = d3 - d1 * splat(FAR2);
+  const Vector even = SIZE == 4 ? d(4) - d2 * splat(FAR2)
+                                : (d3 - d1 * splat(NEAR2)) * splat(FAR) - d2 * splat(FAR2 - NEAR2);
+  return {even + odd * splat(NEAR), even - odd * splat(NEAR)};
+}
+// With 3 outputs only at +FAR.
+template <int32_t SIZE, class Line> static inline PointPair atFar(const Line& d) {
+  const Vector odd = d(3) - d(1) * splat(NEAR2);
+  if (SIZE == 3) return {odd * splat(2 * FAR), Vector{}};
+  const Vector even = d(4) - d(2) * splat(NEAR2);
+  return {even + odd * splat(FAR), even - odd * splat(FAR)};
+}
+template <int32_t SIZE, class Line> static inline Vector atInfinity(const Line& d) {
+  if (SIZE == 4) return d(1) * splat(NEAR2 * FAR2) + (d(5) - d(3) * splat(NEAR2 + FAR2));
+  return d(1) * splat(NEAR2 * FAR) - d(2) * splat(NEAR2) + (d(4) - d(3) * splat(FAR));
+}
+
+// B' d B of a tile with LINES x COLUMNS outputs. at[6 * i + j] is pixel i, j, of which channels
+// first <= c < last are read in whole vectors; frequency f goes to to[kind of f] + f * step + c.
+template <int32_t LINES, int32_t COLUMNS>
+static void transformPixels(const float* const* at, int64_t first, int64_t last, float* const* to, int64_t step) {
+  for (int64_t c = first; c < last; c += LANES) {
+    auto storeLine = [&](int32_t i, const Vector* line) {
+      auto d = [&](int32_t j) { return line[j]; };
+      float* p = to[(i == LEFT_OUT) * 2] + i * POINTS * step + c;
+      const PointPair near = atNear<COLUMNS>(d), far = atFar<COLUMNS>(d);
+      store(p, atZero<COLUMNS>(d));
+      store(p + step, near.plus);
+      store(p + 2 * step, near.minus);
+      store(p + 3 * step, far.plus);
+      if (COLUMNS == 4) store(to[(i == LEFT_OUT) * 2 + 1] + (i * POINTS + 4) * step + c, far.minus);
+      store(p + 5 * step, atInfinity<COLUMNS>(d));
+    };
+    Vector line[POINTS], other[POINTS];
+#pragma GCC unroll 6
+    for (int32_t j = 0; j < COLUMNS + 2; j++)
+      line[j] = atZero<LINES>([&](int32_t i) { return load(at[i * POINTS + j] + c); });
+    storeLine(0, line);
+#pragma GCC unroll 6
+    for (int32_t j = 0; j < COLUMNS + 2; j++) {
+      const PointPair pair = atNear<LINES>([&](int32_t i) { return load(at[i * POINTS + j] + c); });
+      line[j] = pair.plus;
+      other[j] = pair.minus;
+    }
+    storeLine(1, line);
+    storeLine(2, other);
+#pragma GCC unroll 6
+    for (int32_t j = 0; j < COLUMNS + 2; j++) {
+      const PointPair pair = atFar<LINES>([&](int32_t i) { return load(at[i * POINTS + j] + c); });
+      line[j] = pair.plus;
+      other[j] = pair.minus;
+    }
+    storeLine(3, line);
+    if (LINES == 4) storeLine(4, other);
+#pragma GCC unroll 6
+    for (int32_t j = 0; j < COLUMNS + 2; j++)
+      line[j] = atInfinity<LINES>([&](int32_t i) { return load(at[i * POINTS + j] + c); });
+    storeLine(5, line);
+  }
+}
+typedef void (*PixelsTransform)(const float* const*, int64_t, int64_t, float* const*, int64_t);
+static inline PixelsTransform pixelsTransform(int32_t lines, int32_t columns) {
+  if (lines == 4) return columns == 4 ? transformPixels<4, 4> : transformPixels<4, 3>;
+  return columns == 4 ? transformPixels<3, 4> : transformPixels<3, 3>;
+}
+
+// Storage types: float, or uint16_t for bfloat16, which is widened on the way in and rounded (half to even, a
+// NaN stays one) on the way out.
+typedef uint16_t WideningVector __attribute__((vector_size(FOVEA_VECTOR_BYTES / 2)));
+typedef uint16_t WideningVectorU __attribute__((vector_size(FOVEA_VECTOR_BYTES / 2), aligned(2), may_alias));
+static inline Vector loadStored(const float* p) { return load(p); }
+static inline Vector loadStored(const uint16_t* p) {
+  const WideningVector v = *reinterpret_cast<const WideningVectorU*>(p);
+  return asFloat(__builtin_convertvector(v, IntVector) << 16);
+}
+static inline void storeStored(float* p, Vector v) { store(p, v); }
+static inline void storeStored(uint16_t* p, Vector v) {
+  typedef uint32_t Bits __attribute__((vector_size(FOVEA_VECTOR_BYTES)));
+  const Bits bits = reinterpret_cast<Bits>(v);
+  const Bits rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  const IntVector result = v != v ? reinterpret_cast<IntVector>((bits >> 16) | 0x40) : reinterpret_cast<IntVector>(rounded);
+  *reinterpret_cast<WideningVectorU*>(p) = __builtin_convertvector(result, WideningVector);
+}
+// The first `count` lanes only; the others are zero.
+template <class T> FOVEA_SELDOM Vector loadStoredPart(const T* p, int64_t count) {
+  T part[LANES] = {};
+  for (int64_t i = 0; i < count; i++) part[i] = p[i];
+  return loadStored(part);
+}
+template <class T> FOVEA_SELDOM void storeStoredPart(T* p, Vector v, int64_t count) {
+  T part[LANES];
+  storeStored(part, v);
+  for (int64_t i = 0; i < count; i++) p[i] = part[i];
+}
+template <class T> static inline Vector loadStoredSome(const T* p, int64_t count) {
+  return count >= LANES ? loadStored(p) : loadStoredPart(p, count);
+}
+template <class T> static inline void storeStoredSome(T* p, Vector v, int64_t count) {
+  if (count >= LANES) storeStored(p, v);
+  else storeStoredPart(p, v, count);
+}
+
+// Transforms tiles of x (float or bfloat16), padding included, with scratch of its own.
+constexpr int64_t PATCH_CHANNELS = 64;
+constexpr int64_t ZERO_CHANNELS = 1024; // that a missing pixel gives at once
+struct TileReader {
+  const void* x;
+  bool isBfloat16;
+  int32_t height, width;
+  int64_t channels;
+  int32_t padTop, padLeft;
+  Tiles tiles;
+  float* scratch; // FLOATS, of the thread
+  static constexpr int64_t FLOATS = FREQUENCIES * PATCH_CHANNELS + ZERO_CHANNELS;
+
+  void begin() const { clearFloats(scratch + FREQUENCIES * PATCH_CHANNELS, ZERO_CHANNELS); }
+
+  template <class T> void copyPatch(const int64_t* pixels, int64_t first, int64_t count) const {
+    for (int32_t i = 0; i < FREQUENCIES; i++)
+      for (int64_t c = 0; c < count; c += LANES)
+        store(scratch + i * PATCH_CHANNELS + c,
+              pixels[i] < 0 ? Vector{} : loadStoredSome((const T*)x + pixels[i] * channels + first + c, count - c));
+  }
+
+  // Channels firstChannel <= c < lastChannel of a tile, written as transformPixels does, in whole vectors:
+  // firstChannel is a multiple of LANES, and so is lastChannel or it is `channels`.
+  void transform(int64_t tile, int64_t firstChannel, int64_t lastChannel, float* const* to, int64_t step) const {
+    const int64_t perImage = (int64_t)tiles.h.count * tiles.w.count, image = tile / perImage;
+    const int32_t tileLine = (int32_t)(tile % perImage / tiles.w.count), tileColumn = (int32_t)(tile % tiles.w.count);
+    const int32_t top = tiles.h.start(tileLine) - padTop, left = tiles.w.start(tileColumn) - padLeft;
+    const PixelsTransform run = pixelsTransform(tiles.h.size(tileLine), tiles.w.size(tileColumn));
+    int64_t pixels[FREQUENCIES];
+    for (int32_t i = 0; i < POINTS; i++)
+      for (int32_t j = 0; j < POINTS; j++) {
+        const bool isInside = top + i >= 0 && top + i < height && left + j >= 0 && left + j < width;
+        pixels[i * POINTS + j] = isInside ? (image * height + top + i) * width + left + j : -1;
+      }
+    const float* at[FREQUENCIES];
+    int64_t c = firstChannel;
+    if (!isBfloat16)
+      for (const int64_t whole = lastChannel - lastChannel % LANES; c < whole;) {
+        const int64_t last = smaller(c + ZERO_CHANNELS, whole);
+        for (int32_t i = 0; i < FREQUENCIES; i++)
+          at[i] = (pixels[i] < 0 ? scratch + FREQUENCIES * PATCH_CHANNELS
+                                 : (const float*)x + pixels[i] * channels + c);
+        float* shifted[TILE_KINDS];
+        for (int32_t kind = 0; kind < TILE_KINDS; kind++) shifted[kind] = to[kind] + (c - firstChannel);
+        run(at, 0, last - c, shifted, step);
+        c = last;
+      }
+    for (int32_t i = 0; i < FREQUENCIES; i++) at[i] = scratch + i * PATCH_CHANNELS;
+    for (; c < lastChannel; c += PATCH_CHANNELS) {
+      const int64_t count = smaller(PATCH_CHANNELS, lastChannel - c);
+      if (isBfloat16) copyPatch<uint16_t>(pixels, c, count);
+      else copyPatch<float>(pixels, c, count);
+      float* shifted[TILE_KINDS];
+      for (int32_t kind = 0; kind < TILE_KINDS; kind++) shifted[kind] = to[kind] + (c - firstChannel);
+      run(at, 0, count, shifted, step);
+    }
+  }
+};
