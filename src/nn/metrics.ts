@@ -17,12 +17,15 @@ import {
   topKAccuracy,
 } from './metrics/accuracy.js';
 import { type Cell, OverlapMetric, precision, recall, ScoreMetric, ThresholdMetric } from './metrics/counts.js';
+import { AreaMetric, type Rate, RateAtMetric } from './metrics/curves.js';
 import { MeanOf, type Metric } from './metrics/metric.js';
+import { DeterminationMetric } from './metrics/regression.js';
 import { snakeCase } from './naming.js';
 import {
   choice,
   flag,
   list,
+  nullable,
   number,
   type OptionsOf,
   optional,
@@ -35,6 +38,7 @@ import {
 } from './options.js';
 
 export { Mean, type Metric } from './metrics/metric.js';
+export { Sum } from './metrics/regression.js';
 
 /** A metric of the caller's own: one value per example, which is averaged. */
 export type MetricFunction = (yTrue: Tensor, yPred: Tensor) => Tensor;
@@ -84,6 +88,20 @@ const SCORE = {
   average: optional(choice(['micro', 'macro', 'weighted'] as const, 'micro')),
   threshold: optional(number()),
 };
+
+const share = (): Rule<number> => number(undefined, { low: 0, high: 1 });
+
+/** The best of one rate among the thresholds where another is at least the option of its name. */
+function rateMetric<K extends string>(className: string, wanted: Rate, held: Rate, option: K) {
+  const rules = { [option]: share(), numThresholds: whole(200, 2), classId: optional(whole()) } as {
+    readonly [key in K]: Rule<number>;
+  } & { readonly numThresholds: Rule<number>; readonly classId: Rule<number | null> };
+  return defineMetric(className, rules, (name, settings) => {
+    const { numThresholds, classId } = settings as unknown as { numThresholds: number; classId: number | null };
+    const least = (settings as Readonly<Record<string, unknown>>)[option] as number;
+    return new RateAtMetric(name, { numThresholds, classId }, { wanted, held, least });
+  });
+}
 
 /**
  * Metrics with options; without, their names do.
@@ -148,10 +166,50 @@ export const metrics = {
     { ...OVERLAP, targetClassIds: list(whole()) },
     (name, settings) => new OverlapMetric(name, settings),
   ),
+  oneHotIoU: defineMetric(
+    'OneHotIoU',
+    { ...OVERLAP, sparseYTrue: flag(false), sparseYPred: flag(false), targetClassIds: list(whole()) },
+    (name, settings) => new OverlapMetric(name, settings),
+  ),
+  /** Overlap of two classes, told apart by a threshold. */
+  binaryIoU: defineMetric(
+    'BinaryIoU',
+    { targetClassIds: list(whole(), [0, 1]), threshold: number(0.5) },
+    (name, { targetClassIds, threshold }) =>
+      new OverlapMetric(name, { numClasses: 2, targetClassIds, sparseYTrue: true, sparseYPred: true, threshold }),
+  ),
   oneHotMeanIoU: defineMetric(
     'OneHotMeanIoU',
     { ...OVERLAP, sparseYTrue: flag(false), sparseYPred: flag(false) },
     (name, settings) => new OverlapMetric(name, { ...settings, targetClassIds: null }),
+  ),
+  /** The area under the ROC or the precision-recall curve; `thresholds` given between 0 and 1, or so many even ones. */
+  auc: defineMetric(
+    'AUC',
+    {
+      numThresholds: whole(200, 2),
+      curve: choice(['ROC', 'PR'] as const, 'ROC'),
+      summationMethod: choice(['interpolation', 'minoring', 'majoring'] as const, 'interpolation'),
+      thresholds: optional(list(share())),
+      multiLabel: flag(false),
+      labelWeights: optional(list(number(undefined, { low: 0 }))),
+      fromLogits: flag(false),
+    },
+    (name, { numThresholds, thresholds, ...settings }) =>
+      new AreaMetric(name, { count: numThresholds, given: thresholds }, settings),
+  ),
+  sensitivityAtSpecificity: rateMetric('SensitivityAtSpecificity', 'recall', 'specificity', 'specificity'),
+  specificityAtSensitivity: rateMetric('SpecificityAtSensitivity', 'specificity', 'recall', 'sensitivity'),
+  precisionAtRecall: rateMetric('PrecisionAtRecall', 'precision', 'recall', 'recall'),
+  recallAtPrecision: rateMetric('RecallAtPrecision', 'recall', 'precision', 'precision'),
+  /** The share of the labels' variance that the predictions explain. */
+  r2Score: defineMetric(
+    'R2Score',
+    {
+      classAggregation: nullable(choice(['uniformAverage', 'varianceWeightedAverage'] as const, 'uniformAverage')),
+      numRegressors: whole(0),
+    },
+    (name, settings) => new DeterminationMetric(name, settings),
   ),
   rootMeanSquaredError: defineMetric(
     'RootMeanSquaredError',

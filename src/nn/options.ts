@@ -65,6 +65,11 @@ export function optional<T>(inner: Rule<T>): Rule<T | null> {
   return { want: `${inner.want}, or null`, accepts: (value) => value === null || inner.accepts(value), fallback: null };
 }
 
+/** The rule's value or null; the rule's own default stays. */
+export function nullable<T>(inner: Rule<T>): Rule<T | null> {
+  return inner.fallback === undefined ? optional(inner) : { ...optional(inner), fallback: inner.fallback };
+}
+
 /** A list of which every entry obeys `inner`. */
 export function list<T>(inner: Rule<T>, fallback?: readonly T[]): Rule<readonly T[]> {
   return rule(

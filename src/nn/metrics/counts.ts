@@ -3,7 +3,7 @@
 import { constant, type Tensor } from '../../graph/tensor.js';
 import type { Variable } from '../../graph/variable.js';
 import { add, cast, multiply, subtract } from '../../ops/arithmetic.js';
-import { greater, notEqual } from '../../ops/compare.js';
+import { greater, greaterEqual, notEqual } from '../../ops/compare.js';
 import { eye } from '../../ops/create.js';
 import { gather, oneHot } from '../../ops/gather.js';
 import { matmul } from '../../ops/matmul.js';
@@ -63,7 +63,7 @@ export class ThresholdMetric implements Metric {
 }
 
 /** One class's place along the last axis. */
-function column(x: Tensor, index: number): Tensor {
+export function column(x: Tensor, index: number): Tensor {
   const rows = reshape(x, [x.size / (x.shape.at(-1) as number), x.shape.at(-1) as number]);
   return reshape(slice(rows, [0, index], [rows.shape[0] as number, 1]), x.shape.slice(0, -1));
 }
@@ -90,6 +90,8 @@ export interface OverlapSettings {
   /** Whether labels and predictions are class numbers rather than scores along the last axis. */
   readonly sparseYTrue: boolean;
   readonly sparseYPred: boolean;
+  /** Where predictions are scores of class 1 against class 0: above it they are of class 1. */
+  readonly threshold?: number;
 }
 
 /** Intersection over union of each class, averaged over the classes that occur. */
@@ -109,9 +111,10 @@ export class OverlapMetric implements Metric {
   }
 
   update(yTrue: Tensor, yPred: Tensor, sampleWeight?: Tensor): void {
-    const { numClasses, sparseYTrue, sparseYPred } = this.settings;
+    const { numClasses, sparseYTrue, sparseYPred, threshold } = this.settings;
     const truth = sparseYTrue ? cast(yTrue, 'int32') : argMax(yTrue);
-    const predicted = sparseYPred ? cast(yPred, 'int32') : argMax(yPred);
+    const classes = threshold === undefined ? yPred : greaterEqual(yPred, threshold);
+    const predicted = sparseYPred ? cast(classes, 'int32') : argMax(classes);
     const rows = (x: Tensor): Tensor => oneHot(reshape(x, [x.size]), numClasses);
     let left = rows(truth);
     if (sampleWeight !== undefined) {
