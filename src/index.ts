@@ -17,6 +17,7 @@ export { Variable, type VariableOptions } from './graph/variable.js';
 export * as activations from './nn/activations.js';
 export type { Callback, FitControl, Logs, TrainingParams } from './nn/callbacks/callback.js';
 export * as callbacks from './nn/callbacks/index.js';
+export * as constraints from './nn/constraints.js';
 export * as initializers from './nn/initializers.js';
 export { type CallContext, Layer, type LayerConfig, type LayerOptions, type WeightOptions } from './nn/layer.js';
 export * as layers from './nn/layers/index.js';

@@ -47,6 +47,8 @@ export function traceVariables<T>(body: () => T): { result: T; scope: VariableSc
 export class Variable {
   name: string;
   trainable: boolean;
+  /** What an optimizer does to the value after each update, where it has to obey something. */
+  constraint: ((value: Tensor) => Tensor) | undefined;
   readonly shape: Shape;
   readonly dtype: Dtype;
   private current: Tensor;

@@ -11,6 +11,7 @@ import {
   isCounted,
   sparseCategorical,
 } from './losses/crossentropy.js';
+import { circle } from './losses/embedding.js';
 import { alignLabels, type LabelKind, type Loss, type Reduction } from './losses/loss.js';
 import {
   type AlignedLoss,
@@ -181,6 +182,13 @@ export const losses = {
     labels: 'values',
     rules: { axis: whole(-1, -8) },
     compute: (yTrue, yPred, { axis }) => cosineSimilarity(alignLabels('cosineSimilarity', yTrue, yPred), yPred, axis),
+  }),
+  /** Pulls embeddings of one class together and pushes those of others apart. */
+  circle: defineLoss({
+    className: 'Circle',
+    labels: 'classes',
+    rules: { gamma: number(80, { low: 0 }), margin: number(0.4), removeDiagonal: flag(true) },
+    compute: circle,
   }),
   dice: defineLoss({
     className: 'Dice',

@@ -142,6 +142,7 @@ export {
   softplus,
   sqrt,
   square,
+  stopGradient,
   tan,
   tanh,
 } from './unary.js';

@@ -236,6 +236,16 @@ function roundHalfToEven(x: number): number {
   return below % 2 === 0 ? below : below + 1;
 }
 
+const stopGradientOp = definePointwise({
+  name: 'stopGradient',
+  summary: 'x, through which no gradient flows',
+  arity: 1,
+  domain: 'number',
+  scalar: ([x]) => x as number,
+  lower: (_, [x]) => x!,
+  gradient: 'none',
+});
+
 const isNaNOp = defineUnary({
   name: 'isNaN',
   summary: 'whether x is not a number',
@@ -364,6 +374,11 @@ export function round(x: TensorLike): Tensor {
   return applyRounding(roundOp, x);
 }
 
+/** x as it is, through which no gradient flows. */
+export function stopGradient(x: TensorLike): Tensor {
+  return stopGradientOp.one([toTensor(x)], none);
+}
+
 /** Whether x is not a number, as bool. */
 // biome-ignore lint/suspicious/noShadowRestrictedNames: exported under the name everybody knows; not called here.
 export function isNaN(x: TensorLike): Tensor {
@@ -397,6 +412,7 @@ export const unaryOps = [
   floorOp,
   ceilOp,
   roundOp,
+  stopGradientOp,
   isNaNOp,
   isFiniteOp,
 ] as const;

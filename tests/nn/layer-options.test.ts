@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Tensor, tensor } from '../../src/graph/tensor.js';
 import { makeActivation } from '../../src/nn/activations.js';
+import * as constraints from '../../src/nn/constraints.js';
 import { type CallContext, inferenceContext, Layer, type LayerConfig, type LayerOptions } from '../../src/nn/layer.js';
 import * as layers from '../../src/nn/layers/index.js';
 import { InputLayer } from '../../src/nn/layers/input.js';
@@ -52,7 +53,7 @@ describe('unknown and wrong options', () => {
     [
       'no object',
       () => layers.dense(10 as never),
-      'Dense: takes one object of options; got 10.\n  Its options are units, activation, useBias, kernelInitializer, biasInitializer, kernelRegularizer, biasRegularizer, name, trainable, dtype, inputShape.',
+      'Dense: takes one object of options; got 10.\n  Its options are units, activation, useBias, kernelInitializer, biasInitializer, kernelRegularizer, biasRegularizer, kernelConstraint, biasConstraint, name, trainable, dtype, inputShape.',
     ],
     [
       'filters 0',
@@ -83,7 +84,7 @@ describe('unknown and wrong options', () => {
     [
       'regularizer',
       conv({ kernelRegularizer: { l2: -1 } }),
-      'Conv2D: a regularizer is {l1, l2} with factors of at least 0; got {"l2":-1}.\n  Write for example kernelRegularizer: { l2: 0.01 }.',
+      'Conv2D: a regularizer is {l1, l2} or {orthogonal} with factors of at least 0; got {"l2":-1}.\n  Write for example kernelRegularizer: { l2: 0.01 }.',
     ],
     [
       'pool',
@@ -231,10 +232,10 @@ describe('configs', () => {
 
   it.each<[string, string, LayerConfig, string]>([
     [
-      'constraint',
+      'activity regularizer',
       'Dense',
-      { name: 'd', units: 2, kernel_constraint: { class_name: 'NonNeg' } },
-      'Dense: kernel_constraint {"class_name":"NonNeg"} is not supported.\n  Without it the layer would compute something else.\n  at d',
+      { name: 'd', units: 2, activity_regularizer: { class_name: 'L2' } },
+      'Dense: activity_regularizer {"class_name":"L2"} is not supported.\n  Without it the layer would compute something else.\n  at d',
     ],
     [
       'renorm',
@@ -263,8 +264,8 @@ describe('configs', () => {
     [
       'regularizer',
       'Dense',
-      { units: 1, kernel_regularizer: { class_name: 'OrthogonalRegularizer', config: {} } },
-      'Dense: regularizer "OrthogonalRegularizer" is not supported.\n  L1, L2 and L1L2 are.',
+      { units: 1, kernel_regularizer: { class_name: 'SparsityRegularizer', config: {} } },
+      'Dense: regularizer "SparsityRegularizer" is not supported.\n  L1, L2, L1L2 and OrthogonalRegularizer are.',
     ],
     ['dtype', 'Flatten', { dtype: 'float64' }, 'Flatten: dtype "float64" is not supported.'],
   ])('refuse what would change the result: %s', (_name, className, config, message) => {
@@ -420,5 +421,44 @@ describe('inputs', () => {
     expect(y.shape).toEqual([null, null, null, 5]);
     expect(layers.lambda((each) => add(square(each), 1)).apply(y).shape).toEqual([null, null, null, 5]);
     expect(layers.globalAveragePooling2d({ keepDims: true }).apply(y).shape).toEqual([null, 1, 1, 5]);
+  });
+});
+
+describe('constraints', () => {
+  it('travel through a config and bind the weight', async () => {
+    const layer = layers.dense({
+      units: 2,
+      kernelConstraint: constraints.maxNorm({ maxValue: 0.5 }),
+      biasConstraint: 'nonNeg',
+    });
+    const { kernel_constraint: kernel, bias_constraint: bias } = layer.config;
+    expect(kernel).toMatchObject({ class_name: 'MaxNorm', config: { max_value: 0.5, axis: 0 } });
+    expect(bias).toMatchObject({ class_name: 'NonNeg', config: {} });
+    const again = layerFromConfig('Dense', layer.config);
+    expect(again.config).toEqual(layer.config);
+    again.ensureBuilt([[null, 3]]);
+    const [weight] = again.weights;
+    const [long] = await evaluate([
+      weight?.constraint?.(
+        tensor([
+          [3, 0.1],
+          [4, 0.1],
+          [0, 0.1],
+        ]),
+      ) as Tensor,
+    ]);
+    const want = [0.3, 0.1, 0.4, 0.1, 0, 0.1];
+    want.forEach((value, i) => {
+      expect((long as ArrayLike<number>)[i]).toBeCloseTo(value, 6);
+    });
+  });
+
+  it('refuse what they do not know', () => {
+    expect(messageOf(() => layers.dense({ units: 1, kernelConstraint: 'maxnrm' }))).toBe(
+      'Dense: unknown constraint "maxnrm"; did you mean "maxNorm"?',
+    );
+    expect(messageOf(() => constraints.maxNorm({ maxValue: -1 }))).toBe(
+      'maxNorm: maxValue must be a number of at least 0; got -1.',
+    );
   });
 });

@@ -3,6 +3,7 @@ import { FoveaError } from '../../core/errors.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { Variable } from '../../graph/variable.js';
 import { add } from '../../ops/arithmetic.js';
+import type { Constraint } from '../constraints.js';
 import type { InitializerLike } from '../initializers.js';
 import { describe, isRecord, toSnakeCase } from '../keras-config.js';
 import { Layer, type LayerConfig, type LayerOptions, type WeightOptions } from '../layer.js';
@@ -21,6 +22,13 @@ interface BiasSettings {
   readonly useBias: boolean;
   readonly biasInitializer: InitializerLike;
   readonly biasRegularizer: Regularizer | null;
+  readonly biasConstraint: Constraint | null;
+}
+
+/** What a trainable weight obeys. */
+interface Obligations {
+  readonly regularizer: Regularizer | null;
+  readonly constraint: Constraint | null;
 }
 
 /** A layer whose options are a table of fields. */
@@ -56,21 +64,26 @@ export abstract class ConfiguredLayer<F extends Fields> extends Layer {
     return parts.length === 0 ? undefined : parts.reduce((total, part) => add(total, part));
   }
 
-  /** Adds a trainable weight whose penalty, where there is one, joins the loss. */
-  protected addPenalised({ regularizer, ...options }: WeightOptions & { regularizer: Regularizer | null }): Variable {
+  /** Adds a trainable weight whose penalty, where there is one, joins the loss, and which each update brings back to its constraint. */
+  protected addConstrained({ regularizer, constraint, ...options }: WeightOptions & Obligations): Variable {
     const weight = this.addWeight(options);
+    if (constraint !== null) weight.constraint = (value) => constraint.apply(value);
     if (regularizer !== null) this.penalties.push({ weight, regularizer });
     return weight;
   }
 
   /** Adds the bias of `size` outputs, where the layer is to have one. */
-  protected addBias(size: number, { useBias, biasInitializer, biasRegularizer }: BiasSettings): Variable | undefined {
+  protected addBias(
+    size: number,
+    { useBias, biasInitializer, biasRegularizer, biasConstraint }: BiasSettings,
+  ): Variable | undefined {
     if (!useBias) return undefined;
-    return this.addPenalised({
+    return this.addConstrained({
       name: 'bias',
       shape: [size],
       initializer: biasInitializer,
       regularizer: biasRegularizer,
+      constraint: biasConstraint,
     });
   }
 

@@ -5,6 +5,7 @@ import type { Variable } from '../../graph/variable.js';
 import { conv2dTranspose, depthwiseConv2d, separableConv2d } from '../../ops/conv-variants.js';
 import type { DataFormat, PaddingWord, Pair } from '../../ops/window.js';
 import type { ActivationLike } from '../activations.js';
+import type { ConstraintLike } from '../constraints.js';
 import type { InitializerLike } from '../initializers.js';
 import type { CallContext } from '../layer.js';
 import type { RegularizerLike } from '../regularizers.js';
@@ -12,7 +13,18 @@ import type { PartialShape } from '../symbolic.js';
 import { checkAxes, pictureAxes } from './check-input.js';
 import { type CommonOptions, ConfiguredLayer } from './configured.js';
 import { checkSteps, convolve, type KernelOptions, kernelFields } from './conv.js';
-import { activation, choice, dataFormat, flag, initializer, optional, pair, regularizer, whole } from './fields.js';
+import {
+  activation,
+  choice,
+  constraint,
+  dataFormat,
+  flag,
+  initializer,
+  optional,
+  pair,
+  regularizer,
+  whole,
+} from './fields.js';
 
 /** See `layers.depthwiseConv2d`. */
 export interface DepthwiseConv2DOptions extends CommonOptions {
@@ -29,6 +41,8 @@ export interface DepthwiseConv2DOptions extends CommonOptions {
   biasInitializer?: InitializerLike;
   depthwiseRegularizer?: RegularizerLike;
   biasRegularizer?: RegularizerLike;
+  depthwiseConstraint?: ConstraintLike;
+  biasConstraint?: ConstraintLike;
 }
 
 /** See `layers.separableConv2d`. */
@@ -36,6 +50,7 @@ export interface SeparableConv2DOptions extends DepthwiseConv2DOptions {
   filters: number;
   pointwiseInitializer?: InitializerLike;
   pointwiseRegularizer?: RegularizerLike;
+  pointwiseConstraint?: ConstraintLike;
 }
 
 /** See `layers.conv2dTranspose`. */
@@ -67,6 +82,8 @@ const depthwiseFields = {
   biasInitializer: initializer('zeros'),
   depthwiseRegularizer: regularizer(),
   biasRegularizer: regularizer(),
+  depthwiseConstraint: constraint(),
+  biasConstraint: constraint(),
 };
 
 const separableFields = {
@@ -74,6 +91,7 @@ const separableFields = {
   ...depthwiseFields,
   pointwiseInitializer: initializer('glorotUniform'),
   pointwiseRegularizer: regularizer(),
+  pointwiseConstraint: constraint(),
 };
 
 const transposeFields = { filters: whole(1), ...windowFields, outputPadding: optional(pair(0)), ...kernelFields };
@@ -95,11 +113,12 @@ export class DepthwiseConv2D extends ConfiguredLayer<typeof depthwiseFields> {
     const axes = pictureAxes(set.dataFormat);
     checkAxes(this, shape, axes);
     this.channels = shape[axes.indexOf('channels')] ?? Number.NaN;
-    this.kernel = this.addPenalised({
+    this.kernel = this.addConstrained({
       name: 'kernel',
       shape: [...kernelSize, this.channels, depthMultiplier],
       initializer: set.depthwiseInitializer,
       regularizer: set.depthwiseRegularizer,
+      constraint: set.depthwiseConstraint,
     });
     this.bias = this.addBias(this.channels * depthMultiplier, set);
   }
@@ -133,17 +152,19 @@ export class SeparableConv2D extends ConfiguredLayer<typeof separableFields> {
     const axes = pictureAxes(set.dataFormat);
     checkAxes(this, shape, axes);
     this.channels = shape[axes.indexOf('channels')] ?? Number.NaN;
-    this.depthwise = this.addPenalised({
+    this.depthwise = this.addConstrained({
       name: 'depthwise_kernel',
       shape: [...kernelSize, this.channels, depthMultiplier],
       initializer: set.depthwiseInitializer,
       regularizer: set.depthwiseRegularizer,
+      constraint: set.depthwiseConstraint,
     });
-    this.pointwise = this.addPenalised({
+    this.pointwise = this.addConstrained({
       name: 'pointwise_kernel',
       shape: [1, 1, this.channels * depthMultiplier, filters],
       initializer: set.pointwiseInitializer,
       regularizer: set.pointwiseRegularizer,
+      constraint: set.pointwiseConstraint,
     });
     this.bias = this.addBias(filters, set);
   }
@@ -187,11 +208,12 @@ export class Conv2DTranspose extends ConfiguredLayer<typeof transposeFields> {
     const axes = pictureAxes(set.dataFormat);
     checkAxes(this, shape, axes);
     this.channels = shape[axes.indexOf('channels')] ?? Number.NaN;
-    this.kernel = this.addPenalised({
+    this.kernel = this.addConstrained({
       name: 'kernel',
       shape: [...kernelSize, filters, this.channels],
       initializer: set.kernelInitializer,
       regularizer: set.kernelRegularizer,
+      constraint: set.kernelConstraint,
     });
     this.bias = this.addBias(filters, set);
   }

@@ -9,13 +9,25 @@ import { conv1d as conv1dOp } from '../../ops/conv-variants.js';
 import { transpose } from '../../ops/shape.js';
 import type { DataFormat, PaddingWord, Pair } from '../../ops/window.js';
 import type { Activation, ActivationLike } from '../activations.js';
+import type { ConstraintLike } from '../constraints.js';
 import type { InitializerLike } from '../initializers.js';
 import type { CallContext, Layer } from '../layer.js';
 import type { RegularizerLike } from '../regularizers.js';
 import type { PartialShape } from '../symbolic.js';
 import { checkAxes, pictureAxes } from './check-input.js';
 import { type CommonOptions, ConfiguredLayer } from './configured.js';
-import { activation, choice, dataFormat, flag, initializer, pair, regularizer, single, whole } from './fields.js';
+import {
+  activation,
+  choice,
+  constraint,
+  dataFormat,
+  flag,
+  initializer,
+  pair,
+  regularizer,
+  single,
+  whole,
+} from './fields.js';
 
 /** What convolutions with a kernel share. */
 export interface KernelOptions extends CommonOptions {
@@ -30,6 +42,8 @@ export interface KernelOptions extends CommonOptions {
   /** Default none. */
   kernelRegularizer?: RegularizerLike;
   biasRegularizer?: RegularizerLike;
+  kernelConstraint?: ConstraintLike;
+  biasConstraint?: ConstraintLike;
 }
 
 /** See `layers.conv2d`. */
@@ -69,6 +83,8 @@ export const kernelFields = {
   biasInitializer: initializer('zeros'),
   kernelRegularizer: regularizer(),
   biasRegularizer: regularizer(),
+  kernelConstraint: constraint(),
+  biasConstraint: constraint(),
 };
 
 const conv2dFields = {
@@ -169,11 +185,12 @@ export class Conv2D extends ConfiguredLayer<typeof conv2dFields> {
     const channels = shape[axes.indexOf('channels')] ?? null;
     checkChannelGroups(this, channels, groups);
     this.channels = channels ?? Number.NaN;
-    this.kernel = this.addPenalised({
+    this.kernel = this.addConstrained({
       name: 'kernel',
       shape: [...kernelSize, this.channels / groups, filters],
       initializer: set.kernelInitializer,
       regularizer: set.kernelRegularizer,
+      constraint: set.kernelConstraint,
     });
     this.bias = this.addBias(filters, set);
   }
@@ -215,11 +232,12 @@ export class Conv1D extends ConfiguredLayer<typeof conv1dFields> {
     const channels = shape[this.axes.indexOf('channels')] ?? null;
     checkChannelGroups(this, channels, groups);
     this.channels = channels ?? Number.NaN;
-    this.kernel = this.addPenalised({
+    this.kernel = this.addConstrained({
       name: 'kernel',
       shape: [kernelSize, this.channels / groups, filters],
       initializer: set.kernelInitializer,
       regularizer: set.kernelRegularizer,
+      constraint: set.kernelConstraint,
     });
     this.bias = this.addBias(filters, set);
   }

@@ -36,11 +36,12 @@ export class Dense extends ConfiguredLayer<typeof denseFields> {
     const { units, ...set } = this.settings;
     if (shape.length < 2) checkAxes(this, shape, ['batch', 'features']);
     this.features = shape.at(-1) ?? Number.NaN;
-    this.kernel = this.addPenalised({
+    this.kernel = this.addConstrained({
       name: 'kernel',
       shape: [this.features, units],
       initializer: set.kernelInitializer,
       regularizer: set.kernelRegularizer,
+      constraint: set.kernelConstraint,
     });
     this.bias = this.addBias(units, set);
   }

@@ -3,6 +3,7 @@
 import { FoveaError } from '../../core/errors.js';
 import type { Pair } from '../../ops/window.js';
 import { type Activation, type ActivationLike, activationFromConfig, makeActivation } from '../activations.js';
+import { type Constraint, constraintFromConfig, makeConstraint, serializeConstraint } from '../constraints.js';
 import {
   type Initializer,
   type InitializerLike,
@@ -238,6 +239,15 @@ export function regularizer(): Field<Regularizer | null> {
     check: (value, { className }) => (value === null ? null : makeRegularizer(value, className)),
     write: (value) => (value === null ? null : serializeRegularizer(value)),
     read: (value, _makeLayer, { className }) => regularizerFromConfig(value, className),
+  };
+}
+
+export function constraint(): Field<Constraint | null> {
+  return {
+    fallback: () => null,
+    check: (value, { className }) => (value === null ? null : makeConstraint(value, className)),
+    write: (value) => (value === null ? null : serializeConstraint(value)),
+    read: (value, _makeLayer, { className }) => constraintFromConfig(value, className),
   };
 }
 

@@ -6,13 +6,22 @@ import type { Variable } from '../../graph/variable.js';
 import { add, multiply } from '../../ops/arithmetic.js';
 import { batchNorm, batchNormTrain } from '../../ops/norm.js';
 import { transpose } from '../../ops/shape.js';
+import type { ConstraintLike } from '../constraints.js';
 import type { InitializerLike } from '../initializers.js';
 import type { CallContext } from '../layer.js';
 import type { RegularizerLike } from '../regularizers.js';
 import type { PartialShape } from '../symbolic.js';
 import { wrongInput } from './check-input.js';
 import { type CommonOptions, ConfiguredLayer } from './configured.js';
-import { type Field, flag, initializer, real, refuseOption, regularizer } from './fields.js';
+import {
+  constraint as constraintField,
+  type Field,
+  flag,
+  initializer,
+  real,
+  refuseOption,
+  regularizer,
+} from './fields.js';
 
 /** See `layers.batchNormalization`. */
 export interface BatchNormalizationOptions extends CommonOptions {
@@ -32,6 +41,8 @@ export interface BatchNormalizationOptions extends CommonOptions {
   movingVarianceInitializer?: InitializerLike;
   betaRegularizer?: RegularizerLike;
   gammaRegularizer?: RegularizerLike;
+  betaConstraint?: ConstraintLike;
+  gammaConstraint?: ConstraintLike;
 }
 
 /** A single axis; Keras 2 writes it as a list of one. */
@@ -57,6 +68,8 @@ const batchNormFields = {
   movingVarianceInitializer: initializer('ones'),
   betaRegularizer: regularizer(),
   gammaRegularizer: regularizer(),
+  betaConstraint: constraintField(),
+  gammaConstraint: constraintField(),
 };
 
 /** Gives every channel mean 0 and variance 1, then scale gamma and shift beta. */
@@ -78,12 +91,12 @@ export class BatchNormalization extends ConfiguredLayer<typeof batchNormFields> 
     this.channels = input[normalizeAxis(axis, input.length, this.className)] ?? Number.NaN;
     const shape = [this.channels];
     if (scale) {
-      const [initializer, regularizer] = [set.gammaInitializer, set.gammaRegularizer];
-      this.gamma = this.addPenalised({ name: 'gamma', shape, initializer, regularizer });
+      const [initializer, regularizer, constraint] = [set.gammaInitializer, set.gammaRegularizer, set.gammaConstraint];
+      this.gamma = this.addConstrained({ name: 'gamma', shape, initializer, regularizer, constraint });
     }
     if (center) {
-      const [initializer, regularizer] = [set.betaInitializer, set.betaRegularizer];
-      this.beta = this.addPenalised({ name: 'beta', shape, initializer, regularizer });
+      const [initializer, regularizer, constraint] = [set.betaInitializer, set.betaRegularizer, set.betaConstraint];
+      this.beta = this.addConstrained({ name: 'beta', shape, initializer, regularizer, constraint });
     }
     const fixed = { shape, trainable: false };
     this.movingMean = this.addWeight({ ...fixed, name: 'moving_mean', initializer: set.movingMeanInitializer });

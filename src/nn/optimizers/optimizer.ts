@@ -345,6 +345,7 @@ export abstract class Optimizer {
       if (isUpdate !== undefined)
         this.slot(variable, 'gradient_accumulator').assign(where(isUpdate, 0, gathered[i] as Tensor));
       if (this.settings.useEma) this.average(variable, updates);
+      if (variable.constraint !== undefined) variable.assign(variable.constraint(variable.value));
     });
     this.extras().forEach((variable, i) => {
       assign(variable, extras[i] as Tensor);
