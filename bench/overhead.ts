@@ -130,7 +130,7 @@ function timeCompile(engine: Engine, step: (x: Tensor, y: Tensor) => readonly Te
     return result;
   };
   const traced = timed('trace', () => trace(step as (...args: Tensor[]) => readonly Tensor[], BATCH).graph);
-  const optimized = PASSES.reduce((graph, { name, run }) => timed(name, () => run(graph)), traced);
+  const optimized = PASSES.reduce((graph, { name, run }) => timed(name, () => run(graph, {})), traced);
   const program = timed('emit', () => emit(optimized));
   const image = timed('encode', () => encodeProgram(program));
   timed('load', () => engine.load(image)).dispose();

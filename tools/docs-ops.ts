@@ -1,7 +1,7 @@
 // Makes docs/ops.md, a row for every op from the definitions themselves, and the engines' table of README.md.
 // tests/docs/ops-table.test.ts checks that both are up to date and writes them anew under FOVEA_WRITE_DOCS=1.
 import { KERNELS } from '../src/core/abi.js';
-import type { AnyOp } from '../src/graph/op.js';
+import { ANY_TARGET, type AnyOp } from '../src/graph/op.js';
 import { allOps } from '../src/ops/index.js';
 
 /** How an op reaches the machine. */
@@ -22,7 +22,15 @@ function kernelsOf(op: AnyOp): string {
     const types = inputs.map(({ shape, dtype = 'float32' }) => ({ shape, dtype }));
     const outputs = op.shape(types, params);
     const layouts = types.map(({ shape }) => ({ offset: 0, shape, strides: stridesOf(shape) }));
-    for (const { kernel } of op.kernels({ inputs: types, outputs, params, layouts })) names.add(kernel);
+    for (const { kernel } of op.kernels({
+      inputs: types,
+      outputs,
+      params,
+      layouts,
+      target: ANY_TARGET,
+      isConstant: [],
+    }))
+      names.add(kernel);
   }
   return [...names].sort().join(', ');
 }

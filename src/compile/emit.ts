@@ -4,24 +4,53 @@ import { bytesPerElement, encodeElements } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import { sizeOf } from '../core/shape.js';
 import type { Node } from '../graph/node.js';
-import type { Epilogue, KernelCall, KernelOperand, TensorType } from '../graph/op.js';
+import {
+  ANY_TARGET,
+  type Epilogue,
+  type KernelCall,
+  type KernelOperand,
+  type Target,
+  type TensorType,
+} from '../graph/op.js';
 import { Tensor } from '../graph/tensor.js';
 import { type FusedParams, fusedOp } from './fuse-pointwise.js';
 import type { Graph } from './graph.js';
+import { Constants, type IsConstant } from './hoist.js';
 import { Placements } from './layout.js';
 import { lowerPointwise } from './lower-pointwise.js';
-import { type MemoryPlan, type PlannedStep, type PlanOptions, planMemory } from './plan-memory.js';
+import {
+  type Binding,
+  type Location,
+  type MemoryPlan,
+  type PlannedStep,
+  type PlanOptions,
+  planMemory,
+} from './plan-memory.js';
 import { type Instruction, NO_OPERAND, type Operand, type Program } from './program.js';
 import { schedule } from './schedule.js';
 
+/** How a Program is made; see `IsConstant` for what `prepare` takes over. */
+export interface EmitOptions extends PlanOptions {
+  readonly target?: Target;
+  readonly isConstant?: IsConstant;
+}
+
 /** Schedules, plans and emits an optimised graph. */
-export function emit(graph: Graph, options: PlanOptions = {}): Program {
+export function emit(graph: Graph, options: EmitOptions = {}): Program {
   const placements = new Placements();
-  const steps = schedule(graph, placements).map((node): PlannedStep => ({ node, calls: callsOf(node, placements) }));
+  const nodes = schedule(graph, placements);
+  const constants = new Constants(graph, nodes, placements, options.isConstant);
+  const steps = planSteps(nodes, placements, constants, options.target ?? ANY_TARGET);
   const plan = planMemory(graph, steps, placements, options);
-  const instructions = steps.flatMap((step, at) => emitStep(step, plan, plan.scratch[at], placements));
+  const prepare: Instruction[] = [];
+  const instructions: Instruction[] = [];
+  steps.forEach((step, at) => {
+    (step.isPreparing ? prepare : instructions).push(...emitStep(step, plan, plan.scratch[at], placements));
+  });
   for (const { value, binding } of plan.finalCopies) instructions.push(emitFinalCopy(value, binding, plan, placements));
   return {
+    prepare,
+    preparedFrom: leavesOf(prepare, plan.bindings),
     instructions,
     bindings: plan.bindings,
     constants: encodeConstants(plan),
@@ -30,7 +59,38 @@ export function emit(graph: Graph, options: PlanOptions = {}): Program {
   };
 }
 
-function callsOf(node: Node, placements: Placements): readonly KernelCall[] {
+/** The steps of `prepare`, then those of every run. A node whose weights are prepared has one in each. */
+function planSteps(
+  nodes: readonly Node[],
+  placements: Placements,
+  constants: Constants,
+  target: Target,
+): PlannedStep[] {
+  const preparing: PlannedStep[] = [];
+  const running: PlannedStep[] = [];
+  for (const node of nodes) {
+    const calls = callsOf(node, placements, constants, target);
+    if (constants.isHoisted(node)) {
+      preparing.push({ node, calls, isPreparing: true, isWhole: true });
+    } else if (constants.canPrepare(node, calls)) {
+      const first = calls.filter(({ prepares }) => prepares === true);
+      const rest = calls.filter(({ prepares }) => prepares !== true);
+      preparing.push({ node, calls: first, isPreparing: true, isWhole: false });
+      running.push({ node, calls: rest, isPreparing: false, isWhole: true });
+    } else {
+      running.push({ node, calls, isPreparing: false, isWhole: true });
+    }
+  }
+  return [...preparing, ...running];
+}
+
+/** The bindings of leaves that instructions read. */
+function leavesOf(instructions: readonly Instruction[], bindings: readonly Binding[]): number[] {
+  const spaces = new Set(instructions.flatMap(({ operands }) => operands.map(({ space }) => space)));
+  return bindings.flatMap(({ kind }, index) => (kind === 'leaf' && spaces.has(SPACES.bindings + index) ? [index] : []));
+}
+
+function callsOf(node: Node, placements: Placements, constants: Constants, target: Target): readonly KernelCall[] {
   const layouts = node.inputs.map((input) => placements.of(input).layout);
   const inputs: TensorType[] = node.inputs.map(({ shape, dtype }) => ({ shape, dtype }));
   if (node.op === (fusedOp as Node['op'])) return [lowerPointwise(node.params as FusedParams, inputs, layouts)];
@@ -41,6 +101,8 @@ function callsOf(node: Node, placements: Placements): readonly KernelCall[] {
     params: node.params,
     layouts: layouts.map((layout) => ({ ...layout, offset: 0 })),
     ...(epilogue === undefined ? {} : { epilogue }),
+    target,
+    isConstant: node.inputs.map((input) => constants.isConstant(input)),
   });
   if (calls === undefined) {
     throw new FoveaError({ code: 'internal', op: node.op.name, message: 'has no kernel.' });
@@ -62,6 +124,8 @@ function emitStep(
         return NO_OPERAND;
       case 'scratch':
         return scratch === undefined ? NO_OPERAND : { space: SPACES.workspace, offset: scratch };
+      case 'prepared':
+        return operandAt(plan.prepared.get(node), node, plan, operand.byteOffset ?? 0);
       case 'input':
         return locate(node.inputs[operand.index] as Tensor, plan, placements, operand.byteOffset);
       case 'output':
@@ -73,17 +137,18 @@ function emitStep(
     0,
   );
   const flops = node.op.flops?.(inputs, node.params, node.types) ?? 0;
+  const main = calls.findIndex(({ prepares }) => prepares !== true);
   return calls.map((call, part) => ({
     kernel: call.kernel,
     operands: call.operands.map(resolve),
-    roles: call.operands.map(({ kind }) => kind),
+    roles: call.operands.map(({ kind }) => (kind !== 'prepared' ? kind : call.prepares === true ? 'output' : 'input')),
     parameters: call.parameters,
-    label: labelOf(node),
+    label: call.prepares === true ? `${node.op.name}: prepares` : labelOf(node),
     inputs,
     outputs: node.types,
-    // A node's work is told once, on its first call.
-    flops: part === 0 ? flops : 0,
-    bytes: part === 0 ? total : 0,
+    // A node's work is told once, on the first call that does it.
+    flops: part === main ? flops : 0,
+    bytes: part === main ? total : 0,
   }));
 }
 
@@ -105,12 +170,21 @@ function locate(tensor: Tensor, plan: MemoryPlan, placements: Placements, byteOf
 }
 
 function locateRoot(root: Tensor, plan: MemoryPlan, byteOffset: number): Operand {
-  const location = plan.locations.get(root);
+  return operandAt(plan.locations.get(root), root.node, plan, byteOffset);
+}
+
+function operandAt(location: Location | undefined, node: Node, plan: MemoryPlan, byteOffset: number): Operand {
   if (location === undefined) {
-    throw new FoveaError({ code: 'internal', op: root.node.op.name, message: 'a value has no place.' });
+    throw new FoveaError({ code: 'internal', op: node.op.name, message: 'a value has no place.' });
   }
-  if (location.space === 'binding') return { space: SPACES.bindings + location.index, offset: byteOffset };
-  return { space: SPACES[location.space], offset: location.offset + byteOffset };
+  switch (location.space) {
+    case 'binding':
+      return { space: SPACES.bindings + location.index, offset: byteOffset };
+    case 'prepared':
+      return { space: SPACES.bindings + plan.bindings.length - 1, offset: location.offset + byteOffset };
+    default:
+      return { space: SPACES[location.space], offset: location.offset + byteOffset };
+  }
 }
 
 function emitFinalCopy(value: Tensor, binding: number, plan: MemoryPlan, placements: Placements): Instruction {

@@ -12,12 +12,15 @@ const RIGHT = new Set(['#', 'bytes', 'MFLOP']);
 
 /**
  * A table of a Program's kernel calls and totals of its memory and work. Places: `arg2`, `var2`, `data2` and `out2` are
- * buffers given from outside (by binding number), `work+64` bytes in the workspace, `const+0` in the constants.
+ * buffers given from outside (by binding number), `work+64` bytes in the workspace, `const+0` in the constants, `prep3+64`
+ * what is made of the weights once, by a list of its own that comes first.
  */
 export function explain(program: Program): string {
-  const { instructions, bindings } = program;
-  const rows = instructions.map((instruction, at) => rowOf(instruction, at, bindings));
-  return [...formatTable([HEADINGS, ...rows]), '', ...totals(program)].join('\n');
+  const { prepare, instructions, bindings } = program;
+  const table = (list: readonly Instruction[]): string[] =>
+    formatTable([HEADINGS, ...list.map((instruction, at) => rowOf(instruction, at, bindings))]);
+  const once = prepare.length === 0 ? [] : ['once, and when the weights change:', ...table(prepare), '', 'every run:'];
+  return [...once, ...table(instructions), '', ...totals(program)].join('\n');
 }
 
 function rowOf(instruction: Instruction, at: number, bindings: readonly Binding[]): string[] {
@@ -48,21 +51,26 @@ function placeOf({ space, offset }: Operand, bindings: readonly Binding[]): stri
 
 function kindOf(binding: Binding): string {
   if (binding.kind === 'output') return 'out';
+  if (binding.kind === 'prepared') return 'prep';
   if (binding.node.storage !== undefined) return 'data';
   return binding.node.op === inputOp ? 'arg' : binding.node.op === variableOp ? 'var' : 'data';
 }
 
-function totals({ instructions, bindings, constants, workspaceBytes, regions }: Program): string[] {
+function totals({ prepare, instructions, bindings, constants, workspaceBytes, regions }: Program): string[] {
   const apart = regions.reduce((sum, { bytes }) => sum + bytes, 0);
   const flops = instructions.reduce((sum, each) => sum + each.flops, 0);
   const moved = instructions.reduce((sum, each) => sum + each.bytes, 0);
-  const outside = bindings.reduce((sum, { type }) => sum + sizeOf(type.shape) * bytesPerElement(type.dtype), 0);
+  const bytesOf = (list: readonly Binding[]): number =>
+    list.reduce((sum, { type }) => sum + sizeOf(type.shape) * bytesPerElement(type.dtype), 0);
+  const given = bindings.filter(({ kind }) => kind !== 'prepared');
+  const prepared = bytesOf(bindings.filter(({ kind }) => kind === 'prepared'));
   const saved = apart === 0 ? '' : `, ${Math.round(100 * (1 - workspaceBytes / apart))}% saved`;
   return [
     `${instructions.length} instructions, ${formatMega(flops)} MFLOP, ${formatCount(moved)} bytes read and written`,
     `workspace ${formatCount(workspaceBytes)} bytes for ${regions.length} regions of ${formatCount(apart)} bytes${saved}`,
     `constants ${formatCount(constants.byteLength)} bytes`,
-    `${bindings.length} bindings of ${formatCount(outside)} bytes`,
+    `${given.length} bindings of ${formatCount(bytesOf(given))} bytes`,
+    ...(prepare.length === 0 ? [] : [`prepared ${formatCount(prepared)} bytes by ${prepare.length} instructions`]),
   ];
 }
 

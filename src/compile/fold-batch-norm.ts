@@ -7,9 +7,10 @@ import type { Tensor } from '../graph/tensor.js';
 import { add, multiply } from '../ops/arithmetic.js';
 import { reshape } from '../ops/shape.js';
 import { countUses, type Graph, outputsOf, replaceNode, rewrite } from './graph.js';
+import type { PassOptions } from './optimize.js';
 
 /** Rewrites (f(x, w) [+ bias]) * scale to f(x, w * scale) [+ bias * scale], scale being one number per output column. */
-export function foldBatchNorm(graph: Graph): Graph {
+export function foldBatchNorm(graph: Graph, { isConstant }: PassOptions = {}): Graph {
   const uses = countUses(graph);
   const isUsedOnce = (tensor: Tensor): boolean => uses.get(tensor) === 1;
   const isStatic = new Map<Node, boolean>();
@@ -28,6 +29,9 @@ export function foldBatchNorm(graph: Graph): Graph {
     }
     return isStatic.get(tensor.node) as boolean;
   };
+  const isOnce = (tensor: Tensor): boolean =>
+    isConstant !== undefined &&
+    topological([tensor]).every((node) => !isLeaf(node) || node.op === constantOp || isConstant(node));
   // The original node behind each rewritten one: uses were counted on the originals.
   return rewrite(graph, ({ node, inputs }) => {
     if (node.op.name !== 'multiply') return undefined;
@@ -46,7 +50,7 @@ export function foldBatchNorm(graph: Graph): Graph {
         !dependsOnWeightsAlone(scale)
       )
         continue;
-      const scaled = scaleColumns(value, reshape(scale, [columns]), original, isUsedOnce);
+      const scaled = scaleColumns(value, reshape(scale, [columns]), original, { isUsedOnce, isOnce });
       if (scaled !== undefined && scaled.shape.length === node.types[0]?.shape.length) return [scaled];
     }
     return undefined;
@@ -62,7 +66,7 @@ function scaleColumns(
   value: Tensor,
   scale: Tensor,
   original: Tensor,
-  isUsedOnce: (tensor: Tensor) => boolean,
+  ask: { isUsedOnce(tensor: Tensor): boolean; isOnce(tensor: Tensor): boolean },
 ): Tensor | undefined {
   const { node } = value;
   if (isLeaf(node)) return undefined;
@@ -70,8 +74,8 @@ function scaleColumns(
     const [x, w] = node.inputs as [Tensor, Tensor];
     const { transposeB } = node.params as { transposeB?: boolean };
     if (transposeB || w.shape.at(-1) !== scale.size) return undefined;
-    // Weights are scaled in every run: where they outnumber the results, scaling those is less work.
-    if (w.size > value.size) return undefined;
+    // Weights that may change are scaled in every run: where they outnumber the results, scaling those is less work.
+    if (w.size > value.size && !(ask.isOnce(w) && ask.isOnce(scale))) return undefined;
     return outputsOf(replaceNode(node, { inputs: [x, multiply(w, scale)] }))[0];
   }
   if (node.op.name !== 'add') return undefined;
@@ -82,8 +86,8 @@ function scaleColumns(
     const inner = node.inputs[side] as Tensor;
     const bias = node.inputs[other] as Tensor;
     const originalInner = original.node.inputs[side];
-    if (!isPerColumn(bias, scale.size) || originalInner === undefined || !isUsedOnce(originalInner)) continue;
-    const scaled = scaleColumns(inner, scale, originalInner, isUsedOnce);
+    if (!isPerColumn(bias, scale.size) || originalInner === undefined || !ask.isUsedOnce(originalInner)) continue;
+    const scaled = scaleColumns(inner, scale, originalInner, ask);
     if (scaled !== undefined) return add(scaled, multiply(reshape(bias, [scale.size]), scale));
   }
   return undefined;

@@ -3,14 +3,21 @@ import { foldBatchNorm } from './fold-batch-norm.js';
 import { fuseEpilogue } from './fuse-epilogue.js';
 import { fusePointwise } from './fuse-pointwise.js';
 import type { Graph } from './graph.js';
+import type { IsConstant } from './hoist.js';
 import { insertCopies } from './layout.js';
 import { simplify } from './simplify.js';
 import { widen } from './widen.js';
 
+/** What passes may know beside the graph. */
+export interface PassOptions {
+  /** Leaves that are the same in every run; what follows from them alone is computed once (hoist.ts). */
+  readonly isConstant?: IsConstant;
+}
+
 /** A named pass. */
 export interface Pass {
   readonly name: string;
-  readonly run: (graph: Graph) => Graph;
+  readonly run: (graph: Graph, options: PassOptions) => Graph;
   /** Without it a Program would be wrong rather than slow. */
   readonly isNeeded: boolean;
 }
@@ -25,9 +32,12 @@ export const PASSES: readonly Pass[] = [
 ];
 
 /** Runs all passes, or only those that correctness needs. */
-export function optimize(graph: Graph, { level = 'full' }: { level?: 'full' | 'needed' } = {}): Graph {
+export function optimize(
+  graph: Graph,
+  { level = 'full', ...options }: PassOptions & { level?: 'full' | 'needed' } = {},
+): Graph {
   return PASSES.filter(({ isNeeded }) => level === 'full' || isNeeded).reduce(
-    (current, { run }) => run(current),
+    (current, { run }) => run(current, options),
     graph,
   );
 }

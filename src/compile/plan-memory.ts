@@ -8,19 +8,23 @@ import type { KernelCall, TensorType } from '../graph/op.js';
 import { Tensor } from '../graph/tensor.js';
 import { type FusedParams, fusedOp, keyInputs } from './fuse-pointwise.js';
 import { type Graph, TensorMap } from './graph.js';
+import { readsOf } from './hoist.js';
 import { isWhole, type Placements } from './layout.js';
 
 /** A buffer that the caller gives a Program. */
 export type Binding =
   /** `output` tells which of a realised node's outputs it is. */
   | { readonly kind: 'leaf'; readonly node: Node; readonly output: number; readonly type: TensorType }
-  | { readonly kind: 'output'; readonly index: number; readonly type: TensorType };
+  | { readonly kind: 'output'; readonly index: number; readonly type: TensorType }
+  /** What `prepare` has made of the weights, as bytes; the last binding. */
+  | { readonly kind: 'prepared'; readonly type: TensorType };
 
 /** Where a value's root lies. */
 export type Location =
   | { readonly space: 'workspace'; readonly offset: number }
   | { readonly space: 'constants'; readonly offset: number }
-  | { readonly space: 'binding'; readonly index: number };
+  | { readonly space: 'binding'; readonly index: number }
+  | { readonly space: 'prepared'; readonly offset: number };
 
 /** A copy at the end of the Program, for an update that could not be written in place. */
 export interface FinalCopy {
@@ -34,6 +38,8 @@ export interface MemoryPlan {
   readonly locations: TensorMap<Location>;
   /** Where each step's scratch lies. */
   readonly scratch: readonly (number | undefined)[];
+  /** Where each node's 'prepared' operand lies. */
+  readonly prepared: ReadonlyMap<Node, Location>;
   readonly workspaceBytes: number;
   readonly constants: readonly Tensor[];
   readonly constantBytes: number;
@@ -50,10 +56,14 @@ export interface Region {
   offset: number;
 }
 
-/** One scheduled node and its kernel calls. */
+/** A scheduled node, or a part of it: kernel calls that run one after the other. */
 export interface PlannedStep {
   readonly node: Node;
   readonly calls: readonly KernelCall[];
+  /** It runs when the weights change, before the steps that do not; those come first in the list. */
+  readonly isPreparing: boolean;
+  /** It makes the node's outputs rather than its 'prepared' operand alone. */
+  readonly isWhole: boolean;
 }
 
 const align = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
@@ -87,13 +97,21 @@ class Planner {
   /** Steps that read a leaf, in order. */
   private readonly leafReaders = new TensorMap<Set<number>>();
   private readonly stepOf = new Map<Node, number>();
+  private readonly prepared = new Map<Node, Location>();
+  /** 'prepared' operands that are no more than scratch. */
+  private readonly preparedRegions = new Map<Node, Region>();
+  private preparedBytes = 0;
+  /** The first step that every run repeats. */
+  private readonly firstRun: number;
 
   constructor(
     private readonly graph: Graph,
     private readonly steps: readonly PlannedStep[],
     private readonly placements: Placements,
     private readonly reuse: boolean,
-  ) {}
+  ) {
+    this.firstRun = steps.filter(({ isPreparing }) => isPreparing).length;
+  }
 
   plan(): MemoryPlan {
     this.findUses();
@@ -101,10 +119,14 @@ class Planner {
     this.placeUpdates();
     const scratch = this.steps.map((step, at) => this.placeStep(step, at));
     const workspaceBytes = this.assignOffsets();
+    if (this.preparedBytes > 0) {
+      this.bindings.push({ kind: 'prepared', type: { shape: [this.preparedBytes], dtype: 'uint8' } });
+    }
     return {
       bindings: this.bindings,
       locations: this.locations,
       scratch: scratch.map((region) => region?.offset),
+      prepared: this.prepared,
       workspaceBytes,
       constants: this.constants,
       constantBytes: this.constantBytes,
@@ -114,11 +136,11 @@ class Planner {
   }
 
   private findUses(): void {
-    this.steps.forEach(({ node }, at) => {
-      this.stepOf.set(node, at);
+    this.steps.forEach(({ node, isWhole: makesOutputs }, at) => {
+      if (makesOutputs) this.stepOf.set(node, at);
     });
-    this.steps.forEach(({ node }, at) => {
-      for (const input of node.inputs) {
+    this.steps.forEach(({ node, calls }, at) => {
+      for (const input of calls.flatMap((call) => readsOf(node, call))) {
         const { root } = this.placements.of(input);
         this.lastUse.set(root, at);
         if (!this.stepOf.has(root.node)) this.noteLeaf(root, at);
@@ -199,11 +221,34 @@ class Planner {
     return isSameSpace && node.types.every((each) => bytesPerElement(each.dtype) === bytesPerElement(root.dtype));
   }
 
-  private placeStep({ node, calls }: PlannedStep, at: number): Region | undefined {
+  private placeStep(step: PlannedStep, at: number): Region | undefined {
+    const { node, calls } = step;
+    if (step.isWhole) this.placeResults(node, at);
+    const preparedBytes = Math.max(0, ...calls.map((call) => call.preparedBytes ?? 0));
+    if (preparedBytes > 0) {
+      if (step.isWhole) this.preparedRegions.set(node, this.addRegion(preparedBytes, at, at));
+      else this.prepared.set(node, this.keepPrepared(preparedBytes));
+    }
+    const scratchBytes = Math.max(0, ...calls.map((call) => call.scratchBytes ?? 0));
+    return scratchBytes === 0 ? undefined : this.addRegion(scratchBytes, at, at);
+  }
+
+  /** A place that outlives the run. */
+  private keepPrepared(bytes: number): Location {
+    const offset = this.preparedBytes;
+    this.preparedBytes += align(Math.max(1, bytes));
+    return { space: 'prepared', offset };
+  }
+
+  private placeResults(node: Node, at: number): void {
     node.types.forEach((type, index) => {
       const output = new Tensor(node, index);
       if (this.locations.get(output) !== undefined) return;
       const last = this.lastUse.get(output) ?? at;
+      if (at < this.firstRun && last >= this.firstRun) {
+        this.locations.set(output, this.keepPrepared(bytesOf(type)));
+        return;
+      }
       const taken = this.reuse ? this.takeOver(node, output, at) : undefined;
       if (taken !== undefined) {
         taken.last = last;
@@ -212,8 +257,6 @@ class Planner {
         this.regionOf.set(output, this.addRegion(bytesOf(type), at, last));
       }
     });
-    const scratchBytes = Math.max(0, ...calls.map((call) => call.scratchBytes ?? 0));
-    return scratchBytes === 0 ? undefined : this.addRegion(scratchBytes, at, at);
   }
 
   /** The region of an input that ends here and that the output may be written over. */
@@ -252,6 +295,7 @@ class Planner {
       placed.splice(firstBehind(placed, offset), 0, region);
       end = Math.max(end, offset + region.bytes);
     }
+    for (const [node, { offset }] of this.preparedRegions) this.prepared.set(node, { space: 'workspace', offset });
     for (const { node } of this.steps) {
       node.types.forEach((_, index) => {
         const output = new Tensor(node, index);

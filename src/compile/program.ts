@@ -23,8 +23,13 @@ export interface Instruction {
   readonly bytes: number;
 }
 
-/** A flat list of kernel calls over one planned workspace. */
+/** Flat lists of kernel calls over one planned workspace. */
 export interface Program {
+  /** What is made of the weights before the first run, and again when they have changed. */
+  readonly prepare: readonly Instruction[];
+  /** The bindings that `prepare` reads. */
+  readonly preparedFrom: readonly number[];
+  /** What every run does. */
   readonly instructions: readonly Instruction[];
   readonly bindings: readonly Binding[];
   readonly constants: Uint8Array;
@@ -34,8 +39,10 @@ export interface Program {
 
 const LOW = 2 ** 32;
 
-/** The Program as engines load it. */
-export function encodeProgram({ instructions, bindings, constants, workspaceBytes }: Program): Uint8Array {
+/** One of a Program's lists as engines load it; both run over the same bindings. */
+export function encodeProgram(program: Program, list: 'prepare' | 'instructions' = 'instructions'): Uint8Array {
+  const { bindings, constants, workspaceBytes } = program;
+  const instructions = program[list];
   let words: number = HEADER.size;
   for (const { operands, parameters } of instructions) words += 3 + 3 * operands.length + parameters.length;
   const constantsOffset = Math.ceil((words * 4) / ALIGNMENT) * ALIGNMENT;

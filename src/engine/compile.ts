@@ -1,6 +1,7 @@
 // compile(fn): one Program per input signature, run over and over.
 import { explain as explainProgram } from '../compile/explain.js';
-import { trace } from '../compile/trace.js';
+import type { IsConstant } from '../compile/hoist.js';
+import { type Trace, trace } from '../compile/trace.js';
 import { toTensor } from '../graph/define.js';
 import type { Node } from '../graph/node.js';
 import type { TensorType } from '../graph/op.js';
@@ -8,9 +9,9 @@ import { currentRuntime } from '../graph/runtime.js';
 import { Storage } from '../graph/storage.js';
 import { fromStorage, Tensor, type TensorLike } from '../graph/tensor.js';
 import { type Variable, variableChanges } from '../graph/variable.js';
-import { currentEngine } from './current.js';
+import { activeEngine, currentEngine } from './current.js';
 import type { Engine } from './engine.js';
-import { bring, compileGraph, Executable } from './execute.js';
+import { bring, compileGraph, Executable, targetOf } from './execute.js';
 import { makeRoom } from './memory.js';
 
 /** A traced function compiled for an engine, with what its leaves stand for. */
@@ -27,8 +28,9 @@ export function compileTrace(
   fn: (...args: Tensor[]) => readonly Tensor[],
   types: readonly TensorType[],
 ): CompiledTrace {
-  const { graph, arguments: args, variables, assigned } = trace(fn, types);
-  const executable = Executable.compile(engine, graph);
+  const traced = trace(fn, types);
+  const { graph, arguments: args, variables, assigned } = traced;
+  const executable = Executable.compile(engine, graph, constantLeaves(traced));
   // Only what the Program touches is bound: an unread variable, or one assigned to itself, is not.
   const bound = new Set(executable.leaves.map(({ node }) => node));
   const used = new Map([...variables].filter(([leaf]) => bound.has(leaf)));
@@ -39,6 +41,12 @@ export function compileTrace(
     variables: used,
     assigned: assigned.filter((variable) => isUsed.has(variable)),
   };
+}
+
+/** Captured data, and variables that the function does not assign: the same in every run until somebody writes them. */
+function constantLeaves({ graph, variables }: Trace): IsConstant {
+  const isAssigned = new Set(graph.updates.map(({ target }) => target));
+  return (leaf) => leaf.storage !== undefined || (variables.has(leaf) && !isAssigned.has(leaf));
 }
 
 /**
@@ -83,7 +91,10 @@ export function compile(fn: (...args: Tensor[]) => readonly Tensor[]): (...args:
  */
 export function explain(fn: (...args: Tensor[]) => readonly Tensor[], ...args: TensorLike[]): string {
   const types = args.map((each) => toTensor(each)).map(({ shape, dtype }) => ({ shape, dtype }));
-  return explainProgram(compileGraph(trace(fn, types).graph));
+  const traced = trace(fn, types);
+  const engine = activeEngine();
+  const target = engine === undefined ? {} : { target: targetOf(engine) };
+  return explainProgram(compileGraph(traced.graph, { ...target, isConstant: constantLeaves(traced) }));
 }
 
 /** Runs a compiled trace; `made` are arguments that nobody else holds. */

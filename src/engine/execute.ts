@@ -1,7 +1,8 @@
 // Runs graphs: compiles them (once per signature), gives their leaves and outputs memory in the engine, and
 // queues the Programs. This is what realises lazy tensors and what compiled functions run on.
-import { emit } from '../compile/emit.js';
+import { type EmitOptions, emit } from '../compile/emit.js';
 import type { Graph } from '../compile/graph.js';
+import type { IsConstant } from '../compile/hoist.js';
 import { optimize } from '../compile/optimize.js';
 import type { Binding } from '../compile/plan-memory.js';
 import { encodeProgram, type Program } from '../compile/program.js';
@@ -10,7 +11,7 @@ import { FoveaError } from '../core/errors.js';
 import { sizeOf } from '../core/shape.js';
 import { topological } from '../graph/interpret.js';
 import { inputOp, isLeaf, type Node, variableOp } from '../graph/node.js';
-import type { TensorType } from '../graph/op.js';
+import type { Target, TensorType } from '../graph/op.js';
 import { currentRuntime, type Runtime } from '../graph/runtime.js';
 import { Storage } from '../graph/storage.js';
 import { placeholder, Tensor } from '../graph/tensor.js';
@@ -21,24 +22,54 @@ import { EngineMemoryHandle, hasStrays, makeRoom } from './memory.js';
 /** Programs of eager ops that are kept; the least recently used goes first. */
 const CACHE_LIMIT = 512;
 /** All passes, from graph to Program. */
-export function compileGraph(graph: Graph): Program {
-  return emit(optimize(graph));
+export function compileGraph(graph: Graph, options: EmitOptions = {}): Program {
+  return emit(optimize(graph, options), options);
 }
+
+/** What Programs for an engine are compiled for. */
+export function targetOf({ info: { name, level } }: Engine): Target {
+  return { engine: name, level, convolution: 'auto' };
+}
+
+/** What an Executable holds in its engine; apart, so that it can be given back when the Executable is collected. */
+class Held {
+  prepared: EngineBuffer | undefined;
+
+  constructor(
+    private readonly engine: Engine,
+    readonly main: LoadedProgram,
+    readonly prepare: LoadedProgram | undefined,
+  ) {}
+
+  release(): void {
+    this.main.dispose();
+    this.prepare?.dispose();
+    if (this.prepared !== undefined) this.engine.free(this.prepared);
+    this.prepared = undefined;
+  }
+}
+
+const abandoned = new FinalizationRegistry<Held>((held) => held.release());
 
 /** A graph compiled for one engine. */
 export class Executable {
-  private readonly loaded: LoadedProgram;
+  private readonly held: Held;
+  /** The stamps of what `prepare` last read. */
+  private preparedFrom: number[] | undefined;
 
   constructor(
     readonly engine: Engine,
     readonly program: Program,
   ) {
-    this.loaded = engine.load(encodeProgram(program));
+    const prepare = program.prepare.length === 0 ? undefined : engine.load(encodeProgram(program, 'prepare'));
+    this.held = new Held(engine, engine.load(encodeProgram(program)), prepare);
+    abandoned.register(this, this.held, this);
   }
 
-  /** Compiles a graph for the engine. */
-  static compile(engine: Engine, graph: Graph): Executable {
-    return new Executable(engine, compileGraph(graph));
+  /** Compiles a graph for the engine. Leaves of which `isConstant` holds may be prepared once for many runs. */
+  static compile(engine: Engine, graph: Graph, isConstant?: IsConstant): Executable {
+    const constants = isConstant === undefined ? {} : { isConstant };
+    return new Executable(engine, compileGraph(graph, { target: targetOf(engine), ...constants }));
   }
 
   /** The leaves it reads or overwrites, in the order of their bindings. */
@@ -54,26 +85,63 @@ export class Executable {
    */
   run(storages: readonly Storage[]): { outputs: Storage[]; finished: Promise<void> } {
     const outputs: Storage[] = [];
+    const sources: (Storage | undefined)[] = [];
     let leaf = 0;
-    const buffers = this.program.bindings.map((binding): EngineBuffer => {
-      if (binding.kind === 'leaf') return upload(this.engine, storages[leaf++] as Storage);
+    const buffers = this.program.bindings.map((binding, at): EngineBuffer => {
+      if (binding.kind === 'prepared') return this.preparedBuffer();
+      if (binding.kind === 'leaf') {
+        const storage = storages[leaf++] as Storage;
+        sources[at] = storage;
+        return upload(this.engine, storage);
+      }
       const storage = allocate(this.engine, binding.type);
       outputs[binding.index] = storage;
       return (storage.device as EngineMemoryHandle).buffer;
     });
-    const finished = this.engine.run(this.loaded, buffers);
+    const finished = this.runOver(buffers, (binding) => sources[binding] as Storage);
     for (const storage of outputs) storage.follow(finished);
     return { outputs, finished };
   }
 
-  /** Queues a run over buffers in the order of `program.bindings`; allocates nothing. */
-  runOver(buffers: readonly EngineBuffer[]): Promise<void> {
-    return this.engine.run(this.loaded, buffers);
+  /**
+   * Queues a run over buffers in the order of `program.bindings`; allocates nothing. `sourceOf` gives the storage
+   * behind a binding of `program.preparedFrom`; not needed where nothing is prepared.
+   */
+  runOver(buffers: readonly EngineBuffer[], sourceOf: (binding: number) => Storage = noSource): Promise<void> {
+    const { prepare, main } = this.held;
+    if (prepare === undefined || !this.isStale(sourceOf)) return this.engine.run(main, buffers);
+    const stamps = this.program.preparedFrom.map((binding) => sourceOf(binding).stamp);
+    this.preparedFrom = stamps;
+    const preparing = this.engine.run(prepare, buffers).catch((error: unknown) => {
+      if (this.preparedFrom === stamps) this.preparedFrom = undefined;
+      throw error;
+    });
+    return Promise.all([preparing, this.engine.run(main, buffers)]).then(() => undefined);
+  }
+
+  /** Where `prepare` writes: given on first need, kept until the Executable is disposed of. */
+  preparedBuffer(): EngineBuffer {
+    const { held, program } = this;
+    const bytes = program.bindings.reduce((sum, { kind, type }) => (kind === 'prepared' ? sizeOf(type.shape) : sum), 0);
+    held.prepared ??= this.engine.allocate(bytes);
+    return held.prepared;
+  }
+
+  /** Whether anything that `prepare` read has changed since. */
+  private isStale(sourceOf: (binding: number) => Storage): boolean {
+    const { preparedFrom: seen } = this;
+    if (seen === undefined) return true;
+    return this.program.preparedFrom.some((binding, i) => sourceOf(binding).stamp !== seen[i]);
   }
 
   dispose(): void {
-    this.loaded.dispose();
+    abandoned.unregister(this);
+    this.held.release();
   }
+}
+
+function noSource(binding: number): never {
+  throw new FoveaError({ code: 'internal', op: 'run', message: `binding ${binding} is prepared from but not told.` });
 }
 
 /** New memory for a tensor of this type. */
@@ -177,7 +245,7 @@ export class EngineRuntime implements Runtime {
   }
 
   private compile(engine: Engine, roots: readonly Tensor[], leaves: readonly Node[]): CachedProgram {
-    const program = compileGraph({ outputs: roots, updates: [] });
+    const program = compileGraph({ outputs: roots, updates: [] }, { target: targetOf(engine) });
     const place = new Map(leaves.map((leaf, at) => [leaf, at]));
     const found: { at: number; output: number }[] = [];
     const bindings = program.bindings.map((binding): Binding => {

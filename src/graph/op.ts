@@ -40,11 +40,15 @@ export interface PointwiseBuilder {
   random(opcode: 'randomUniform' | 'randomNormal' | 'randomBits', key: number, stream: number): Register;
 }
 
-/** An operand of a kernel call: an input, an output, scratch, or nothing. */
+/**
+ * An operand of a kernel call: an input, an output, scratch, what a call that `prepares` has made of the weights, or
+ * nothing.
+ */
 export type KernelOperand =
   | { readonly kind: 'input'; readonly index: number; readonly byteOffset?: number }
   | { readonly kind: 'output'; readonly index: number; readonly byteOffset?: number }
   | { readonly kind: 'scratch' }
+  | { readonly kind: 'prepared'; readonly byteOffset?: number }
   | { readonly kind: 'none' };
 
 /** One kernel call of an op. Parameters are 32-bit words; pass floats through `floatBits`. */
@@ -54,6 +58,22 @@ export interface KernelCall {
   readonly parameters: readonly number[];
   /** Bytes of scratch, by the formulas in kernels/cpu/abi.h. */
   readonly scratchBytes?: number;
+  /**
+   * Writes the node's 'prepared' operand, from inputs alone. Where these are constant the call runs when they change and
+   * its result is kept; elsewhere it runs each time, in its place, and the operand is scratch.
+   */
+  readonly prepares?: boolean;
+  /** Bytes of the node's 'prepared' operand; on calls that prepare. */
+  readonly preparedBytes?: number;
+}
+
+/** What a Program is compiled for: an engine, its instruction-set level, and whether convolutions may be rearranged. */
+export interface Target {
+  readonly engine: 'native' | 'wasm' | 'webgpu';
+  /** As `EngineInfo.level`. */
+  readonly level: string;
+  /** `direct`: sums in their plain order, no Winograd. */
+  readonly convolution: 'auto' | 'direct';
 }
 
 /** What a matmul or convolution does to its result before storing it: bias, residual, activation. */
@@ -75,6 +95,9 @@ export interface ActivationTrait<P> {
   alpha?(params: P): number;
 }
 
+/** What nothing is known of: every engine runs what is compiled for it. */
+export const ANY_TARGET: Target = { engine: 'native', level: 'portable', convolution: 'auto' };
+
 /** What an op's `kernels` is asked. */
 export interface KernelRequest<P> {
   readonly inputs: readonly TensorType[];
@@ -83,6 +106,9 @@ export interface KernelRequest<P> {
   /** How each input lies in memory; dense unless the op has `acceptsStrides`. */
   readonly layouts: readonly Layout[];
   readonly epilogue?: Epilogue;
+  readonly target: Target;
+  /** Inputs that are the same in every run until somebody changes the weights: what `prepares` pays for. */
+  readonly isConstant: readonly boolean[];
 }
 
 /** What an op's gradient rule is given. `dys[i]` is undefined where nothing flows back from output i. */

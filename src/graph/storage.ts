@@ -10,10 +10,13 @@ export interface DeviceMemory {
   free(): void;
 }
 
+let stamps = 0;
+
 /** One tensor's elements. At least one of `host` and `device` is there until it is disposed. */
 export class Storage {
   readonly dtype: Dtype;
   readonly size: number;
+  private currentStamp = ++stamps;
   private hostArray: TypedArray | undefined;
   private deviceMemory: DeviceMemory | undefined;
   private isDisposed = false;
@@ -31,6 +34,11 @@ export class Storage {
 
   get byteLength(): number {
     return this.size * bytesPerElement(this.dtype);
+  }
+
+  /** A number that no other elements have: it changes when a Program writes over these. */
+  get stamp(): number {
+    return this.currentStamp;
   }
 
   get host(): TypedArray | undefined {
@@ -72,6 +80,7 @@ export class Storage {
   /** Says that the engine's copy was overwritten by a Program. */
   invalidateHost(): void {
     this.hostArray = undefined;
+    this.currentStamp = ++stamps;
   }
 
   /** Gives up the engine's copy, for an engine that ends; the host's copy must exist. */

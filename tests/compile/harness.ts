@@ -1,10 +1,10 @@
 // What the compiler's tests share: running graphs by the float64 interpreter and on an engine, the passes one by
 // one with the verifier between them, and the checks of a memory plan.
 import { expect } from 'vitest';
-import { emit } from '../../src/compile/emit.js';
+import { type EmitOptions, emit } from '../../src/compile/emit.js';
 import { type Graph, nodesOf, roots, verifyGraph } from '../../src/compile/graph.js';
+import type { IsConstant } from '../../src/compile/hoist.js';
 import { PASSES, type Pass } from '../../src/compile/optimize.js';
-import type { PlanOptions } from '../../src/compile/plan-memory.js';
 import { encodeProgram, type Program } from '../../src/compile/program.js';
 import {
   bytesPerElement,
@@ -83,7 +83,7 @@ export function runPasses(graph: Graph, feeds: Feeds, passes: readonly Pass[] = 
   const count = graph.outputs.length;
   let current = graph;
   for (const { name, run } of passes) {
-    current = run(current);
+    current = run(current, {});
     verifyGraph(current);
     const got = interpretGraph(current, feeds);
     const expectRoot = (values: Float64Array | undefined, i: number): void => {
@@ -125,12 +125,15 @@ export function nodeNamed(graph: Graph, name: string): Node {
   return found;
 }
 
-export function compileAll(graph: Graph, plan: PlanOptions = {}): Program {
+export function compileAll(graph: Graph, options: EmitOptions = {}): Program {
   return emit(
-    PASSES.reduce((current, { run }) => run(current), graph),
-    plan,
+    PASSES.reduce((current, { run }) => run(current, options), graph),
+    options,
   );
 }
+
+/** Variables count as constant, for what `prepare` takes over. */
+export const variablesAreConstant: IsConstant = (leaf) => leaf.op === variableOp;
 
 /** Regions whose lives overlap must not share a byte, and all lie in the workspace. */
 export function expectSoundPlan({ regions, workspaceBytes }: Program): void {
@@ -150,13 +153,14 @@ export function expectSoundPlan({ regions, workspaceBytes }: Program): void {
 const GUARD = 64;
 const GUARD_BYTE = 0xa5;
 
-/** Runs a Program with guarded bindings. Gives outputs, and the leaves' memory afterwards. */
+/** Runs a Program, `prepare` first, with guarded bindings. Gives outputs, and the leaves' memory afterwards. */
 export async function runProgram(
   engine: Engine,
   program: Program,
   feeds: Feeds,
 ): Promise<{ outputs: Float64Array[]; leaves: Map<Node, Float64Array> }> {
   const loaded = engine.load(encodeProgram(program));
+  const prepare = engine.load(encodeProgram(program, 'prepare'));
   const buffers = program.bindings.map((binding) => {
     const bytes = bytesOf(binding.type);
     // The guard is inside the buffer, so the engine's own check of buffer ends is not what is tested.
@@ -166,6 +170,7 @@ export async function runProgram(
     return buffer;
   });
   try {
+    if (program.prepare.length > 0) await engine.run(prepare, buffers);
     await engine.run(loaded, buffers);
     const outputs: Float64Array[] = [];
     const leaves = new Map<Node, Float64Array>();
@@ -177,11 +182,12 @@ export async function runProgram(
       if (guard.some((byte) => byte !== GUARD_BYTE)) expect.fail(`a kernel wrote behind binding ${i}`);
       const values = decodeElements(dtype, viewTypedArray(dtype, data.slice(0, bytes)));
       if (binding.kind === 'leaf') leaves.set(binding.node, values);
-      else outputs[binding.index] = values;
+      else if (binding.kind === 'output') outputs[binding.index] = values;
     }
     return { outputs, leaves };
   } finally {
     loaded.dispose();
+    prepare.dispose();
     for (const buffer of buffers) engine.free(buffer);
   }
 }
@@ -204,7 +210,10 @@ function narrowest(graph: Graph): Dtype {
   return all.has('bfloat16') ? 'bfloat16' : all.has('float16') ? 'float16' : 'float32';
 }
 
-/** Compiles a graph with and without reuse of memory and compares both with the interpreter, updates included. */
+/**
+ * Compiles a graph with and without reuse of memory, with and without `prepare`, and compares all with the interpreter,
+ * updates included.
+ */
 export async function checkOnEngine(
   engine: Engine,
   graph: Graph,
@@ -214,10 +223,16 @@ export async function checkOnEngine(
   const want = interpretGraph(graph, feeds);
   const heldTo = (dtype: Dtype): Dtype => (isFloat(dtype) ? narrowest(graph) : dtype);
   const planned = compileAll(graph);
-  expectSoundPlan(planned);
-  for (const program of [planned, compileAll(graph, { reuse: false })]) {
+  const isConstant = variablesAreConstant;
+  const programs = {
+    planned,
+    unplanned: compileAll(graph, { reuse: false }),
+    prepared: compileAll(graph, { isConstant }),
+    'prepared, unplanned': compileAll(graph, { isConstant, reuse: false }),
+  };
+  for (const [how, program] of Object.entries(programs)) {
+    expectSoundPlan(program);
     const { outputs, leaves } = await runProgram(engine, program, feeds);
-    const how = program === planned ? 'planned' : 'unplanned';
     graph.outputs.forEach(({ dtype }, i) => {
       const problem = firstMismatch(heldTo(dtype), outputs[i] as Float64Array, want[i] as Float64Array, {
         reduces,

@@ -1,7 +1,7 @@
 // Convolution: against loops written out, its adjoints, sizes, variants and messages.
 import { describe, expect, it } from 'vitest';
 import { gradients } from '../../src/compile/autodiff.js';
-import type { TensorType } from '../../src/graph/op.js';
+import { ANY_TARGET, type TensorType } from '../../src/graph/op.js';
 import { type Tensor, tensor } from '../../src/graph/tensor.js';
 import { multiply } from '../../src/ops/arithmetic.js';
 import { type Conv2dOptions, conv2d, convOps } from '../../src/ops/conv.js';
@@ -364,8 +364,8 @@ describe('the cases of the ops', () => {
   it('choose the depthwise kernels for one filter per channel, and only there', () => {
     const kernelOf = (x: number[], filter: number[], groups: number): string | undefined => {
       const { node } = conv2d(zeros(x), zeros(filter), { groups });
-      return node.op.kernels?.({ inputs: node.inputs, outputs: node.types, params: node.params, layouts: [] })[0]
-        ?.kernel;
+      const { inputs, types: outputs, params } = node;
+      return node.op.kernels?.({ inputs, outputs, params, layouts: [], target: ANY_TARGET, isConstant: [] })[0]?.kernel;
     };
     expect(kernelOf([1, 4, 4, 6], [3, 3, 1, 12], 6)).toBe('depthwiseConv2d');
     expect(kernelOf([1, 4, 4, 6], [3, 3, 2, 12], 3)).toBe('conv2d');

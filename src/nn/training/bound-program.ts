@@ -25,6 +25,8 @@ export class BoundProgram {
   private readonly argumentBuffers: readonly EngineBuffer[];
   private readonly outputBuffers: readonly EngineBuffer[];
   private buffers: EngineBuffer[] = [];
+  /** What stands behind the bindings of leaves. */
+  private sources: (Storage | undefined)[] = [];
   private boundAt = -1;
 
   constructor(
@@ -69,7 +71,7 @@ export class BoundProgram {
       this.engine.write(this.argumentBuffers[i] as EngineBuffer, data);
     });
     for (const variable of this.compiled.assigned) variable.storage?.invalidateHost();
-    return this.compiled.executable.runOver(this.buffers);
+    return this.compiled.executable.runOver(this.buffers, (binding) => this.sources[binding] as Storage);
   }
 
   private async bind(): Promise<void> {
@@ -82,11 +84,15 @@ export class BoundProgram {
       storages.set(leaf, await bring(this.engine, storage));
     }
     this.boundAt = variableChanges();
-    this.buffers = executable.program.bindings.map((binding) => {
+    this.sources = [];
+    this.buffers = executable.program.bindings.map((binding, at) => {
+      if (binding.kind === 'prepared') return executable.preparedBuffer();
       if (binding.kind === 'output') return this.outputBuffers[binding.index] as EngineBuffer;
       const argument = leaves.indexOf(binding.node);
       if (argument >= 0) return this.argumentBuffers[argument] as EngineBuffer;
-      return upload(this.engine, storages.get(binding.node) ?? (binding.node.storage?.[binding.output] as Storage));
+      const storage = storages.get(binding.node) ?? (binding.node.storage?.[binding.output] as Storage);
+      this.sources[at] = storage;
+      return upload(this.engine, storage);
     });
   }
 
