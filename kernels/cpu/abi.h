@@ -118,7 +118,17 @@ enum FoveaReduction {
      is winogradConv2d of dy with padding 2 - padTop, 2 - padLeft. dtypes: float32 or bfloat16; u is float32, \
      and so is bias; residual is like y */                                                            \
   X(winogradFilter, "filter u", "geometry isTurned dtypeFilter")                                    \
-  X(winogradConv2d, "x u bias? residual? y scratch", "geometry activation alpha dtypeX dtypeY")
+  X(winogradConv2d, "x u bias? residual? y scratch", "geometry activation alpha dtypeX dtypeY")     \
+  /* Products of bfloat16 with float32 sums; a float32 operand is rounded to bfloat16 first. `packed` is  \
+     what the packing kernel makes of the filter or b, which is then not read. A turned convolution is     \
+     the input's gradient: x is dy, y is dx, geometry that of the forward convolution */                  \
+  X(bf16PackFilter, "filter packed", "geometry isTurned dtypeFilter")                               \
+  X(bf16Conv2d, "x filter packed? bias? residual? y scratch",                                       \
+    "geometry isTurned activation alpha dtypeX dtypeFilter dtypeBias dtypeY")                       \
+  X(bf16FilterGradient, "x dy dFilter scratch", "geometry dtypeX dtypeDy dtypeDFilter")             \
+  X(bf16PackMatrix, "b packed", "as bf16Matmul")                                                    \
+  X(bf16Matmul, "a b packed? bias? residual? c scratch",                                            \
+    "batch m n k transposeA transposeB aBatchStride bBatchStride activation alpha dtypeA dtypeB dtypeBias dtypeC")
 
 enum FoveaKernel {
 #define X(name, operands, parameters) FOVEA_KERNEL_##name,
@@ -174,6 +184,7 @@ enum FoveaPointwise {
 //   depthwise the same     FOVEA_PARTIAL_SUMS * 4 * filter elements
 //   reduce                 FOVEA_PARTIAL_SUMS * 8 * out elements
 //   moments                FOVEA_PARTIAL_SUMS * 16 * channels
+//   bf16Conv2d, bf16Matmul, bf16FilterGradient as conv2d (isTurned: conv2dInputGradient), matmul, conv2dFilterGradient
 //   winogradFilterGradient 144 * (tiles * channels + 32), and 36 * cin * cout where dFilter is bfloat16;
 //                          allTiles = n * ceil(oh/4) * ceil(ow/4), channels = round(cin, 16) + round(cout, 16),
 //                          most = clamp(floor(2^23 / (144 * channels)), 64, 256),

@@ -10,7 +10,7 @@
 #endif
 
 extern "C" {
-extern const FoveaLevel foveaLevel_avx512, foveaLevel_avx2, foveaLevel_neon, foveaLevel_portable;
+extern const FoveaLevel foveaLevel_avx512bf16, foveaLevel_avx512, foveaLevel_avx2, foveaLevel_neon, foveaLevel_portable;
 }
 
 // The compiled levels that this processor and its operating system support, best first.
@@ -20,9 +20,13 @@ static int32_t findLevels(const FoveaLevel** levels) {
   __builtin_cpu_init();
 #endif
 #ifdef FOVEA_HAS_AVX512
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma"))
-    levels[count++] = &foveaLevel_avx512;
+  const bool hasAvx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                         __builtin_cpu_supports("fma");
+#ifdef FOVEA_HAS_AVX512BF16
+  if (hasAvx512 && __builtin_cpu_supports("avx512bf16")) levels[count++] = &foveaLevel_avx512bf16;
+#endif
+  if (hasAvx512) levels[count++] = &foveaLevel_avx512;
 #endif
 #ifdef FOVEA_HAS_AVX2
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) levels[count++] = &foveaLevel_avx2;

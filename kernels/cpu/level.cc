@@ -2,6 +2,9 @@
 // than its work here. The build compiles this file once per level with -DFOVEA_LEVEL=<name> and the
 // level's flags; everything lives in a namespace of that name, so the linker cannot mix levels.
 #include "kernel.h"
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
 
 #define FOVEA_CONCAT2(a, b) a##b
 #define FOVEA_CONCAT(a, b) FOVEA_CONCAT2(a, b)
@@ -27,6 +30,9 @@ namespace FOVEA_LEVEL {
 #include "softmax.cc"
 #include "moments.cc"
 #include "select.cc"
+#include "bf16.h"
+#include "bf16-gemm.h"
+#include "bf16.cc"
 } // namespace FOVEA_LEVEL
 } // namespace fovea
 

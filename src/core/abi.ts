@@ -62,6 +62,11 @@ export const KERNELS = {
   winogradFilterGradient: 24,
   winogradFilter: 25,
   winogradConv2d: 26,
+  bf16PackFilter: 27,
+  bf16Conv2d: 28,
+  bf16FilterGradient: 29,
+  bf16PackMatrix: 30,
+  bf16Matmul: 31,
 } as const;
 export type KernelName = keyof typeof KERNELS;
 
