@@ -93,11 +93,12 @@ enum FoveaReduction {
   X(depthwiseConv2d, "x filter bias? residual? y", "geometry activation alpha")                     \
   X(depthwiseConv2dInputGradient, "dy filter dx", "geometry")                                       \
   X(depthwiseConv2dFilterGradient, "x dy dFilter scratch", "geometry")                              \
-  /* pool geometry = n h w c  kh kw  oh ow  strideH strideW  padTop padLeft; padding never counts */  \
-  X(maxPool, "x y", "poolGeometry")                                                                 \
-  X(avgPool, "x y", "poolGeometry")                                                                 \
-  X(avgPoolGradient, "dy dx", "poolGeometry")                                                       \
-  X(maxPoolGradient, "x dy dx", "poolGeometry")  /* dy goes to the first maximum of its window */     \
+  /* pool geometry = n h w c  kh kw  oh ow  strideH strideW  padTop padLeft; padding never counts. */ \
+  /* dtype is FOVEA_FLOAT32 or FOVEA_BFLOAT16, of all operands; sums are float32.              */   \
+  X(maxPool, "x y", "poolGeometry dtype")                                                           \
+  X(avgPool, "x y", "poolGeometry dtype")                                                           \
+  X(avgPoolGradient, "dy dx", "poolGeometry dtype")                                                 \
+  X(maxPoolGradient, "x dy dx", "poolGeometry dtype") /* dy goes to the first maximum of its window */ \
   X(maxPoolTake, "x v y", "poolGeometry")        /* y = v at the place of the window's first maximum */ \
   X(softmax, "x y", "rows columns isLog")                                                           \
   X(moments, "x mean variance scratch", "rows channels") /* per channel, population variance */      \

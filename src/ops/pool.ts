@@ -1,11 +1,11 @@
 // Pooling over [n,h,w,c]. Padding never counts: it is neither a maximum nor part of an average. Max pooling's
 // derivatives are two linear ops that share the choice of places, so higher derivatives exist.
-import type { KernelName } from '../core/abi.js';
-import { isFloat } from '../core/dtype.js';
+import { DTYPES, type KernelName } from '../core/abi.js';
+import { type Dtype, isFloat } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import { formatShape, type Shape, sizeOf } from '../core/shape.js';
 import { defineOp, type Op, toTensor, unify } from '../graph/define.js';
-import type { KernelCall, OpCase, ReferenceArray, TensorType } from '../graph/op.js';
+import type { CaseInput, KernelCall, OpCase, ReferenceArray, TensorType } from '../graph/op.js';
 import type { Tensor, TensorLike } from '../graph/tensor.js';
 import { cast } from './arithmetic.js';
 import { max, mean } from './reduce.js';
@@ -139,16 +139,25 @@ function firstLargest(x: Float64Array, cells: readonly number[]): number {
   return best;
 }
 
-function poolCall(kernel: KernelName, inputs: number, x: Shape, y: Shape, params: PoolParams): KernelCall[] {
+/** `dtype` is that of all operands, for the kernels that ask. */
+function poolCall(
+  kernel: KernelName,
+  inputs: number,
+  x: Shape,
+  y: Shape,
+  params: PoolParams,
+  dtype?: Dtype,
+): KernelCall[] {
   const { poolSize, strides, padding } = params;
   const [n, h, w, channels] = x as [number, number, number, number];
   const [, oh, ow] = y as [number, number, number, number];
+  const geometry = [n, h, w, channels, ...poolSize, oh, ow, ...strides, padding[0][0], padding[1][0]];
   const operands = Array.from({ length: inputs }, (_, index) => ({ kind: 'input' as const, index }));
   return [
     {
       kernel,
       operands: [...operands, { kind: 'output', index: 0 }],
-      parameters: [n, h, w, channels, ...poolSize, oh, ow, ...strides, padding[0][0], padding[1][0]],
+      parameters: dtype === undefined ? geometry : [...geometry, DTYPES[dtype]],
     },
   ];
 }
@@ -176,8 +185,13 @@ const maxPoolOp: Op<PoolParams> = defineOp({
   },
   flops: (_inputs, params, [y]) => sizeOf((y as TensorType).shape) * cellsOf(params),
   kernels: ({ inputs: [x], outputs: [y], params }) =>
-    poolCall('maxPool', 1, (x as TensorType).shape, (y as TensorType).shape, params),
-  cases: () => [...poolCases().map(({ name, x, params }) => ({ name, inputs: [spaced(x)], params })), tieCase(1)],
+    poolCall('maxPool', 1, (x as TensorType).shape, (y as TensorType).shape, params, (x as TensorType).dtype),
+  takesBfloat16: true,
+  cases: () => [
+    ...poolCases().map(({ name, x, params }) => ({ name, inputs: [spaced(x)], params })),
+    tieCase(1),
+    ...bfloat16Cases(({ x }) => [{ shape: x }]),
+  ],
 });
 
 const maxPoolGradientOp: Op<PoolParams> = defineOp({
@@ -203,10 +217,12 @@ const maxPoolGradientOp: Op<PoolParams> = defineOp({
   reduces: (_inputs, params) => cellsOf(params),
   flops: ([, dy], params) => sizeOf((dy as TensorType).shape) * cellsOf(params),
   kernels: ({ inputs: [x, dy], params }) =>
-    poolCall('maxPoolGradient', 2, (x as TensorType).shape, (dy as TensorType).shape, params),
+    poolCall('maxPoolGradient', 2, (x as TensorType).shape, (dy as TensorType).shape, params, (x as TensorType).dtype),
+  takesBfloat16: true,
   cases: () => [
     ...poolCases().map(({ name, x, y, params }) => ({ name, inputs: [spaced(x), { shape: y }], params })),
     tieCase(2),
+    ...bfloat16Cases(({ x, y }) => [{ shape: x }, { shape: y }]),
   ],
 });
 
@@ -269,8 +285,12 @@ const avgPoolOp: Op<PoolParams> = defineOp({
   reduces: (_inputs, params) => cellsOf(params),
   flops: (_inputs, params, [y]) => sizeOf((y as TensorType).shape) * cellsOf(params),
   kernels: ({ inputs: [x], outputs: [y], params }) =>
-    poolCall('avgPool', 1, (x as TensorType).shape, (y as TensorType).shape, params),
-  cases: () => poolCases().map(({ name, x, params }) => ({ name, inputs: [{ shape: x }], params })),
+    poolCall('avgPool', 1, (x as TensorType).shape, (y as TensorType).shape, params, (x as TensorType).dtype),
+  takesBfloat16: true,
+  cases: () => [
+    ...poolCases().map(({ name, x, params }) => ({ name, inputs: [{ shape: x }], params })),
+    ...bfloat16Cases(({ x }) => [{ shape: x }]),
+  ],
 });
 
 const avgPoolGradientOp: Op<AverageGradientParams> = defineOp({
@@ -299,14 +319,31 @@ const avgPoolGradientOp: Op<AverageGradientParams> = defineOp({
   reduces: (_inputs, params) => cellsOf(params),
   flops: ([dy], params) => sizeOf((dy as TensorType).shape) * cellsOf(params),
   kernels: ({ inputs: [dy], outputs: [dx], params }) =>
-    poolCall('avgPoolGradient', 1, (dx as TensorType).shape, (dy as TensorType).shape, params),
-  cases: () =>
-    poolCases().map(({ name, x, y, params }) => ({
-      name,
-      inputs: [{ shape: y }],
-      params: { ...params, inputSize: [x[1] as number, x[2] as number] },
-    })),
+    poolCall(
+      'avgPoolGradient',
+      1,
+      (dx as TensorType).shape,
+      (dy as TensorType).shape,
+      params,
+      (dy as TensorType).dtype,
+    ),
+  takesBfloat16: true,
+  cases: () => [
+    ...poolCases().map(({ name, x, y, params }) => ({ name, inputs: [{ shape: y }], params: ofSize(x, params) })),
+    ...poolCases()
+      .filter(({ name }) => BFLOAT16_CASES.includes(name))
+      .map(({ name, x, y, params }) => ({
+        name: `${name}, bfloat16`,
+        inputs: [{ shape: y, dtype: 'bfloat16' as const }],
+        params: ofSize(x, params),
+        gradient: false,
+      })),
+  ],
 });
+
+function ofSize(x: Shape, params: PoolParams): AverageGradientParams {
+  return { ...params, inputSize: [x[1] as number, x[2] as number] };
+}
 
 function averagedShape(dy: Shape, { inputSize }: AverageGradientParams): Shape {
   return [dy[0] as number, ...inputSize, dy[3] as number];
@@ -330,6 +367,9 @@ function poolCases(): PoolCase[] {
     build('odd sizes floored', [2, 5, 7, 3], {}),
     build('odd sizes same', [1, 5, 7, 3], same),
     build('3 by 2', [2, 7, 8, 5], { poolSize: 3, strides: 2 }),
+    build('wide lines', [2, 18, 19, 18], {}),
+    build('3 by 2 of wide lines', [1, 19, 33, 34], { ...same, poolSize: 3, strides: 2 }),
+    build('3 by 1 of wide lines', [1, 9, 19, 17], { ...same, poolSize: 3, strides: 1 }),
     build('3 by 2 same', [2, 8, 9, 5], { ...same, poolSize: 3, strides: 2 }),
     build('3 by 1 same', [1, 6, 5, 9], { ...same, poolSize: 3, strides: 1 }),
     build('2 by 3', [1, 8, 8, 4], { poolSize: 2, strides: 3 }),
@@ -347,6 +387,19 @@ function poolCases(): PoolCase[] {
     build('larger than the picture', [1, 2, 3, 5], { ...same, poolSize: 5, strides: 1 }),
     build('one pixel', [4, 1, 1, 8], { poolSize: 1 }),
   ];
+}
+
+const BFLOAT16_CASES = ['17 channels', '3 by 1 same', 'whole picture', 'wide lines', '3 by 2 of wide lines'];
+
+/** The same windows over bfloat16, whose gradients finite differences cannot see. */
+function bfloat16Cases(inputsOf: (made: PoolCase) => CaseInput[]): OpCase<PoolParams>[] {
+  const chosen = poolCases().filter(({ name }) => BFLOAT16_CASES.includes(name));
+  return chosen.map((made) => ({
+    name: `${made.name}, bfloat16`,
+    inputs: inputsOf(made).map((input) => ({ ...input, dtype: 'bfloat16' as const })),
+    params: made.params,
+    gradient: false,
+  }));
 }
 
 /** Distinct values, 1/128 apart, so that no small change moves a maximum. */

@@ -38,3 +38,13 @@ describe.each<Dtype>(['float16', 'bfloat16'])('widen, %s', (dtype) => {
     }
   });
 });
+
+it('leaves a bfloat16 pool and its gradient as they are, not a float16 one', () => {
+  const opsOf = (dtype: Dtype): string[] => {
+    const feeder = new Feeder();
+    const y = ops.maxPool2d(feeder.input({ shape: [1, 4, 4, 3], dtype }));
+    return opNames(runPasses(graphOf([y]), feeder.feeds, passesUpTo('widen')));
+  };
+  expect(opsOf('bfloat16')).toEqual(['maxPool']);
+  expect(opsOf('float16')).toEqual(['cast', 'maxPool', 'cast']);
+});
