@@ -100,9 +100,8 @@ export function conv2dTranspose(x: TensorLike, filter: TensorLike, options: Conv
       const span = spanOf(kernel.shape[axis] as number, dilation[axis]);
       const sizes = { size: picture.shape[axis + 1] as number, span, stride: strides[axis], extra: extra?.[axis] };
       const { padding = 'valid' } = options;
-      const word = typeof padding === 'string' ? padding.toLowerCase() : undefined;
-      if (word === 'same') return transposedSame(sizes);
-      return transposedValid(sizes, paddingOf(op, padding, [0, 0], [1, 1], [1, 1])[axis], word === 'valid');
+      if (typeof padding === 'string') return transposedAxis(op, padding, sizes);
+      return transposedValid(sizes, paddingOf(op, padding, [0, 0], [1, 1], [1, 1])[axis], false);
     };
     const [rows, columns] = [along(0), along(1)];
     const params = { strides, padding: [rows.padding, columns.padding] as const, dilation, groups };
@@ -110,13 +109,19 @@ export function conv2dTranspose(x: TensorLike, filter: TensorLike, options: Conv
   });
 }
 
+/** @internal One axis of a transposed convolution. Throws `argument` for an unknown word. */
+export function transposedAxis(op: string, padding: PaddingWord, sizes: TransposedSizes): TransposedAxis {
+  if (padding.toLowerCase() === 'same') return transposedSame(sizes);
+  return transposedValid(sizes, paddingOf(op, padding, [0, 0], [1, 1], [1, 1])[0], true);
+}
+
 /** Along one axis: the output's size, and the padding of the convolution that leads back from it. */
-interface TransposedAxis {
+export interface TransposedAxis {
   readonly size: number;
   readonly padding: Pair;
 }
 
-interface TransposedSizes {
+export interface TransposedSizes {
   readonly size: number;
   readonly span: number;
   readonly stride: number;
@@ -150,27 +155,83 @@ export interface Conv1dOptions {
   dataFormat?: DataFormat;
 }
 
+/** Options along a sequence as those of a picture of one row. */
+function alongRow(
+  width: number,
+  { strides = 1, padding = 'valid', dilationRate = 1 }: Conv1dOptions,
+): { strides: Pair; padding: Padding; dilationRate: Pair } {
+  const sides = (): Padding => {
+    if (typeof padding === 'string' && padding !== 'causal') return padding;
+    return [[0, 0], padding === 'causal' ? [spanOf(width, dilationRate) - 1, 0] : pairOf(padding)];
+  };
+  return { strides: [1, strides], padding: sides(), dilationRate: [1, dilationRate] };
+}
+
+/** @internal Runs `body` on a sequence as a picture [n,1,length,channels] of one row. */
+export function asRow(op: string, x: Tensor, format: DataFormat | undefined, body: (row: Tensor) => Tensor): Tensor {
+  const isFirst = format === 'channelsFirst';
+  checkRank(op, 'x', x.shape, isFirst ? 'n,channels,length' : 'n,length,channels');
+  const y = squeeze(body(expandDims(isFirst ? transpose(x, [0, 2, 1]) : x, 1)), 1);
+  return isFirst ? transpose(y, [0, 2, 1]) : y;
+}
+
 /** Convolves sequences x [n,length,cin] with a filter [width,cin/groups,filters], giving [n,length',filters]. */
 export function conv1d(x: TensorLike, filter: TensorLike, options: Conv1dOptions = {}): Tensor {
-  const { strides = 1, padding = 'valid', dilationRate = 1, groups = 1, dataFormat } = options;
-  const [from, kernel] = [toTensor(x), toTensor(filter)];
-  checkRank('conv1d', 'x', from.shape, dataFormat === 'channelsFirst' ? 'n,channels,length' : 'n,length,channels');
+  const kernel = toTensor(filter);
   checkRank('conv1d', 'filter', kernel.shape, 'width,channels/groups,filters');
-  const along = (): Padding => {
-    if (typeof padding === 'string' && padding !== 'causal') return padding;
-    const pair: Pair =
-      padding === 'causal' ? [spanOf(kernel.shape[0] as number, dilationRate) - 1, 0] : pairOf(padding);
-    return [[0, 0], pair];
-  };
-  const flat = dataFormat === 'channelsFirst' ? transpose(from, [0, 2, 1]) : from;
-  const y = squeeze(
-    conv2d(expandDims(flat, 1), expandDims(kernel, 0), {
-      strides: [1, strides],
-      padding: along(),
-      dilationRate: [1, dilationRate],
-      groups,
-    }),
-    1,
+  const { groups = 1 } = options;
+  const steps = alongRow(kernel.shape[0] as number, options);
+  return asRow('conv1d', toTensor(x), options.dataFormat, (row) =>
+    conv2d(row, expandDims(kernel, 0), { ...steps, groups }),
   );
-  return dataFormat === 'channelsFirst' ? transpose(y, [0, 2, 1]) : y;
+}
+
+/** Convolves every channel of x [n,length,c] with its own filters [width,c,multiplier], giving [n,length',c*multiplier]. */
+export function depthwiseConv1d(
+  x: TensorLike,
+  filter: TensorLike,
+  options: Omit<Conv1dOptions, 'groups'> = {},
+): Tensor {
+  const kernel = toTensor(filter);
+  checkRank('depthwiseConv1d', 'filter', kernel.shape, 'width,channels,multiplier');
+  const steps = alongRow(kernel.shape[0] as number, options);
+  return asRow('depthwiseConv1d', toTensor(x), options.dataFormat, (row) =>
+    depthwiseConv2d(row, expandDims(kernel, 0), steps),
+  );
+}
+
+/** A depthwise convolution, then one of width 1 with pointwiseFilter [1,c*multiplier,filters]. */
+export function separableConv1d(
+  x: TensorLike,
+  depthwiseFilter: TensorLike,
+  pointwiseFilter: TensorLike,
+  options: Omit<Conv1dOptions, 'groups'> = {},
+): Tensor {
+  const { dataFormat = 'channelsLast' } = options;
+  return conv1d(depthwiseConv1d(x, depthwiseFilter, options), pointwiseFilter, { dataFormat });
+}
+
+/** How a transposed convolution over a sequence steps. */
+export interface Conv1dTransposeOptions {
+  strides?: number;
+  padding?: PaddingWord;
+  dilationRate?: number;
+  dataFormat?: DataFormat;
+  /** Elements added at the end; at least 0 and less than the stride. */
+  outputPadding?: number;
+}
+
+/** The transposed convolution of sequences x [n,length,cin] with a filter [width,filters,cin]; lengths as in `conv2dTranspose`. */
+export function conv1dTranspose(x: TensorLike, filter: TensorLike, options: Conv1dTransposeOptions = {}): Tensor {
+  const kernel = toTensor(filter);
+  checkRank('conv1dTranspose', 'filter', kernel.shape, 'width,filters,channels');
+  const { strides = 1, padding = 'valid', dilationRate = 1, outputPadding } = options;
+  return asRow('conv1dTranspose', toTensor(x), options.dataFormat, (row) =>
+    conv2dTranspose(row, expandDims(kernel, 0), {
+      strides: [1, strides],
+      padding,
+      dilationRate: [1, dilationRate],
+      ...(outputPadding === undefined ? {} : { outputPadding: [0, outputPadding] as const }),
+    }),
+  );
 }

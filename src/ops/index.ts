@@ -36,6 +36,7 @@ export {
   silu,
   softsign,
 } from './activation.js';
+export { type AdaptivePoolOptions, adaptiveAveragePool, adaptiveMaxPool } from './adaptive-pool.js';
 export { add, cast, clip, divide, maximum, minimum, multiply, negative, power, subtract } from './arithmetic.js';
 export {
   equal,
@@ -52,10 +53,14 @@ export {
 export { type Conv2dOptions, conv2d } from './conv.js';
 export {
   type Conv1dOptions,
+  type Conv1dTransposeOptions,
   type Conv2dTransposeOptions,
   conv1d,
+  conv1dTranspose,
   conv2dTranspose,
+  depthwiseConv1d,
   depthwiseConv2d,
+  separableConv1d,
   separableConv2d,
 } from './conv-variants.js';
 export {
@@ -86,11 +91,14 @@ export {
   moments,
 } from './norm.js';
 export {
+  averagePool1d,
   averagePool2d,
   type GlobalPoolOptions,
   globalAveragePool,
   globalMaxPool,
+  maxPool1d,
   maxPool2d,
+  type Pool1dOptions,
   type Pool2dOptions,
 } from './pool.js';
 export {
@@ -146,6 +154,17 @@ export {
   tan,
   tanh,
 } from './unary.js';
+export {
+  averagePool3d,
+  type Conv3dOptions,
+  type Conv3dTransposeOptions,
+  conv3d,
+  conv3dTranspose,
+  maxPool3d,
+  type Pool3dOptions,
+  type Triple,
+  type VolumePadding,
+} from './volume.js';
 export { where } from './where.js';
 export type { DataFormat, Padding, PaddingWord, Pair } from './window.js';
 

@@ -8,6 +8,7 @@ import { defineOp, type Op, toTensor, unify } from '../graph/define.js';
 import type { CaseInput, KernelCall, OpCase, ReferenceArray, TensorType } from '../graph/op.js';
 import type { Tensor, TensorLike } from '../graph/tensor.js';
 import { cast } from './arithmetic.js';
+import { asRow } from './conv-variants.js';
 import { max, mean } from './reduce.js';
 import { transpose } from './shape.js';
 import {
@@ -17,6 +18,7 @@ import {
   formatPair,
   outputSize,
   type Padding,
+  type PaddingWord,
   type Pair,
   paddingOf,
   pairOf,
@@ -457,26 +459,53 @@ export function averagePool2d(x: TensorLike, options: Pool2dOptions = {}): Tenso
   return pool('averagePool2d', avgPoolOp, x, options);
 }
 
-/** What a global pool keeps: `keepDims` leaves height and width with size 1. */
+/** How a pool over sequences steps. */
+export interface Pool1dOptions {
+  /** Default 2. */
+  poolSize?: number;
+  /** Default: poolSize. */
+  strides?: number;
+  padding?: PaddingWord;
+  dataFormat?: DataFormat;
+}
+
+function pool1d(name: string, op: typeof maxPoolOp, x: TensorLike, options: Pool1dOptions): Tensor {
+  const { poolSize = 2, strides = poolSize, padding = 'valid', dataFormat } = options;
+  return asRow(name, toTensor(x), dataFormat, (row) =>
+    pool(name, op, row, { poolSize: [1, poolSize], strides: [1, strides], padding }),
+  );
+}
+
+/** The largest value of every window of sequences x [n,length,c]; padding never counts. */
+export function maxPool1d(x: TensorLike, options: Pool1dOptions = {}): Tensor {
+  return pool1d('maxPool1d', maxPoolOp, x, options);
+}
+
+/** The mean of every window of sequences x [n,length,c], over the elements inside. */
+export function averagePool1d(x: TensorLike, options: Pool1dOptions = {}): Tensor {
+  return pool1d('averagePool1d', avgPoolOp, x, options);
+}
+
+/** What a global pool keeps: `keepDims` leaves every pooled axis with size 1. */
 export interface GlobalPoolOptions {
   keepDims?: boolean;
   dataFormat?: DataFormat;
 }
 
-/** The mean of every channel over height and width: [n,h,w,c] to [n,c]. */
+/** The mean of every channel over everything between the batch and the channels: [n,h,w,c] to [n,c]. */
 export function globalAveragePool(x: TensorLike, options: GlobalPoolOptions = {}): Tensor {
-  return mean(x, { axis: pictureAxes('globalAveragePool', toTensor(x), options), keepDims: options.keepDims });
+  return mean(x, { axis: innerAxes('globalAveragePool', toTensor(x), options), keepDims: options.keepDims });
 }
 
-/** The largest value of every channel over height and width: [n,h,w,c] to [n,c]. */
+/** The largest value of every channel over everything between the batch and the channels: [n,h,w,c] to [n,c]. */
 export function globalMaxPool(x: TensorLike, options: GlobalPoolOptions = {}): Tensor {
-  return max(x, { axis: pictureAxes('globalMaxPool', toTensor(x), options), keepDims: options.keepDims });
+  return max(x, { axis: innerAxes('globalMaxPool', toTensor(x), options), keepDims: options.keepDims });
 }
 
-function pictureAxes(op: string, x: Tensor, { dataFormat }: GlobalPoolOptions): Pair {
+function innerAxes(op: string, x: Tensor, { dataFormat }: GlobalPoolOptions): number[] {
   const isFirst = dataFormat === 'channelsFirst';
-  checkRank(op, 'x', x.shape, isFirst ? 'n,channels,h,w' : 'n,h,w,channels');
-  return isFirst ? [2, 3] : [1, 2];
+  if (x.rank < 3) checkRank(op, 'x', x.shape, isFirst ? 'n,channels,h,w' : 'n,h,w,channels');
+  return Array.from({ length: x.rank - 2 }, (_, i) => i + (isFirst ? 2 : 1));
 }
 
 export const poolOps = [maxPoolOp, maxPoolGradientOp, maxPoolTakeOp, avgPoolOp, avgPoolGradientOp] as const;

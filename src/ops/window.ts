@@ -58,7 +58,8 @@ export function paddingOf(op: string, padding: Padding, size: Pair, span: Pair, 
   });
 }
 
-function samePadding(size: number, span: number, stride: number): Pair {
+/** Zeros before and after an axis that keep `ceil(size / stride)` outputs; an odd one goes after. */
+export function samePadding(size: number, span: number, stride: number): Pair {
   const total = Math.max(0, (Math.ceil(size / stride) - 1) * stride + span - size);
   return [Math.floor(total / 2), Math.ceil(total / 2)];
 }

@@ -5,11 +5,12 @@ import type { DataFormat } from '../../ops/window.js';
 import type { Layer } from '../layer.js';
 import type { PartialShape } from '../symbolic.js';
 
-/** The order of the axes of pictures: `[batch,height,width,channels]` or with the channels first. */
-export function pictureAxes(format: DataFormat): string[] {
-  return format === 'channelsLast'
-    ? ['batch', 'height', 'width', 'channels']
-    : ['batch', 'channels', 'height', 'width'];
+const INNER_AXES = [[], ['length'], ['height', 'width'], ['depth', 'height', 'width']] as const;
+
+/** The order of the axes of sequences (rank 1), pictures (2) or volumes (3). */
+export function spatialAxes(rank: 1 | 2 | 3, format: DataFormat): string[] {
+  const inner = INNER_AXES[rank];
+  return format === 'channelsLast' ? ['batch', ...inner, 'channels'] : ['batch', 'channels', ...inner];
 }
 
 /**

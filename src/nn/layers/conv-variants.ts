@@ -10,7 +10,7 @@ import type { InitializerLike } from '../initializers.js';
 import type { CallContext } from '../layer.js';
 import type { RegularizerLike } from '../regularizers.js';
 import type { PartialShape } from '../symbolic.js';
-import { checkAxes, pictureAxes } from './check-input.js';
+import { checkAxes, spatialAxes } from './check-input.js';
 import { type CommonOptions, ConfiguredLayer } from './configured.js';
 import { checkSteps, convolve, type KernelOptions, kernelFields } from './conv.js';
 import {
@@ -110,7 +110,7 @@ export class DepthwiseConv2D extends ConfiguredLayer<typeof depthwiseFields> {
 
   override build([shape]: readonly [PartialShape]): void {
     const { kernelSize, depthMultiplier, ...set } = this.settings;
-    const axes = pictureAxes(set.dataFormat);
+    const axes = spatialAxes(2, set.dataFormat);
     checkAxes(this, shape, axes);
     this.channels = shape[axes.indexOf('channels')] ?? Number.NaN;
     this.kernel = this.addConstrained({
@@ -125,7 +125,7 @@ export class DepthwiseConv2D extends ConfiguredLayer<typeof depthwiseFields> {
 
   override call([x]: readonly [Tensor], context: CallContext): Tensor {
     const { strides, padding, dilationRate, dataFormat: format } = this.settings;
-    checkAxes(this, x.shape, pictureAxes(format), { channels: this.channels });
+    checkAxes(this, x.shape, spatialAxes(2, format), { channels: this.channels });
     const { kernel, bias } = this;
     return convolve(x, format, { activation: this.settings.activation, bias, context }, (from) =>
       depthwiseConv2d(from, kernel.value, { strides, padding, dilationRate }),
@@ -149,7 +149,7 @@ export class SeparableConv2D extends ConfiguredLayer<typeof separableFields> {
 
   override build([shape]: readonly [PartialShape]): void {
     const { filters, kernelSize, depthMultiplier, ...set } = this.settings;
-    const axes = pictureAxes(set.dataFormat);
+    const axes = spatialAxes(2, set.dataFormat);
     checkAxes(this, shape, axes);
     this.channels = shape[axes.indexOf('channels')] ?? Number.NaN;
     this.depthwise = this.addConstrained({
@@ -171,7 +171,7 @@ export class SeparableConv2D extends ConfiguredLayer<typeof separableFields> {
 
   override call([x]: readonly [Tensor], context: CallContext): Tensor {
     const { strides, padding, dilationRate, dataFormat: format } = this.settings;
-    checkAxes(this, x.shape, pictureAxes(format), { channels: this.channels });
+    checkAxes(this, x.shape, spatialAxes(2, format), { channels: this.channels });
     const { depthwise, pointwise, bias } = this;
     return convolve(x, format, { activation: this.settings.activation, bias, context }, (from) =>
       separableConv2d(from, depthwise.value, pointwise.value, { strides, padding, dilationRate }),
@@ -205,7 +205,7 @@ export class Conv2DTranspose extends ConfiguredLayer<typeof transposeFields> {
 
   override build([shape]: readonly [PartialShape]): void {
     const { filters, kernelSize, ...set } = this.settings;
-    const axes = pictureAxes(set.dataFormat);
+    const axes = spatialAxes(2, set.dataFormat);
     checkAxes(this, shape, axes);
     this.channels = shape[axes.indexOf('channels')] ?? Number.NaN;
     this.kernel = this.addConstrained({
@@ -220,7 +220,7 @@ export class Conv2DTranspose extends ConfiguredLayer<typeof transposeFields> {
 
   override call([x]: readonly [Tensor], context: CallContext): Tensor {
     const { strides, padding, dilationRate, outputPadding, dataFormat: format } = this.settings;
-    checkAxes(this, x.shape, pictureAxes(format), { channels: this.channels });
+    checkAxes(this, x.shape, spatialAxes(2, format), { channels: this.channels });
     const { kernel, bias } = this;
     const extra = outputPadding === null ? {} : { outputPadding };
     return convolve(x, format, { activation: this.settings.activation, bias, context }, (from) =>

@@ -14,7 +14,7 @@ import type { InitializerLike } from '../initializers.js';
 import type { CallContext, Layer } from '../layer.js';
 import type { RegularizerLike } from '../regularizers.js';
 import type { PartialShape } from '../symbolic.js';
-import { checkAxes, pictureAxes } from './check-input.js';
+import { checkAxes, spatialAxes } from './check-input.js';
 import { type CommonOptions, ConfiguredLayer } from './configured.js';
 import {
   activation,
@@ -180,7 +180,7 @@ export class Conv2D extends ConfiguredLayer<typeof conv2dFields> {
 
   override build([shape]: readonly [PartialShape]): void {
     const { filters, kernelSize, groups, ...set } = this.settings;
-    const axes = pictureAxes(set.dataFormat);
+    const axes = spatialAxes(2, set.dataFormat);
     checkAxes(this, shape, axes);
     const channels = shape[axes.indexOf('channels')] ?? null;
     checkChannelGroups(this, channels, groups);
@@ -197,7 +197,7 @@ export class Conv2D extends ConfiguredLayer<typeof conv2dFields> {
 
   override call([x]: readonly [Tensor], context: CallContext): Tensor {
     const { strides, padding, dilationRate, groups, dataFormat: format } = this.settings;
-    checkAxes(this, x.shape, pictureAxes(format), { channels: this.channels });
+    checkAxes(this, x.shape, spatialAxes(2, format), { channels: this.channels });
     const { kernel, bias } = this;
     return convolve(x, format, { activation: this.settings.activation, bias, context }, (from) =>
       conv2dOp(from, kernel.value, { strides, padding, dilationRate, groups }),
@@ -221,9 +221,7 @@ export class Conv1D extends ConfiguredLayer<typeof conv1dFields> {
   }
 
   private get axes(): readonly string[] {
-    return this.settings.dataFormat === 'channelsLast'
-      ? ['batch', 'length', 'channels']
-      : ['batch', 'channels', 'length'];
+    return spatialAxes(1, this.settings.dataFormat);
   }
 
   override build([shape]: readonly [PartialShape]): void {

@@ -8,7 +8,7 @@ import type { DataFormat } from '../../ops/window.js';
 import { isRecord } from '../keras-config.js';
 import type { CallContext, LayerConfig } from '../layer.js';
 import type { PartialShape } from '../symbolic.js';
-import { checkAxes, pictureAxes } from './check-input.js';
+import { checkAxes, spatialAxes } from './check-input.js';
 import { type CommonOptions, ConfiguredLayer } from './configured.js';
 import { dataFormat, type Field, optional, real, refuseOption } from './fields.js';
 
@@ -96,7 +96,7 @@ export class SpatialDropout2D extends ConfiguredLayer<typeof spatialFields> {
 
   override call([x]: readonly [Tensor], context: CallContext): Tensor {
     const { rate: share, seed, dataFormat: format } = this.settings;
-    const axes = pictureAxes(format);
+    const axes = spatialAxes(2, format);
     checkAxes(this, x.shape, axes);
     if (!context.training || share === 0) return x;
     const mask = x.shape.map((dim, axis) => (axes[axis] === 'batch' || axes[axis] === 'channels' ? dim : 1));

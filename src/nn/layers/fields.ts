@@ -1,6 +1,7 @@
 // The options of layers as data: how each is checked, and how Keras writes it. The check for unknown options,
 // getConfig and fromConfig of every layer follow from its table of fields.
 import { FoveaError } from '../../core/errors.js';
+import type { Triple } from '../../ops/volume.js';
 import type { Pair } from '../../ops/window.js';
 import { type Activation, type ActivationLike, activationFromConfig, makeActivation } from '../activations.js';
 import { type Constraint, constraintFromConfig, makeConstraint, serializeConstraint } from '../constraints.js';
@@ -162,6 +163,23 @@ export function pair(least: number, fallback?: number | Pair): Field<Pair> {
   );
 }
 
+/** One number for depth, height and width, or three. */
+export function triple(least: number, fallback?: number | Triple): Field<Triple> {
+  return withFallback(
+    {
+      check(value, place) {
+        const all = typeof value === 'number' ? [value, value, value] : value;
+        const isRight =
+          Array.isArray(all) && all.length === 3 && all.every((each) => Number.isInteger(each) && each >= least);
+        if (isRight) return [all[0] as number, all[1] as number, all[2] as number];
+        throw refuseOption(place, `a whole number of at least ${least}, or three of them`, value);
+      },
+      write: (value) => [...value],
+    },
+    fallback,
+  );
+}
+
 /** A number that Keras writes as a list of one. */
 export function single(least: number, fallback?: number): Field<number> {
   const field = whole(least, fallback);
@@ -183,21 +201,25 @@ export function list(want: string, isRight: (value: number) => boolean): Field<r
   };
 }
 
-/** Cells per side: one number, [vertical, horizontal], or [[top, bottom], [left, right]]. */
-export function sides(fallback: number): Field<readonly [Pair, Pair]> {
+/** Cells per side of pictures (2 axes) or volumes (3): one number, one per axis, or [before, after] of each axis. */
+export function sides(fallback: number, axes: 2 | 3): Field<readonly Pair[]> {
   const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0;
   const pairOf = (value: unknown): Pair | undefined => {
     if (isCount(value)) return [value, value];
     if (!Array.isArray(value) || value.length !== 2 || !value.every(isCount)) return undefined;
     return [value[0] as number, value[1] as number];
   };
+  const want =
+    axes === 2
+      ? 'a number, [vertical, horizontal], or [[top, bottom], [left, right]]'
+      : 'a number, [depth, height, width], or [before, after] of each';
   return {
     fallback: () => fallback,
     check(value, place) {
-      const both = isCount(value) ? [value, value] : value;
-      const [rows, columns] = Array.isArray(both) && both.length === 2 ? both.map(pairOf) : [];
-      if (rows !== undefined && columns !== undefined) return [rows, columns];
-      throw refuseOption(place, 'a number, [vertical, horizontal], or [[top, bottom], [left, right]]', value);
+      const all = isCount(value) ? Array<number>(axes).fill(value) : value;
+      const pairs = Array.isArray(all) && all.length === axes ? all.map(pairOf) : [undefined];
+      if (pairs.every((each) => each !== undefined)) return pairs;
+      throw refuseOption(place, want, value);
     },
     write: (value) => value.map((each) => [...each]),
   };

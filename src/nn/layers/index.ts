@@ -1,4 +1,7 @@
 // The factories of `layers`: one function per layer, taking one object of options.
+
+import type { Triple } from '../../ops/volume.js';
+import type { Pair } from '../../ops/window.js';
 import {
   Activation,
   type ActivationOptions,
@@ -11,8 +14,30 @@ import {
   Softmax,
   type SoftmaxOptions,
 } from './activation-layers.js';
+import {
+  Cropping1D,
+  type Cropping1DOptions,
+  Cropping2D,
+  type Cropping2DOptions,
+  Cropping3D,
+  type Cropping3DOptions,
+  ZeroPadding1D,
+  type ZeroPadding1DOptions,
+  ZeroPadding2D,
+  type ZeroPadding2DOptions,
+  ZeroPadding3D,
+  type ZeroPadding3DOptions,
+} from './borders.js';
 import type { CommonOptions } from './configured.js';
 import { Conv1D, type Conv1DOptions, Conv2D, type Conv2DOptions } from './conv.js';
+import {
+  Conv1DTranspose,
+  type Conv1DTransposeOptions,
+  DepthwiseConv1D,
+  type DepthwiseConv1DOptions,
+  SeparableConv1D,
+  type SeparableConv1DOptions,
+} from './conv-sequences.js';
 import {
   Conv2DTranspose,
   type Conv2DTransposeOptions,
@@ -21,6 +46,7 @@ import {
   SeparableConv2D,
   type SeparableConv2DOptions,
 } from './conv-variants.js';
+import { Conv3D, type Conv3DOptions, Conv3DTranspose, type Conv3DTransposeOptions } from './conv-volumes.js';
 import { Dense, type DenseOptions } from './dense.js';
 import { Dropout, type DropoutOptions, SpatialDropout2D, type SpatialDropout2DOptions } from './dropout.js';
 import { Add, Average, Concatenate, type ConcatenateOptions, Maximum, Minimum, Multiply, Subtract } from './merge.js';
@@ -34,27 +60,48 @@ import {
   type RescalingOptions,
 } from './other.js';
 import {
+  AdaptiveAveragePooling1D,
+  AdaptiveAveragePooling2D,
+  AdaptiveAveragePooling3D,
+  AdaptiveMaxPooling1D,
+  AdaptiveMaxPooling2D,
+  AdaptiveMaxPooling3D,
+  type AdaptivePoolingOptions,
+  AveragePooling1D,
   AveragePooling2D,
+  AveragePooling3D,
+  GlobalAveragePooling1D,
   GlobalAveragePooling2D,
+  GlobalAveragePooling3D,
+  GlobalMaxPooling1D,
   GlobalMaxPooling2D,
-  type GlobalPooling2DOptions,
+  GlobalMaxPooling3D,
+  type GlobalPoolingOptions,
+  MaxPooling1D,
   MaxPooling2D,
+  MaxPooling3D,
+  type Pooling1DOptions,
   type Pooling2DOptions,
+  type Pooling3DOptions,
 } from './pooling.js';
 import {
-  Cropping2D,
-  type Cropping2DOptions,
   Flatten,
   type FlattenOptions,
   Permute,
   type PermuteOptions,
+  RepeatVector,
+  type RepeatVectorOptions,
   Reshape,
   type ReshapeOptions,
+} from './reshaping.js';
+import {
+  UpSampling1D,
+  type UpSampling1DOptions,
   UpSampling2D,
   type UpSampling2DOptions,
-  ZeroPadding2D,
-  type ZeroPadding2DOptions,
-} from './reshaping.js';
+  UpSampling3D,
+  type UpSampling3DOptions,
+} from './upsampling.js';
 
 export { type InputOptions, input } from './input.js';
 
@@ -110,11 +157,11 @@ export const elu = (options: ELUOptions = {}): ELU => new ELU(options);
 export const flatten = (options: FlattenOptions = {}): Flatten => new Flatten(options);
 
 /** The mean of every channel: [n,h,w,c] to [n,c]. */
-export const globalAveragePooling2d = (options: GlobalPooling2DOptions = {}): GlobalAveragePooling2D =>
+export const globalAveragePooling2d = (options: GlobalPoolingOptions = {}): GlobalAveragePooling2D =>
   new GlobalAveragePooling2D(options);
 
 /** The largest value of every channel: [n,h,w,c] to [n,c]. */
-export const globalMaxPooling2d = (options: GlobalPooling2DOptions = {}): GlobalMaxPooling2D =>
+export const globalMaxPooling2d = (options: GlobalPoolingOptions = {}): GlobalMaxPooling2D =>
   new GlobalMaxPooling2D(options);
 
 /** Its input. */
@@ -172,3 +219,91 @@ export const upSampling2d = (options: UpSampling2DOptions = {}): UpSampling2D =>
 
 /** Puts zeros around pictures. */
 export const zeroPadding2d = (options: ZeroPadding2DOptions = {}): ZeroPadding2D => new ZeroPadding2D(options);
+
+/** The largest value of every window of a sequence. */
+export const maxPooling1d = (options: Pooling1DOptions = {}): MaxPooling1D => new MaxPooling1D(options);
+
+/** The mean of every window of a sequence. */
+export const averagePooling1d = (options: Pooling1DOptions = {}): AveragePooling1D => new AveragePooling1D(options);
+
+/** The mean of every channel over the sequence. */
+export const globalAveragePooling1d = (options: GlobalPoolingOptions = {}): GlobalAveragePooling1D =>
+  new GlobalAveragePooling1D(options);
+
+/** The largest value of every channel over the sequence. */
+export const globalMaxPooling1d = (options: GlobalPoolingOptions = {}): GlobalMaxPooling1D =>
+  new GlobalMaxPooling1D(options);
+
+/** Zeros around a sequence. */
+export const zeroPadding1d = (options: ZeroPadding1DOptions = {}): ZeroPadding1D => new ZeroPadding1D(options);
+
+/** Cuts the border off a sequence. */
+export const cropping1d = (options: Cropping1DOptions = {}): Cropping1D => new Cropping1D(options);
+
+/** Enlarges a sequence by whole factors. */
+export const upSampling1d = (options: UpSampling1DOptions = {}): UpSampling1D => new UpSampling1D(options);
+
+/** The largest value of every window of a volume. */
+export const maxPooling3d = (options: Pooling3DOptions = {}): MaxPooling3D => new MaxPooling3D(options);
+
+/** The mean of every window of a volume. */
+export const averagePooling3d = (options: Pooling3DOptions = {}): AveragePooling3D => new AveragePooling3D(options);
+
+/** The mean of every channel over the volume. */
+export const globalAveragePooling3d = (options: GlobalPoolingOptions = {}): GlobalAveragePooling3D =>
+  new GlobalAveragePooling3D(options);
+
+/** The largest value of every channel over the volume. */
+export const globalMaxPooling3d = (options: GlobalPoolingOptions = {}): GlobalMaxPooling3D =>
+  new GlobalMaxPooling3D(options);
+
+/** Zeros around a volume. */
+export const zeroPadding3d = (options: ZeroPadding3DOptions = {}): ZeroPadding3D => new ZeroPadding3D(options);
+
+/** Cuts the border off a volume. */
+export const cropping3d = (options: Cropping3DOptions = {}): Cropping3D => new Cropping3D(options);
+
+/** Enlarges a volume by whole factors. */
+export const upSampling3d = (options: UpSampling3DOptions = {}): UpSampling3D => new UpSampling3D(options);
+
+/** The mean of every cell of a grid of a given size over the sequence. */
+export const adaptiveAveragePooling1d = (options: AdaptivePoolingOptions<number>): AdaptiveAveragePooling1D =>
+  new AdaptiveAveragePooling1D(options);
+
+/** The largest value of every cell of a grid of a given size over the sequence. */
+export const adaptiveMaxPooling1d = (options: AdaptivePoolingOptions<number>): AdaptiveMaxPooling1D =>
+  new AdaptiveMaxPooling1D(options);
+
+/** The mean of every cell of a grid of a given size over the picture. */
+export const adaptiveAveragePooling2d = (options: AdaptivePoolingOptions<number | Pair>): AdaptiveAveragePooling2D =>
+  new AdaptiveAveragePooling2D(options);
+
+/** The largest value of every cell of a grid of a given size over the picture. */
+export const adaptiveMaxPooling2d = (options: AdaptivePoolingOptions<number | Pair>): AdaptiveMaxPooling2D =>
+  new AdaptiveMaxPooling2D(options);
+
+/** The mean of every cell of a grid of a given size over the volume. */
+export const adaptiveAveragePooling3d = (options: AdaptivePoolingOptions<number | Triple>): AdaptiveAveragePooling3D =>
+  new AdaptiveAveragePooling3D(options);
+
+/** The largest value of every cell of a grid of a given size over the volume. */
+export const adaptiveMaxPooling3d = (options: AdaptivePoolingOptions<number | Triple>): AdaptiveMaxPooling3D =>
+  new AdaptiveMaxPooling3D(options);
+
+/** Convolves volumes [n,depth,h,w,channels]. */
+export const conv3d = (options: Conv3DOptions): Conv3D => new Conv3D(options);
+
+/** The transposed convolution of volumes: enlarges them by its strides. */
+export const conv3dTranspose = (options: Conv3DTransposeOptions): Conv3DTranspose => new Conv3DTranspose(options);
+
+/** The transposed convolution of sequences: lengthens them by its stride. */
+export const conv1dTranspose = (options: Conv1DTransposeOptions): Conv1DTranspose => new Conv1DTranspose(options);
+
+/** Convolves every channel of a sequence with filters of its own. */
+export const depthwiseConv1d = (options: DepthwiseConv1DOptions): DepthwiseConv1D => new DepthwiseConv1D(options);
+
+/** A depthwise convolution of a sequence, then one of width 1. */
+export const separableConv1d = (options: SeparableConv1DOptions): SeparableConv1D => new SeparableConv1D(options);
+
+/** A vector several times, as a sequence. */
+export const repeatVector = (options: RepeatVectorOptions): RepeatVector => new RepeatVector(options);

@@ -3,8 +3,11 @@ import { FoveaError } from '../../core/errors.js';
 import { nearestName, toCamelCase } from '../keras-config.js';
 import type { Layer, LayerConfig } from '../layer.js';
 import { Activation, ELU, LeakyReLU, ReLU, Softmax } from './activation-layers.js';
+import { Cropping1D, Cropping2D, Cropping3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D } from './borders.js';
 import { Conv1D, Conv2D } from './conv.js';
+import { Conv1DTranspose, DepthwiseConv1D, SeparableConv1D } from './conv-sequences.js';
 import { Conv2DTranspose, DepthwiseConv2D, SeparableConv2D } from './conv-variants.js';
+import { Conv3D, Conv3DTranspose } from './conv-volumes.js';
 import { Dense } from './dense.js';
 import { Dropout, SpatialDropout2D } from './dropout.js';
 import type { MakeLayer } from './fields.js';
@@ -12,8 +15,28 @@ import { InputLayer } from './input.js';
 import { Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract } from './merge.js';
 import { BatchNormalization } from './normalization.js';
 import { Identity, Rescaling } from './other.js';
-import { AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D } from './pooling.js';
-import { Cropping2D, Flatten, Permute, Reshape, UpSampling2D, ZeroPadding2D } from './reshaping.js';
+import {
+  AdaptiveAveragePooling1D,
+  AdaptiveAveragePooling2D,
+  AdaptiveAveragePooling3D,
+  AdaptiveMaxPooling1D,
+  AdaptiveMaxPooling2D,
+  AdaptiveMaxPooling3D,
+  AveragePooling1D,
+  AveragePooling2D,
+  AveragePooling3D,
+  GlobalAveragePooling1D,
+  GlobalAveragePooling2D,
+  GlobalAveragePooling3D,
+  GlobalMaxPooling1D,
+  GlobalMaxPooling2D,
+  GlobalMaxPooling3D,
+  MaxPooling1D,
+  MaxPooling2D,
+  MaxPooling3D,
+} from './pooling.js';
+import { Flatten, Permute, RepeatVector, Reshape } from './reshaping.js';
+import { UpSampling1D, UpSampling2D, UpSampling3D } from './upsampling.js';
 
 /**
  * A layer class that files can name. Without `fromConfig` the constructor is given the config as an object of options,
@@ -28,39 +51,65 @@ export interface LayerClass {
 
 const BUILT_IN: readonly LayerClass[] = [
   Activation,
+  AdaptiveAveragePooling1D,
+  AdaptiveAveragePooling2D,
+  AdaptiveAveragePooling3D,
+  AdaptiveMaxPooling1D,
+  AdaptiveMaxPooling2D,
+  AdaptiveMaxPooling3D,
   Add,
   Average,
+  AveragePooling1D,
   AveragePooling2D,
+  AveragePooling3D,
   BatchNormalization,
   Concatenate,
   Conv1D,
+  Conv1DTranspose,
   Conv2D,
   Conv2DTranspose,
+  Conv3D,
+  Conv3DTranspose,
+  Cropping1D,
   Cropping2D,
+  Cropping3D,
   Dense,
+  DepthwiseConv1D,
   DepthwiseConv2D,
   Dropout,
   ELU,
   Flatten,
+  GlobalAveragePooling1D,
   GlobalAveragePooling2D,
+  GlobalAveragePooling3D,
+  GlobalMaxPooling1D,
   GlobalMaxPooling2D,
+  GlobalMaxPooling3D,
   Identity,
   InputLayer,
   LeakyReLU,
+  MaxPooling1D,
   MaxPooling2D,
+  MaxPooling3D,
   Maximum,
   Minimum,
   Multiply,
   Permute,
   ReLU,
+  RepeatVector,
   Rescaling,
   Reshape,
+  SeparableConv1D,
   SeparableConv2D,
   Softmax,
   SpatialDropout2D,
   Subtract,
+  UpSampling1D,
   UpSampling2D,
+  UpSampling3D,
+  ZeroPadding1D,
   ZeroPadding2D,
+  ZeroPadding3D,
 ];
 
 /** Keras's classes by name. Models are added by their own file, through `registerLayer` with the package `keras`. */

@@ -1,14 +1,12 @@
-// Layers that move, add or drop elements without computing: Flatten, Reshape, Permute, padding, cropping, enlarging.
+// Layers that give the same elements in another shape or order.
 import { FoveaError } from '../../core/errors.js';
 import { formatShape, sizeOf } from '../../core/shape.js';
 import type { Tensor } from '../../graph/tensor.js';
-import { resizeBilinear, resizeNearest } from '../../ops/image.js';
-import { pad } from '../../ops/join.js';
-import { reshape, slice, transpose } from '../../ops/shape.js';
-import type { DataFormat, Pair } from '../../ops/window.js';
-import { checkAxes, pictureAxes } from './check-input.js';
+import { broadcastTo, expandDims, reshape, transpose } from '../../ops/shape.js';
+import type { DataFormat } from '../../ops/window.js';
+import { checkAxes } from './check-input.js';
 import { type CommonOptions, ConfiguredLayer } from './configured.js';
-import { choice, dataFormat, list, pair, sides } from './fields.js';
+import { dataFormat, list, whole } from './fields.js';
 
 /** See `layers.flatten`. */
 export interface FlattenOptions extends CommonOptions {
@@ -27,42 +25,16 @@ export interface PermuteOptions extends CommonOptions {
   dims: readonly number[];
 }
 
-/** Cells per side: a number, [vertical, horizontal], or [[top, bottom], [left, right]]. */
-export type Sides = number | Pair | readonly [Pair, Pair];
-
-/** See `layers.zeroPadding2d`. */
-export interface ZeroPadding2DOptions extends CommonOptions {
-  /** Default 1. */
-  padding?: Sides;
-  dataFormat?: DataFormat;
-}
-
-/** See `layers.cropping2d`. */
-export interface Cropping2DOptions extends CommonOptions {
-  /** Default 0. */
-  cropping?: Sides;
-  dataFormat?: DataFormat;
-}
-
-/** See `layers.upSampling2d`. */
-export interface UpSampling2DOptions extends CommonOptions {
-  /** Default 2. */
-  size?: number | Pair;
-  /** Default `nearest`. */
-  interpolation?: 'nearest' | 'bilinear';
-  dataFormat?: DataFormat;
+/** See `layers.repeatVector`. */
+export interface RepeatVectorOptions extends CommonOptions {
+  /** How often. */
+  n: number;
 }
 
 const flattenFields = { dataFormat: dataFormat() };
 const reshapeFields = { targetShape: list('sizes of at least 0, or -1 for one of them', (dim) => dim >= -1) };
 const permuteFields = { dims: list('axes counted from 1', (axis) => axis >= 1) };
-const paddingFields = { padding: sides(1), dataFormat: dataFormat() };
-const croppingFields = { cropping: sides(0), dataFormat: dataFormat() };
-const upSamplingFields = {
-  size: pair(1, 2),
-  dataFormat: dataFormat(),
-  interpolation: choice(['nearest', 'bilinear'], 'nearest'),
-};
+const repeatFields = { n: whole(1) };
 
 /** All axes but the batch in one. */
 export class Flatten extends ConfiguredLayer<typeof flattenFields> {
@@ -145,77 +117,18 @@ export class Permute extends ConfiguredLayer<typeof permuteFields> {
   }
 }
 
-/** [before, after] of every axis of a picture. */
-function perAxis([rows, columns]: readonly [Pair, Pair], format: DataFormat): Pair[] {
-  const none: Pair = [0, 0];
-  return format === 'channelsFirst' ? [none, none, rows, columns] : [none, rows, columns, none];
-}
+/** A vector [n,features] several times, as a sequence [n,times,features]. */
+export class RepeatVector extends ConfiguredLayer<typeof repeatFields> {
+  static override readonly className: string = 'RepeatVector';
+  static override readonly fields = repeatFields;
 
-/** Zeros around a picture. */
-export class ZeroPadding2D extends ConfiguredLayer<typeof paddingFields> {
-  static override readonly className: string = 'ZeroPadding2D';
-  static override readonly fields = paddingFields;
-
-  constructor(options: ZeroPadding2DOptions = {}) {
+  constructor(options: RepeatVectorOptions) {
     super(options);
   }
 
   override call([x]: readonly [Tensor]): Tensor {
-    const { padding, dataFormat: format } = this.settings;
-    checkAxes(this, x.shape, pictureAxes(format));
-    return pad(x, perAxis(padding, format));
-  }
-}
-
-/** A picture without its border. */
-export class Cropping2D extends ConfiguredLayer<typeof croppingFields> {
-  static override readonly className: string = 'Cropping2D';
-  static override readonly fields = croppingFields;
-
-  constructor(options: Cropping2DOptions = {}) {
-    super(options);
-  }
-
-  override call([x]: readonly [Tensor]): Tensor {
-    const { cropping, dataFormat: format } = this.settings;
-    checkAxes(this, x.shape, pictureAxes(format));
-    const cut = perAxis(cropping, format);
-    const size = x.shape.map((dim, axis) => dim - (cut[axis] as Pair)[0] - (cut[axis] as Pair)[1]);
-    if (size.some((dim) => dim < 1)) {
-      throw new FoveaError({
-        code: 'shape',
-        op: 'Cropping2D',
-        message: `cropping ${JSON.stringify(cropping)} leaves nothing of ${formatShape(x.shape)}.`,
-        got: x.shape,
-      });
-    }
-    return slice(
-      x,
-      cut.map(([before]) => before),
-      size,
-    );
-  }
-}
-
-/** Enlarges pictures by whole factors. */
-export class UpSampling2D extends ConfiguredLayer<typeof upSamplingFields> {
-  static override readonly className: string = 'UpSampling2D';
-  static override readonly fields = upSamplingFields;
-
-  constructor(options: UpSampling2DOptions = {}) {
-    super(options);
-  }
-
-  override call([x]: readonly [Tensor]): Tensor {
-    const { size, interpolation, dataFormat: format } = this.settings;
-    checkAxes(this, x.shape, pictureAxes(format));
-    const isFirst = format === 'channelsFirst';
-    const from = isFirst ? transpose(x, [0, 2, 3, 1]) : x;
-    const [, height, width] = from.shape as readonly [number, number, number, number];
-    const y =
-      interpolation === 'nearest'
-        ? resizeNearest(from, size)
-        : resizeBilinear(from, [height * size[0], width * size[1]]);
-    return isFirst ? transpose(y, [0, 3, 1, 2]) : y;
+    checkAxes(this, x.shape, ['batch', 'features']);
+    const [batch, features] = x.shape as readonly [number, number];
+    return broadcastTo(expandDims(x, 1), [batch, this.settings.n, features]);
   }
 }
