@@ -190,7 +190,7 @@ enum FoveaPointwise {
 //                          allTiles = n * ceil(oh/4) * ceil(ow/4), channels = round(cin, 16) + round(cout, 16),
 //                          most = clamp(floor(2^23 / (144 * channels)), 64, 256),
 //                          tiles = ceil(allTiles / ceil(allTiles / most)), 0 where allTiles is 0
-//   winogradFilter's u     144 * cin * round(cout, 16); isTurned: 144 * cout * round(cin, 16)
+//   winogradFilter's u     144 * (cin + 4) * round(cout, 16); isTurned: 144 * (cout + 4) * round(cin, 16)
 //   winogradConv2d         144 * (tiles * channels + 16): channels = round(cin, 16) + 16,
 //                          allTiles = n * ceil(oh/4) * ceil(ow/4), most = max(64, floor(2^21 / (36 * channels))),
 //                          tiles = ceil(allTiles / ceil(allTiles / most)), 0 where allTiles is 0

@@ -4,13 +4,18 @@
 // turned filter. Blocks either keep everything in a thread's scratch, or x's tiles go to shared scratch first.
 #include "winograd.h"
 
+// From one frequency to the next: whole cache lines and an odd number of them, else all 36 would fall into
+// the same few sets.
+static inline int64_t frequencyStep(int64_t floats) { return (divideUp(floats, 16) | 1) * 16; }
+
 // u is [panel][frequency][k][width of the panel].
 struct FilterPanels {
   int64_t depth, columns;
   int64_t panels() const { return divideUp(columns, TILE_COLUMNS); }
   int64_t width(int64_t panel) const { return panelWidth(columns, panel * TILE_COLUMNS); }
+  int64_t step(int64_t panel) const { return frequencyStep(depth * width(panel)); }
   int64_t at(int64_t panel, int32_t frequency) const {
-    return (panel * FREQUENCIES * TILE_COLUMNS + frequency * width(panel)) * depth;
+    return panel * FREQUENCIES * step(0) + frequency * step(panel);
   }
 };
 
@@ -79,7 +84,7 @@ template <class T> static void runWinogradFilter(const FoveaCall& call, const T*
                   j < columns ? loadStoredSome(from + k * stride + j, columns - j) : Vector{});
       }
     }
-    transformTaps(taps, rows, width, u + to.at(panel, 0) + first * width, to.depth * width);
+    transformTaps(taps, rows, width, u + to.at(panel, 0) + first * width, to.step(panel));
   };
   call.parallel(to.panels() * pieces, body);
 }
@@ -155,9 +160,7 @@ struct WinogradConv {
   static constexpr int64_t SUMS_FLOATS = 16 * TILE_COLUMNS;
   static constexpr int64_t ROOM = FOVEA_THREAD_SCRATCH / 4 - TileReader::FLOATS - SUMS_FLOATS - 64;
 
-  // An odd number of cache lines from one frequency to the next keeps 36 of them in different sets.
-  static int64_t oddLines(int64_t floats) { return (divideUp(floats, 16) | 1) * 16; }
-  static int64_t sumsStep(int64_t count) { return oddLines(roundUp(count, TILE_ROWS) * TILE_COLUMNS); }
+  static int64_t sumsStep(int64_t count) { return frequencyStep(roundUp(count, TILE_ROWS) * TILE_COLUMNS); }
 
   // Channels first..last of the tiles `tile` to `end`; v is where the tiles from `base` on begin.
   void readTiles(int64_t base, int64_t tile, int64_t end, int64_t first, int64_t last, float* v, int64_t step,
@@ -165,11 +168,10 @@ struct WinogradConv {
     TileReader own = reader;
     own.scratch = scratch;
     own.begin();
-    for (; tile < end; tile++) {
+    for (TileCursor cursor = TileCursor::at(tiles, base, tile); cursor.tile < end; cursor.next()) {
       float* to[TILE_KINDS];
-      for (int32_t kind = 0; kind < TILE_KINDS; kind++)
-        to[kind] = v + (tiles.rowOf(tile, kind) - tiles.rowOf(base, kind)) * rowFloats + first;
-      own.transform(tile, first, last, to, step);
+      for (int32_t kind = 0; kind < TILE_KINDS; kind++) to[kind] = v + cursor.row[kind] * rowFloats + first;
+      own.transform(cursor, first, last, to, step);
     }
   }
 
@@ -181,18 +183,19 @@ struct WinogradConv {
       before[kind] = tiles.rowOf(tile, kind) - tiles.rowOf(base, kind);
       rowCount[kind] = tiles.rowOf(end, kind) - tiles.rowOf(tile, kind);
     }
-    for (int64_t p = 0; p < count; p++) {
-      const int64_t width = panels.width(panel + p);
-      for (int32_t f = 0; f < FREQUENCIES; f++) {
-        const int32_t kind = frequencyKind(f);
-        const float* a = v + f * step + before[kind] * rowFloats;
+    for (int32_t f = 0; f < FREQUENCIES; f++) {
+      const int32_t kind = frequencyKind(f);
+      const float* a = v + f * step + before[kind] * rowFloats;
+      for (int64_t p = 0; p < count; p++) {
+        const int64_t width = panels.width(panel + p);
+        const float* b = u + panels.at(panel + p, f);
         float* to = sums + (p * FREQUENCIES + f) * sumsStep;
         for (int64_t row = 0; row < rowCount[kind]; row += TILE_ROWS) {
           const int64_t left = smaller(TILE_ROWS, rowCount[kind] - row);
           const int32_t kernel = kernelRows(left);
           const float* rows[TILE_ROWS];
           for (int32_t r = 0; r < kernel; r++) rows[r] = a + (row + smaller(r, left - 1)) * rowFloats;
-          rowsKernel(kernel, width)(rows, 1, panels.depth, u + panels.at(panel + p, f), to + row * TILE_COLUMNS, false);
+          rowsKernel(kernel, width)(rows, 1, panels.depth, b, to + row * TILE_COLUMNS, false);
         }
       }
     }
@@ -200,22 +203,24 @@ struct WinogradConv {
 
   void writeTiles(int64_t tile, int64_t end, int64_t panel, int64_t count, const float* sums, int64_t sumsStep,
                   float* pixels) const {
-    const int64_t first = tile, perImage = (int64_t)tiles.h.count * tiles.w.count;
-    for (; tile < end; tile++) {
-      int64_t row[TILE_KINDS];
-      for (int32_t kind = 0; kind < TILE_KINDS; kind++) row[kind] = tiles.rowOf(tile, kind) - tiles.rowOf(first, kind);
-      const int32_t line = (int32_t)(tile % perImage / tiles.w.count), column = (int32_t)(tile % tiles.w.count);
-      const SumsTransform run = sumsTransform(tiles.h.size(line), tiles.w.size(column));
-      const int32_t top = tiles.h.start(line), left = tiles.w.start(column);
-      const int32_t lines = (int32_t)smaller(tiles.h.size(line), geometry.oh - top);
-      const int32_t columns = (int32_t)smaller(tiles.w.size(column), geometry.ow - left);
-      const int64_t pixel = (tile / perImage * geometry.oh + top) * geometry.ow + left;
+    for (TileCursor cursor = TileCursor::at(tiles, tile, tile); cursor.tile < end; cursor.next()) {
+      const SumsTransform run = sumsTransform(cursor.lines(), cursor.columns());
+      const int32_t top = tiles.h.start(cursor.line), left = tiles.w.start(cursor.column);
+      const int32_t lines = (int32_t)smaller(cursor.lines(), geometry.oh - top);
+      const int32_t columns = (int32_t)smaller(cursor.columns(), geometry.ow - left);
+      const int64_t pixel = ((int64_t)cursor.image * geometry.oh + top) * geometry.ow + left;
       for (int64_t p = 0; p < count; p++) {
         const float* from[TILE_KINDS];
         for (int32_t kind = 0; kind < TILE_KINDS; kind++)
-          from[kind] = sums + p * FREQUENCIES * sumsStep + row[kind] * TILE_COLUMNS;
-        run(from, sumsStep, panels.width(panel + p), pixels);
+          from[kind] = sums + p * FREQUENCIES * sumsStep + cursor.row[kind] * TILE_COLUMNS;
         const int64_t at = pixel * geometry.cout + (panel + p) * TILE_COLUMNS;
+        // Asked for before the sums are ready: y is written once and lies far away.
+        const int64_t bytes = isBfloat16 ? 2 : 4;
+        for (int32_t i = 0; i < lines; i++)
+          for (int32_t j = 0; j < columns; j++)
+            for (int32_t k = 0; k < TILE_COLUMNS; k += 16)
+              __builtin_prefetch((char*)y + (at + ((int64_t)i * geometry.ow + j) * geometry.cout + k) * bytes, 1);
+        run(from, sumsStep, panels.width(panel + p), pixels);
         if (isBfloat16) finish<uint16_t>(pixels, lines, columns, panel + p, at);
         else finish<float>(pixels, lines, columns, panel + p, at);
       }
@@ -226,38 +231,106 @@ struct WinogradConv {
   void finish(const float* pixels, int32_t lines, int32_t columns, int64_t panel, int64_t at) const {
     const int64_t count = smaller(TILE_COLUMNS, geometry.cout - panel * TILE_COLUMNS);
     const float* channelBias = bias ? bias + panel * TILE_COLUMNS : nullptr;
+    T* to = (T*)y + at;
+    const T* add = residual ? (const T*)residual + at : nullptr;
+    const int64_t pixelStep = geometry.cout, lineStep = geometry.ow * pixelStep;
+    if (count == TILE_COLUMNS && activation <= FOVEA_ACTIVATION_RELU) {
+      Vector b[TILE_VECTORS] = {};
+      if (bias)
+        for (int32_t k = 0; k < TILE_VECTORS; k++) b[k] = load(channelBias + k * LANES);
+      const Vector least = activation ? Vector{} : splat(-__builtin_inff());
+      for (int32_t i = 0; i < lines; i++)
+        for (int32_t j = 0; j < columns; j++) {
+          const float* from = pixels + (i * 4 + j) * TILE_COLUMNS;
+          const int64_t offset = i * lineStep + j * pixelStep;
+#pragma GCC unroll 4
+          for (int32_t k = 0; k < TILE_VECTORS; k++) {
+            Vector v = load(from + k * LANES) + b[k];
+            if (add) v += loadStored(add + offset + k * LANES);
+            storeStored(to + offset + k * LANES, v < least ? least : v);
+          }
+        }
+      return;
+    }
     for (int32_t i = 0; i < lines; i++)
       for (int32_t j = 0; j < columns; j++) {
-        const float* from = pixels + (i * 4 + j) * TILE_COLUMNS;
-        const int64_t offset = at + ((int64_t)i * geometry.ow + j) * geometry.cout;
-        T* to = (T*)y + offset;
-        const T* add = residual ? (const T*)residual + offset : nullptr;
-        if (count == TILE_COLUMNS && activation <= FOVEA_ACTIVATION_RELU) {
-          Vector v[TILE_VECTORS];
-#pragma GCC unroll 4
-          for (int32_t k = 0; k < TILE_VECTORS; k++) v[k] = load(from + k * LANES);
-          if (channelBias)
-#pragma GCC unroll 4
-            for (int32_t k = 0; k < TILE_VECTORS; k++) v[k] += load(channelBias + k * LANES);
-          if (add)
-#pragma GCC unroll 4
-            for (int32_t k = 0; k < TILE_VECTORS; k++) v[k] += loadStored(add + k * LANES);
-          if (activation)
-#pragma GCC unroll 4
-            for (int32_t k = 0; k < TILE_VECTORS; k++) v[k] = v[k] < Vector{} ? Vector{} : v[k];
-#pragma GCC unroll 4
-          for (int32_t k = 0; k < TILE_VECTORS; k++) storeStored(to + k * LANES, v[k]);
-        } else
-          for (int64_t c = 0; c < count; c += LANES) {
-            Vector v = load(from + c);
-            if (channelBias) v += loadSome(channelBias + c, count - c);
-            if (add) v += loadStoredSome(add + c, count - c);
-            if (activation) v = activate(v, activation, alpha);
-            storeStoredSome(to + c, v, count - c);
-          }
+        const int64_t offset = i * lineStep + j * pixelStep;
+        for (int64_t c = 0; c < count; c += LANES) {
+          Vector v = load(pixels + (i * 4 + j) * TILE_COLUMNS + c);
+          if (channelBias) v += loadSome(channelBias + c, count - c);
+          if (add) v += loadStoredSome(add + offset + c, count - c);
+          if (activation) v = activate(v, activation, alpha);
+          storeStoredSome(to + offset + c, v, count - c);
+        }
       }
   }
 };
+
+// A block is `rows` tiles by `chunk` panels of u.
+struct WinogradBlocks {
+  int64_t rows, chunk;
+  int64_t cost; // of the thread with the most work, in rows and panels
+};
+
+// Small blocks share the work evenly but read u more often.
+static WinogradBlocks bestBlocks(int64_t tiles, int64_t mostRows, int64_t chunk, int64_t units, int64_t threads) {
+  WinogradBlocks best = {0, chunk, 0};
+  for (int64_t rows = mostRows / 4 * 4; rows >= 4; rows -= 4) {
+    const int64_t most = divideUp(divideUp(tiles, rows) * units, threads);
+    const int64_t cost = most * (smaller(rows, roundUp(tiles, 4)) + 2) * chunk;
+    if (best.rows == 0 || cost < best.cost) best = {rows, chunk, cost};
+  }
+  return best;
+}
+
+// Everything of a block in one thread's scratch: x's tiles at all frequencies and the sums of a few panels.
+static void runFused(const FoveaCall& call, const WinogradConv& w, int64_t rows) {
+  const int64_t tiles = w.tiles.count(), panels = w.panels.panels();
+  const int64_t step = frequencyStep(rows * w.rowFloats), sumsStep = WinogradConv::sumsStep(rows);
+  const int64_t chunk = smaller(panels, (WinogradConv::ROOM - FREQUENCIES * step) / (FREQUENCIES * sumsStep));
+  auto body = [&](int64_t block, int32_t thread) {
+    float* pixels = call.scratch<float>(thread);
+    float* readerScratch = pixels + WinogradConv::SUMS_FLOATS;
+    float* v = readerScratch + TileReader::FLOATS;
+    float* sums = v + FREQUENCIES * step;
+    const int64_t tile = block * rows, end = smaller(tiles, tile + rows);
+    w.readTiles(tile, tile, end, 0, w.geometry.cin, v, step, readerScratch);
+    for (int64_t panel = 0; panel < panels; panel += chunk) {
+      const int64_t some = smaller(chunk, panels - panel);
+      w.multiply(tile, tile, end, v, step, panel, some, sums, sumsStep);
+      w.writeTiles(tile, end, panel, some, sums, sumsStep, pixels);
+    }
+  };
+  call.parallel(divideUp(tiles, rows), body);
+}
+
+// x's tiles in shared scratch, `perRound` of them at a time; then blocks of tiles by panels.
+static void runSplit(const FoveaCall& call, const WinogradConv& w, int64_t perRound, const WinogradBlocks& blocks) {
+  const int64_t tiles = w.tiles.count(), panels = w.panels.panels(), channels = w.geometry.cin;
+  const int64_t step = frequencyStep(perRound * w.rowFloats), sumsStep = WinogradConv::sumsStep(blocks.rows);
+  float* v = call.operand<float>(5);
+  for (int64_t base = 0; base < tiles; base += perRound) {
+    const int64_t last = smaller(tiles, base + perRound);
+    const int64_t channelStep = 256, channelUnits = divideUp(channels, channelStep), tileStep = 2;
+    auto read = [&](int64_t block, int32_t thread) {
+      const int64_t tile = base + block / channelUnits * tileStep, first = block % channelUnits * channelStep;
+      w.readTiles(base, tile, smaller(last, tile + tileStep), first, smaller(channels, first + channelStep), v, step,
+                  call.scratch<float>(thread));
+    };
+    call.parallel(divideUp(last - base, tileStep) * channelUnits, read);
+
+    const int64_t rowUnits = divideUp(last - base, blocks.rows);
+    auto body = [&](int64_t block, int32_t thread) {
+      float* pixels = call.scratch<float>(thread);
+      float* sums = pixels + WinogradConv::SUMS_FLOATS;
+      const int64_t tile = base + block % rowUnits * blocks.rows, end = smaller(last, tile + blocks.rows);
+      const int64_t panel = block / rowUnits * blocks.chunk, some = smaller(blocks.chunk, panels - panel);
+      w.multiply(base, tile, end, v, step, panel, some, sums, sumsStep);
+      w.writeTiles(tile, end, panel, some, sums, sumsStep, pixels);
+    };
+    call.parallel(rowUnits * divideUp(panels, blocks.chunk), body);
+  }
+}
 
 void winogradConv2d(const FoveaCall& call) {
   WinogradConv w = {};
@@ -265,7 +338,7 @@ void winogradConv2d(const FoveaCall& call) {
   const int32_t* parameters = call.parameters + GEOMETRY_WORDS;
   w.tiles = Tiles::of(geometry);
   w.reader = {call.operand<const void>(0), parameters[2] == FOVEA_BFLOAT16, geometry.h, geometry.w, geometry.cin,
-              geometry.padTop, geometry.padLeft, w.tiles, nullptr};
+              geometry.padTop, geometry.padLeft, nullptr};
   w.panels = {geometry.cin, geometry.cout};
   w.u = call.operand<const float>(1);
   w.bias = call.operand<const float>(2);
@@ -278,60 +351,17 @@ void winogradConv2d(const FoveaCall& call) {
   const int64_t tiles = w.tiles.count(), panels = w.panels.panels(), threads = foveaThreadCount(call.pool);
   if (tiles == 0 || panels == 0) return;
 
-  // Everything of a block in one thread's scratch: x's tiles at all frequencies and the sums of a few panels.
-  const int64_t rowsOfOnePanel = WinogradConv::ROOM / FREQUENCIES / (w.rowFloats + TILE_COLUMNS) - 1;
-  const int64_t fits = rowsOfOnePanel / TILE_ROWS * TILE_ROWS;
-  if (fits >= 2 * TILE_ROWS && tiles >= threads * 2 * TILE_ROWS) {
-    int64_t count = smaller(fits, 8 * TILE_ROWS);
-    const int64_t chunk2 = smaller(panels, 2);
-    while (count > 2 * TILE_ROWS && FREQUENCIES * (count + 1) * (w.rowFloats + chunk2 * TILE_COLUMNS) > WinogradConv::ROOM)
-      count -= TILE_ROWS;
-    const int64_t step = WinogradConv::oddLines(count * w.rowFloats), sumsStep = WinogradConv::sumsStep(count);
-    const int64_t chunk = larger(1, smaller(panels, (WinogradConv::ROOM - FREQUENCIES * step) / (FREQUENCIES * sumsStep)));
-    auto body = [&](int64_t block, int32_t thread) {
-      float* pixels = call.scratch<float>(thread);
-      float* readerScratch = pixels + WinogradConv::SUMS_FLOATS;
-      float* v = readerScratch + TileReader::FLOATS;
-      float* sums = v + FREQUENCIES * step;
-      const int64_t tile = block * count, end = smaller(tiles, tile + count);
-      w.readTiles(tile, tile, end, 0, geometry.cin, v, step, readerScratch);
-      for (int64_t panel = 0; panel < panels; panel += chunk) {
-        const int64_t some = smaller(chunk, panels - panel);
-        w.multiply(tile, tile, end, v, step, panel, some, sums, sumsStep);
-        w.writeTiles(tile, end, panel, some, sums, sumsStep, pixels);
-      }
-    };
-    call.parallel(divideUp(tiles, count), body);
-    return;
-  }
-
-  // x's tiles in shared scratch, some rounds where there are many; then blocks of tiles by panels.
-  float* v = call.operand<float>(5);
+  // Two vectors' worth of AVX-512: narrower levels read x's tiles for as many columns at once.
+  const int64_t chunk = smaller(panels, larger(1, 32 / TILE_COLUMNS));
+  const int64_t room = WinogradConv::ROOM / FREQUENCIES - 32 - 16 * chunk; // less what the steps round up
+  const int64_t fits = room / (w.rowFloats + chunk * TILE_COLUMNS) - TILE_ROWS;
+  const WinogradBlocks fused = bestBlocks(tiles, smaller(fits, 48), panels, 1, threads);
   const int64_t most = larger(64, (2 << 20) / (FREQUENCIES * w.rowFloats));
-  const int64_t perRound = divideUp(tiles, divideUp(tiles, most)), step = WinogradConv::oddLines(perRound * w.rowFloats);
-  for (int64_t base = 0; base < tiles; base += perRound) {
-    const int64_t last = smaller(tiles, base + perRound);
-    const int64_t channelStep = 256, channelUnits = divideUp(geometry.cin, channelStep), tilesPerRead = 2;
-    auto read = [&](int64_t block, int32_t thread) {
-      const int64_t tile = base + block / channelUnits * tilesPerRead, first = block % channelUnits * channelStep;
-      w.readTiles(base, tile, smaller(last, tile + tilesPerRead), first, smaller(geometry.cin, first + channelStep), v,
-                  step, call.scratch<float>(thread));
-    };
-    call.parallel(divideUp(last - base, tilesPerRead) * channelUnits, read);
-
-    const int64_t count = smaller(last - base, 8 * TILE_ROWS), sumsStep = WinogradConv::sumsStep(count);
-    const int64_t rowUnits = divideUp(last - base, count);
-    int64_t chunk = larger(1, smaller(panels, WinogradConv::ROOM / (FREQUENCIES * sumsStep)));
-    chunk = larger(1, smaller(chunk, panels * rowUnits / (4 * threads)));
-    const int64_t panelUnits = divideUp(panels, chunk);
-    auto body = [&](int64_t block, int32_t thread) {
-      float* pixels = call.scratch<float>(thread);
-      float* sums = pixels + WinogradConv::SUMS_FLOATS;
-      const int64_t tile = base + block % rowUnits * count, end = smaller(last, tile + count);
-      const int64_t panel = block / rowUnits * chunk, some = smaller(chunk, panels - panel);
-      w.multiply(base, tile, end, v, step, panel, some, sums, sumsStep);
-      w.writeTiles(tile, end, panel, some, sums, sumsStep, pixels);
-    };
-    call.parallel(rowUnits * panelUnits, body);
-  }
+  const int64_t rounds = divideUp(tiles, most), perRound = divideUp(tiles, rounds);
+  const WinogradBlocks split =
+      bestBlocks(perRound, smaller(room / (chunk * TILE_COLUMNS) - TILE_ROWS, 128), chunk, divideUp(panels, chunk), threads);
+  // Through shared memory costs up to a quarter more, where blocks of a fair size would have fitted.
+  const int64_t splitCost = split.cost * rounds * (fits >= 24 ? 5 : 4) / 4;
+  if (fused.rows > 0 && fused.cost <= splitCost) runFused(call, w, fused.rows);
+  else runSplit(call, w, perRound, split);
 }

@@ -47,6 +47,36 @@ struct Tiles {
   }
 };
 
+// Walks over tiles without divisions; rows count from tile `base` on.
+struct TileCursor {
+  Tiles tiles;
+  int64_t tile;
+  int32_t image, line, column;
+  int64_t row[TILE_KINDS];
+  static TileCursor at(const Tiles& tiles, int64_t base, int64_t tile) {
+    const int64_t perImage = (int64_t)tiles.h.count * tiles.w.count;
+    TileCursor cursor = {tiles, tile, (int32_t)(tile / perImage), (int32_t)(tile % perImage / tiles.w.count),
+                         (int32_t)(tile % tiles.w.count), {}};
+    for (int32_t kind = 0; kind < TILE_KINDS; kind++) cursor.row[kind] = tiles.rowOf(tile, kind) - tiles.rowOf(base, kind);
+    return cursor;
+  }
+  int32_t lines() const { return tiles.h.size(line); }
+  int32_t columns() const { return tiles.w.size(column); }
+  void next() {
+    const int64_t hasLines = line < tiles.h.fours, hasColumns = column < tiles.w.fours;
+    row[0]++;
+    row[1] += hasColumns;
+    row[2] += hasLines;
+    row[3] += hasLines & hasColumns;
+    tile++;
+    if (++column < tiles.w.count) return;
+    column = 0;
+    if (++line < tiles.h.count) return;
+    line = 0;
+    image++;
+  }
+};
+
 // B' d of one line of a tile: the values of a line of 6 (5) pixels at the points, in three or four groups that
 // need few registers. Rows of B' are the products over the other points, the filter has the divisors.
 struct PointPair {
@@ -76,10 +106,17 @@ template <int32_t SIZE, class Line> static inline Vector atInfinity(const Line& 
 }
 
 // B' d B of a tile with LINES x COLUMNS outputs. at[6 * i + j] is pixel i, j, of which channels
-// first <= c < last are read in whole vectors; frequency f goes to to[kind of f] + f * step + c.
+// first <= c < last are read in whole vectors; frequency f goes to to[kind of f] + f * step + c. The next tile's
+// pixels are `ahead` floats further (0: none), and are asked for: too many streams for the hardware to foresee.
 template <int32_t LINES, int32_t COLUMNS>
-static void transformPixels(const float* const* at, int64_t first, int64_t last, float* const* to, int64_t step) {
+static void transformPixels(const float* const* at, int64_t first, int64_t last, float* const* to, int64_t step,
+                            int64_t ahead) {
   for (int64_t c = first; c < last; c += LANES) {
+    if (ahead && c % 16 == 0)
+#pragma GCC unroll 6
+      for (int32_t i = 0; i < POINTS; i++)
+#pragma GCC unroll 4
+        for (int32_t j = 2; j < POINTS; j++) __builtin_prefetch(at[i * POINTS + j] + ahead + c);
     auto storeLine = [&](int32_t i, const Vector* line) {
       auto d = [&](int32_t j) { return line[j]; };
       float* p = to[(i == LEFT_OUT) * 2] + i * POINTS * step + c;
@@ -118,7 +155,7 @@ static void transformPixels(const float* const* at, int64_t first, int64_t last,
     storeLine(5, line);
   }
 }
-typedef void (*PixelsTransform)(const float* const*, int64_t, int64_t, float* const*, int64_t);
+typedef void (*PixelsTransform)(const float* const*, int64_t, int64_t, float* const*, int64_t, int64_t);
 static inline PixelsTransform pixelsTransform(int32_t lines, int32_t columns) {
   if (lines == 4) return columns == 4 ? transformPixels<4, 4> : transformPixels<4, 3>;
   return columns == 4 ? transformPixels<3, 4> : transformPixels<3, 3>;
@@ -169,53 +206,60 @@ struct TileReader {
   int32_t height, width;
   int64_t channels;
   int32_t padTop, padLeft;
-  Tiles tiles;
-  float* scratch; // FLOATS, of the thread
+  float* scratch; // FLOATS, of the thread: a tile copied, zeros
   static constexpr int64_t FLOATS = FREQUENCIES * PATCH_CHANNELS + ZERO_CHANNELS;
 
   void begin() const { clearFloats(scratch + FREQUENCIES * PATCH_CHANNELS, ZERO_CHANNELS); }
 
-  template <class T> void copyPatch(const int64_t* pixels, int64_t first, int64_t count) const {
-    for (int32_t i = 0; i < FREQUENCIES; i++)
-      for (int64_t c = 0; c < count; c += LANES)
-        store(scratch + i * PATCH_CHANNELS + c,
-              pixels[i] < 0 ? Vector{} : loadStoredSome((const T*)x + pixels[i] * channels + first + c, count - c));
+  // Channel `channel` of each pixel of the tile, `missing` for those outside.
+  template <class T>
+  void findPixels(const TileCursor& tile, int64_t channel, const T* missing, const T** at) const {
+    const int32_t top = tile.tiles.h.start(tile.line) - padTop, left = tile.tiles.w.start(tile.column) - padLeft;
+    const T* corner = (const T*)x + (((int64_t)tile.image * height + top) * width + left) * channels + channel;
+    const int64_t lineStep = width * channels;
+    if (top >= 0 && left >= 0 && top + POINTS <= height && left + POINTS <= width) {
+      for (int32_t i = 0; i < POINTS; i++)
+        for (int32_t j = 0; j < POINTS; j++) at[i * POINTS + j] = corner + i * lineStep + j * channels;
+      return;
+    }
+    for (int32_t i = 0; i < POINTS; i++) {
+      const bool isInside = top + i >= 0 && top + i < height;
+      for (int32_t j = 0; j < POINTS; j++)
+        at[i * POINTS + j] =
+            isInside && left + j >= 0 && left + j < width ? corner + i * lineStep + j * channels : missing;
+    }
   }
 
-  // Channels firstChannel <= c < lastChannel of a tile, written as transformPixels does, in whole vectors:
-  // firstChannel is a multiple of LANES, and so is lastChannel or it is `channels`.
-  void transform(int64_t tile, int64_t firstChannel, int64_t lastChannel, float* const* to, int64_t step) const {
-    const int64_t perImage = (int64_t)tiles.h.count * tiles.w.count, image = tile / perImage;
-    const int32_t tileLine = (int32_t)(tile % perImage / tiles.w.count), tileColumn = (int32_t)(tile % tiles.w.count);
-    const int32_t top = tiles.h.start(tileLine) - padTop, left = tiles.w.start(tileColumn) - padLeft;
-    const PixelsTransform run = pixelsTransform(tiles.h.size(tileLine), tiles.w.size(tileColumn));
-    int64_t pixels[FREQUENCIES];
-    for (int32_t i = 0; i < POINTS; i++)
-      for (int32_t j = 0; j < POINTS; j++) {
-        const bool isInside = top + i >= 0 && top + i < height && left + j >= 0 && left + j < width;
-        pixels[i * POINTS + j] = isInside ? (image * height + top + i) * width + left + j : -1;
-      }
+  template <class T> void copyPixels(const TileCursor& tile, int64_t first, int64_t count) const {
+    const T* from[FREQUENCIES];
+    findPixels<T>(tile, first, nullptr, from);
+    for (int32_t i = 0; i < FREQUENCIES; i++)
+      for (int64_t c = 0; c < count; c += LANES)
+        store(scratch + i * PATCH_CHANNELS + c, from[i] ? loadStoredSome(from[i] + c, count - c) : Vector{});
+  }
+
+  // Channels first <= c < last of a tile, written as transformPixels does, in whole vectors: `first` is a
+  // multiple of LANES, and so is `last` or it is `channels`.
+  void transform(const TileCursor& tile, int64_t first, int64_t last, float* const* to, int64_t step) const {
+    const PixelsTransform run = pixelsTransform(tile.lines(), tile.columns());
     const float* at[FREQUENCIES];
-    int64_t c = firstChannel;
+    float* shifted[TILE_KINDS];
+    int64_t c = first;
     if (!isBfloat16)
-      for (const int64_t whole = lastChannel - lastChannel % LANES; c < whole;) {
-        const int64_t last = smaller(c + ZERO_CHANNELS, whole);
-        for (int32_t i = 0; i < FREQUENCIES; i++)
-          at[i] = (pixels[i] < 0 ? scratch + FREQUENCIES * PATCH_CHANNELS
-                                 : (const float*)x + pixels[i] * channels + c);
-        float* shifted[TILE_KINDS];
-        for (int32_t kind = 0; kind < TILE_KINDS; kind++) shifted[kind] = to[kind] + (c - firstChannel);
-        run(at, 0, last - c, shifted, step);
-        c = last;
+      for (const int64_t whole = last - last % LANES; c < whole;) {
+        const int64_t end = smaller(c + ZERO_CHANNELS, whole);
+        findPixels<float>(tile, c, scratch + FREQUENCIES * PATCH_CHANNELS, at);
+        for (int32_t kind = 0; kind < TILE_KINDS; kind++) shifted[kind] = to[kind] + (c - first);
+        run(at, 0, end - c, shifted, step, 4 * channels);
+        c = end;
       }
-    for (int32_t i = 0; i < FREQUENCIES; i++) at[i] = scratch + i * PATCH_CHANNELS;
-    for (; c < lastChannel; c += PATCH_CHANNELS) {
-      const int64_t count = smaller(PATCH_CHANNELS, lastChannel - c);
-      if (isBfloat16) copyPatch<uint16_t>(pixels, c, count);
-      else copyPatch<float>(pixels, c, count);
-      float* shifted[TILE_KINDS];
-      for (int32_t kind = 0; kind < TILE_KINDS; kind++) shifted[kind] = to[kind] + (c - firstChannel);
-      run(at, 0, count, shifted, step);
+    for (; c < last; c += PATCH_CHANNELS) {
+      const int64_t count = smaller(PATCH_CHANNELS, last - c);
+      if (isBfloat16) copyPixels<uint16_t>(tile, c, count);
+      else copyPixels<float>(tile, c, count);
+      for (int32_t i = 0; i < FREQUENCIES; i++) at[i] = scratch + i * PATCH_CHANNELS;
+      for (int32_t kind = 0; kind < TILE_KINDS; kind++) shifted[kind] = to[kind] + (c - first);
+      run(at, 0, count, shifted, step, 0);
     }
   }
 };
