@@ -129,7 +129,8 @@ enum FoveaReduction {
   X(bf16FilterGradient, "x dy dFilter scratch", "geometry dtypeX dtypeDy dtypeDFilter")             \
   X(bf16PackMatrix, "b packed", "as bf16Matmul")                                                    \
   X(bf16Matmul, "a b packed? bias? residual? c scratch",                                            \
-    "batch m n k transposeA transposeB aBatchStride bBatchStride activation alpha dtypeA dtypeB dtypeBias dtypeC")
+    "batch m n k transposeA transposeB aBatchStride bBatchStride activation alpha dtypeA dtypeB dtypeBias dtypeC") \
+  X(softmaxGradient, "y dy dx", "rows columns isLog") /* y is softmax's or its logarithm's result */
 
 enum FoveaKernel {
 #define X(name, operands, parameters) FOVEA_KERNEL_##name,

@@ -15,6 +15,7 @@ namespace fovea {
 namespace FOVEA_LEVEL {
 #include "vector.h"
 #include "math.h"
+#include "lanes.h"
 #include "random.cc"
 #include "pointwise.cc"
 #include "reduce.cc"

@@ -168,6 +168,23 @@ static inline Vector vectorExp(Vector x) {
   return (splat(1.0f) + (r + tail)) * powerOfTwo(half) * powerOfTwo(n - half);
 }
 
+// exp(x) for x <= 0 or NaN, as softmax needs it; what is below the least normal number is 0.
+static inline Vector vectorExpOfNegative(Vector x) {
+  // 2^n comes straight from the low bits of the sum that rounds: 1.5 * 2^23 and the exponent's bias of 127.
+  const Vector magic = splat(12583039.0f);
+  const Vector c = splat(-87.3f) > x ? splat(-87.3f) : x; // a NaN passes
+  const Vector t = c * splat(1.442695f) + magic;
+  const Vector n = t - magic;
+  const Vector r = (c - n * splat(0.69311523f)) - n * splat(3.1946183e-05f);
+  Vector e = splat(0.0013945482f);
+  e = e * r + splat(0.008366101f);
+  e = e * r + splat(0.0416663f);
+  e = e * r + splat(0.16666548f);
+  e = e * r + splat(0.5f);
+  const Vector y = (splat(1.0f) + (r + e * (r * r))) * asFloat(asInt(t) << 23);
+  return x < splat(-87.3f) ? Vector{} : y;
+}
+
 static inline Vector vectorExpm1(Vector x) {
   Vector r, tail;
   Vector c = x > splat(89.0f) ? splat(89.0f) : x;

@@ -1,50 +1,70 @@
 // Reductions over any axes of any dtype. Two shapes matter: along contiguous rows (every output folds a
 // stretch of memory) and down columns (neighbouring outputs fold neighbouring elements); any other stride
-// takes the first road through a buffer. Where outputs are few, each is split into parts, chosen from the
-// shape alone, whose states meet in the operand `scratch` and are merged in order.
-// Float sums: lanes over at most FLOAT_STRETCH elements in float, everything above that in double.
+// takes the first road through a buffer. Short rows of floats are folded LANES at a time (lanes.h). Where
+// outputs are few, each is split into parts, chosen from the shape alone, whose states meet in the operand
+// `scratch` and are merged in order.
 
 constexpr int32_t REDUCE_CHUNK = 2048;   // elements folded at a time along a row
 constexpr int32_t REDUCE_COLUMNS = 256;  // columns folded at a time: 2 KB of states
-constexpr int32_t FLOAT_STRETCH = 512;   // of them, elements summed in float
+constexpr int64_t REDUCE_SHORT = 512;    // a row that is folded together with others
 constexpr int64_t REDUCE_PART = 16384;   // elements that make a part of its own worth while
 
 // A fold is {State, of 8 bytes; init; rowFold of n contiguous elements, the first of which is element
-// `index` of the reduction; columnFold of `rows` rows into n states; merge of a later part into an
-// earlier one; value of the result}. Only these are instantiated for each fold; the walk over memory is
-// compiled once and calls them by the table `Fold`.
+// `index` of the reduction; columnFold of `rows` rows into n states, behind which there is room for a
+// vector; merge of a later part into an earlier one; value of the result}. Only these are instantiated for
+// each fold; the walk over memory is compiled once and calls them by the table `Fold`.
+
+// LANES rows of n elements each, `stride` apart, to one vector of results. step(v, i) folds the row's vector
+// that starts at element i; `otherwise` fills the vector at its end.
+template <class Start, class Step>
+static inline void foldShortRow(const float* p, int64_t n, Vector otherwise, Start start, Step step) {
+  const int64_t whole = n / LANES * LANES;
+  if (whole == 0) return start(loadEnd(p, (int32_t)n, otherwise));
+  start(load(p));
+  for (int64_t i = LANES; i < whole; i += LANES) step(load(p + i), i);
+  if (whole < n) step(loadEnd(p + whole, (int32_t)(n - whole), otherwise), whole);
+}
+
+static inline DoubleVector loadDoubles(const double* p) {
+  DoubleVector v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+static inline void storeDoubles(double* p, DoubleVector v) { __builtin_memcpy(p, &v, sizeof v); }
+
+// Calls fold(states, p, isPart): whole vectors of columns, then the rest.
+template <class Each> static inline void eachColumnVector(double* states, const float* p, int32_t n, Each each) {
+  int32_t i = 0;
+  for (; i + LANES <= n; i += LANES) each(states + i, [p, i](int64_t row) { return load(p + row + i); });
+  if (i < n) each(states + i, [p, i, n](int64_t row) { return loadEnd(p + row + i, n - i, Vector{}); });
+}
 struct FloatSum {
   typedef double State;
   static State init() { return 0; }
   static void rowFold(State& state, const float* p, int32_t n, int64_t) {
-    int32_t i = 0;
-    if (n < 16) { // whatever the level
-      for (; i < n; i++) state += (double)p[i];
-      return;
-    }
-    while (i < n) { // short stretches: equal values would round the same way at every step
-      const int32_t stop = n - i < FLOAT_STRETCH ? n : i + FLOAT_STRETCH;
-      Vector s0{}, s1{}, s2{}, s3{};
-      for (; i + 4 * LANES <= stop; i += 4 * LANES) {
-        s0 += load(p + i);
-        s1 += load(p + i + LANES);
-        s2 += load(p + i + 2 * LANES);
-        s3 += load(p + i + 3 * LANES);
-      }
-      for (; i + LANES <= stop; i += LANES) s0 += load(p + i);
-      float rest = 0;
-      for (; i < stop; i++) rest += p[i];
-      state += (double)sumLanes((s0 + s1) + (s2 + s3)) + (double)rest;
-    }
+    const int64_t whole = n / LANES * LANES;
+    state += sumTerms(whole, loadEnd(p + whole, (int32_t)(n - whole), Vector{}), [p](int64_t i) { return load(p + i); });
   }
   static void columnFold(State* states, const float* p, int64_t stride, int32_t rows, int32_t n, int64_t) {
-    int32_t r = 0;
-    for (; r + 4 <= rows; r += 4, p += 4 * stride) {
-      const float *p1 = p + stride, *p2 = p1 + stride, *p3 = p2 + stride;
-      for (int32_t i = 0; i < n; i++) states[i] += (double)((p[i] + p1[i]) + (p2[i] + p3[i]));
+    auto add = [](double* to, Vector v) {
+      storeDoubles(to, loadDoubles(to) + toDouble(lowHalf(v)));
+      storeDoubles(to + LANES / 2, loadDoubles(to + LANES / 2) + toDouble(highHalf(v)));
+    };
+    for (; rows >= 8; rows -= 8, p += 8 * stride)
+      eachColumnVector(states, p, n, [&](double* to, auto row) {
+        const Vector a = (row(0) + row(stride)) + (row(2 * stride) + row(3 * stride));
+        add(to, a + ((row(4 * stride) + row(5 * stride)) + (row(6 * stride) + row(7 * stride))));
+      });
+    for (; rows > 0; rows--, p += stride) eachColumnVector(states, p, n, [&](double* to, auto row) { add(to, row(0)); });
+  }
+  static Vector shortRows(const float* p, int64_t stride, int32_t rows, int64_t n) {
+    Vector sums[LANES];
+    for (int32_t r = 0; r < LANES; r++) {
+      Vector s{};
+      if (r < rows) foldShortRow(p + r * stride, n, Vector{}, [&](Vector v) { s = v; }, [&](Vector v, int64_t) { s += v; });
+      sums[r] = s;
     }
-    for (; r < rows; r++, p += stride)
-      for (int32_t i = 0; i < n; i++) states[i] += (double)p[i];
+    return sumTogether(sums);
   }
   static void merge(State& state, const State& later) { state += later; }
   static float value(const State& state) { return (float)state; }
@@ -99,21 +119,45 @@ template <bool IS_MIN> struct FloatExtreme {
   static State init() { return IS_MIN ? INFINITY_F : -INFINITY_F; }
   static Vector better(Vector a, Vector b) { return IS_MIN ? vectorMin(a, b) : vectorMax(a, b); }
   static double step(double s, double v) { return s != s || (IS_MIN ? s < v : s > v) ? s : v; }
+  static float acrossLanes(Vector v) {
+    return foldAcross(v, [](Vector a, Vector b) { return better(a, b); });
+  }
   static void rowFold(State& state, const float* p, int32_t n, int64_t) {
-    Vector s0 = splat((float)init()), s1 = s0;
+    const Vector start = splat((float)init());
+    Vector s0 = start, s1 = start, s2 = start, s3 = start;
     int32_t i = 0;
-    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+    for (; i + 4 * LANES <= n; i += 4 * LANES) {
       s0 = better(s0, load(p + i));
       s1 = better(s1, load(p + i + LANES));
+      s2 = better(s2, load(p + i + 2 * LANES));
+      s3 = better(s3, load(p + i + 3 * LANES));
     }
-    s0 = better(s0, s1);
-    if (n >= 2 * LANES)
-      for (int32_t j = 0; j < LANES; j++) state = step(state, s0[j]);
-    for (; i < n; i++) state = step(state, p[i]);
+    for (; i + LANES <= n; i += LANES) s0 = better(s0, load(p + i));
+    s1 = better(s1, loadEnd(p + i, n - i, start));
+    state = step(state, (double)acrossLanes(better(better(s0, s1), better(s2, s3))));
   }
   static void columnFold(State* states, const float* p, int64_t stride, int32_t rows, int32_t n, int64_t) {
-    for (; rows > 0; rows--, p += stride)
-      for (int32_t i = 0; i < n; i++) states[i] = step(states[i], p[i]);
+    auto take = [](double* to, Vector v) {
+      v = better(join(toHalf(loadDoubles(to)), toHalf(loadDoubles(to + LANES / 2))), v);
+      storeDoubles(to, toDouble(lowHalf(v)));
+      storeDoubles(to + LANES / 2, toDouble(highHalf(v)));
+    };
+    for (; rows >= 4; rows -= 4, p += 4 * stride)
+      eachColumnVector(states, p, n, [&](double* to, auto row) {
+        take(to, better(better(row(0), row(stride)), better(row(2 * stride), row(3 * stride))));
+      });
+    for (; rows > 0; rows--, p += stride) eachColumnVector(states, p, n, [&](double* to, auto row) { take(to, row(0)); });
+  }
+  static Vector shortRows(const float* p, int64_t stride, int32_t rows, int64_t n) {
+    const Vector start = splat((float)init());
+    Vector best[LANES];
+    for (int32_t r = 0; r < LANES; r++) {
+      Vector s = start;
+      if (r < rows)
+        foldShortRow(p + r * stride, n, start, [&](Vector v) { s = v; }, [&](Vector v, int64_t) { s = better(s, v); });
+      best[r] = s;
+    }
+    return foldTogether(best, [](Vector a, Vector b) { return better(a, b); });
   }
   static void merge(State& state, const State& later) { state = step(state, later); }
   static float value(const State& state) { return (float)state; }
@@ -156,6 +200,52 @@ template <bool IS_MIN, class E> struct ArgExtreme {
   static void columnFold(State* states, const E* p, int64_t stride, int32_t rows, int32_t n, int64_t index) {
     for (int32_t r = 0; r < rows; r++, p += stride)
       for (int32_t i = 0; i < n; i++) step(states[i], p[i], index + r);
+  }
+  // Ties go to the smaller index, wherever it is.
+  static void takeBetter(Vector& best, IntVector& at, Vector v, IntVector place) {
+    const IntVector isEqual = (v == best) | ((v != v) & (best != best));
+    const IntVector isTaken = (IS_MIN ? v < best : v > best) | ((v != v) & (best == best)) | (isEqual & (place < at));
+    best = isTaken ? v : best;
+    at = isTaken ? place : at;
+  }
+  template <int32_t W> static void foldPairs(Vector* best, IntVector* at) {
+    for (int32_t i = 0; i < LANES / 2 / W; i++) {
+      Vector v = chooseLanes<W>(best[2 * i], best[2 * i + 1]);
+      IntVector place = chooseLanes<W>(at[2 * i], at[2 * i + 1]);
+      takeBetter(v, place, swapLanes<W>(best[2 * i], best[2 * i + 1]), swapLanes<W>(at[2 * i], at[2 * i + 1]));
+      best[i] = v;
+      at[i] = place;
+    }
+  }
+  static IntVector shortRows(const float* p, int64_t stride, int32_t rows, int64_t n) {
+    IntVector lane;
+    for (int32_t l = 0; l < LANES; l++) lane[l] = l;
+    const Vector worst = splat(IS_MIN ? INFINITY_F : -INFINITY_F);
+    Vector best[LANES];
+    IntVector at[LANES];
+    for (int32_t r = 0; r < LANES; r++) {
+      Vector s = worst;
+      IntVector place{};
+      if (r < rows)
+        foldShortRow(
+            p + r * stride, n, worst,
+            [&](Vector v) {
+              s = v;
+              place = n < LANES ? (lane < splatInt((int32_t)n) ? lane : splatInt(INT32_MAX)) : lane;
+            },
+            [&](Vector v, int64_t i) {
+              const IntVector isTaken = (IS_MIN ? v < s : v > s) | ((v != v) & (s == s));
+              s = isTaken ? v : s;
+              place = isTaken ? lane + splatInt((int32_t)i) : place;
+            });
+      best[r] = s;
+      at[r] = place;
+    }
+    foldPairs<1>(best, at);
+    foldPairs<2>(best, at);
+    if (LANES > 4) foldPairs<LANES / 2 < 4 ? LANES / 2 : 4>(best, at);
+    if (LANES > 8) foldPairs<LANES / 2 < 8 ? LANES / 2 : 8>(best, at);
+    return at[0];
   }
   static void merge(State& state, const State& later) {
     if (later.index >= 0 && (state.index < 0 || isBetter(later.best, state.best))) state = later;
@@ -204,6 +294,8 @@ struct Fold {
   void (*columnFold)(void* states, const void* p, int64_t stride, int32_t rows, int32_t n, int64_t index);
   void (*merge)(void* states, const void* later, int32_t n);
   uint32_t (*result)(const ReducePlan& plan, const void* state);
+  // Of at most LANES rows of at most REDUCE_SHORT floats; null where a fold has no such form.
+  void (*shortRows)(const ReducePlan& plan, const float* p, int64_t stride, int32_t rows, uint32_t* results);
 };
 
 static inline double meanNumerator(double state) { return state; }
@@ -237,7 +329,20 @@ template <class F, class E> struct FoldOf {
     const float mean = (float)(meanNumerator(s) / (double)plan.length);
     return isFloatDtype(plan.dtypeOut) ? resultBits(mean) : plan.length == 0 ? 0 : (uint32_t)(int32_t)mean;
   }
-  static constexpr Fold table = {init, rowFold, columnFold, merge, result};
+  static constexpr Fold table = {init, rowFold, columnFold, merge, result, nullptr};
+};
+// The same for float32 rows.
+template <class F> struct FloatFoldOf : FoldOf<F, float> {
+  static void put(const ReducePlan& plan, Vector v, uint32_t* results) {
+    if (plan.kind == FOVEA_REDUCE_MEAN) v /= splat((float)plan.length);
+    storeInt((int32_t*)results, asInt(v));
+  }
+  static void put(const ReducePlan&, IntVector v, uint32_t* results) { storeInt((int32_t*)results, v); }
+  static void shortRows(const ReducePlan& plan, const float* p, int64_t stride, int32_t rows, uint32_t* results) {
+    put(plan, F::shortRows(p, stride, rows, plan.length), results);
+  }
+  typedef FoldOf<F, float> Base;
+  static constexpr Fold table = {Base::init, Base::rowFold, Base::columnFold, Base::merge, Base::result, shortRows};
 };
 
 static inline bool isWordDtype(int32_t dtype) { return dtype == FOVEA_FLOAT32 || dtype == FOVEA_INT32; }
@@ -255,6 +360,23 @@ static void storeResults(const ReducePlan& plan, const Fold& fold, const char* s
   }
 }
 
+// Rows of consecutive floats, too short to be worth a fold of their own.
+static void reduceShortRows(const FoveaCall& call, const ReducePlan& plan, const Fold& fold) {
+  const float* in = call.operand<const float>(0);
+  void* out = call.operands[1];
+  const int64_t stride = plan.keepStrides[0][0], perTask = REDUCE_PART / plan.length / LANES * LANES + LANES;
+  auto body = [&](int64_t task, int32_t) {
+    const int64_t end = (task + 1) * perTask < plan.outputs ? (task + 1) * perTask : plan.outputs;
+    for (int64_t row = task * perTask; row < end; row += LANES) {
+      const int32_t rows = (int32_t)(end - row < LANES ? end - row : LANES);
+      alignas(64) uint32_t results[LANES];
+      fold.shortRows(plan, in + row * stride, stride, rows, results);
+      storeElements(plan.dtypeOut, results, rows, out, row);
+    }
+  };
+  call.parallel((plan.outputs + perTask - 1) / perTask, body);
+}
+
 static void reduceWith(const FoveaCall& call, const ReducePlan& plan, const Fold& fold) {
   const void* in = call.operands[0];
   void* out = call.operands[1];
@@ -263,6 +385,9 @@ static void reduceWith(const FoveaCall& call, const ReducePlan& plan, const Fold
   const int64_t width = plan.keepDims[keepLast], reduceStep = plan.reduceStrides[0][reduceLast];
   const bool isColumn = plan.keepStrides[0][keepLast] == 1 && width > 1 && (reduceStep != 1 || plan.length == 1);
   const bool isWord = isWordDtype(plan.dtypeIn);
+  if (fold.shortRows && plan.dtypeIn == FOVEA_FLOAT32 && !isColumn && reduceStep == 1 && plan.reduceRank == 1 &&
+      plan.keepRank == 1 && plan.length > 0 && plan.length <= REDUCE_SHORT && plan.outputs > 1)
+    return reduceShortRows(call, plan, fold);
 
   // Dense narrow columns (pictures' channels): several rows make one wide row, whose states are merged.
   int64_t group = 1;
@@ -287,7 +412,7 @@ static void reduceWith(const FoveaCall& call, const ReducePlan& plan, const Fold
     const int64_t lastUnit = firstUnit + unitsPerTask < units ? firstUnit + unitsPerTask : units;
     const int64_t begin = plan.length * part / parts, end = plan.length * (part + 1) / parts;
     for (int64_t unit = firstUnit; unit < lastUnit; unit++) {
-      alignas(64) char states[REDUCE_COLUMNS * STATE_BYTES];
+      alignas(64) char states[(REDUCE_COLUMNS + LANES) * STATE_BYTES];
       const int64_t column = isColumn ? unit % tiles * tile : 0;
       const int32_t n = (int32_t)(isColumn ? (width - column < tile ? width - column : tile) : 1);
       const int64_t output = isColumn ? unit / tiles * width + column : unit;
@@ -355,16 +480,16 @@ static void reduce(const FoveaCall& call) {
   const Fold* fold = nullptr;
   switch (plan.kind) {
     case FOVEA_REDUCE_SUM:
-    case FOVEA_REDUCE_MEAN: fold = isFloat ? &FoldOf<FloatSum, float>::table : &FoldOf<IntSum, int32_t>::table; break;
+    case FOVEA_REDUCE_MEAN: fold = isFloat ? &FloatFoldOf<FloatSum>::table : &FoldOf<IntSum, int32_t>::table; break;
     case FOVEA_REDUCE_PROD: fold = isFloat ? &FoldOf<FloatProd, float>::table : &FoldOf<IntProd, int32_t>::table; break;
-    case FOVEA_REDUCE_MAX: fold = isFloat ? &FoldOf<FloatExtreme<false>, float>::table : &FoldOf<IntExtreme<false>, int32_t>::table; break;
-    case FOVEA_REDUCE_MIN: fold = isFloat ? &FoldOf<FloatExtreme<true>, float>::table : &FoldOf<IntExtreme<true>, int32_t>::table; break;
+    case FOVEA_REDUCE_MAX: fold = isFloat ? &FloatFoldOf<FloatExtreme<false>>::table : &FoldOf<IntExtreme<false>, int32_t>::table; break;
+    case FOVEA_REDUCE_MIN: fold = isFloat ? &FloatFoldOf<FloatExtreme<true>>::table : &FoldOf<IntExtreme<true>, int32_t>::table; break;
     case FOVEA_REDUCE_ANY: fold = &FoldOf<IntTest<false>, int32_t>::table; break;
     case FOVEA_REDUCE_ALL: fold = &FoldOf<IntTest<true>, int32_t>::table; break;
     case FOVEA_REDUCE_ARG_MAX:
-      fold = isFloat ? &FoldOf<ArgExtreme<false, float>, float>::table : &FoldOf<ArgExtreme<false, int32_t>, int32_t>::table; break;
+      fold = isFloat ? &FloatFoldOf<ArgExtreme<false, float>>::table : &FoldOf<ArgExtreme<false, int32_t>, int32_t>::table; break;
     case FOVEA_REDUCE_ARG_MIN:
-      fold = isFloat ? &FoldOf<ArgExtreme<true, float>, float>::table : &FoldOf<ArgExtreme<true, int32_t>, int32_t>::table; break;
+      fold = isFloat ? &FloatFoldOf<ArgExtreme<true, float>>::table : &FoldOf<ArgExtreme<true, int32_t>, int32_t>::table; break;
   }
   if (fold) reduceWith(call, plan, *fold);
 }

@@ -67,6 +67,7 @@ export const KERNELS = {
   bf16FilterGradient: 29,
   bf16PackMatrix: 30,
   bf16Matmul: 31,
+  softmaxGradient: 32,
 } as const;
 export type KernelName = keyof typeof KERNELS;
 

@@ -114,6 +114,9 @@ function defineReduction(reduction: Reduction): Op<ReduceParams> {
         { name: 'outer and inner', shape: [3, 4, 5], axes: [0, 2], keepDims: true },
         { name: 'long', shape: [2, 10007], axes: [1], keepDims: false },
         { name: 'none', shape: [4], axes: [], keepDims: false },
+        { name: 'short rows', shape: [37, 10], axes: [1], keepDims: false },
+        { name: 'one long row', shape: [1, 517], axes: [1], keepDims: false },
+        { name: 'wide columns', shape: [19, 263], axes: [0], keepDims: false },
       ];
       return cases.flatMap(({ name: caseName, shape, axes, keepDims }) =>
         reduction.dtypes.map((dtype) => ({
