@@ -32,6 +32,17 @@ static inline int64_t roundUp(int64_t a, int64_t b) { return divideUp(a, b) * b;
 #define FOVEA_SELDOM static __attribute__((noinline))
 
 // Fewer than LANES elements, the other lanes zero.
+#if defined(__AVX512F__)
+static inline __mmask16 firstLanes(int64_t count) { return (__mmask16)((1u << (count < 0 ? 0 : count)) - 1); }
+static inline Vector loadPart(const float* p, int64_t count) { return _mm512_maskz_loadu_ps(firstLanes(count), p); }
+static inline void storePart(float* p, Vector v, int64_t count) { _mm512_mask_storeu_ps(p, firstLanes(count), v); }
+#elif defined(__AVX2__)
+static inline __m256i firstLanes(int64_t count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+static inline Vector loadPart(const float* p, int64_t count) { return _mm256_maskload_ps(p, firstLanes(count)); }
+static inline void storePart(float* p, Vector v, int64_t count) { _mm256_maskstore_ps(p, firstLanes(count), v); }
+#else
 FOVEA_SELDOM Vector loadPart(const float* p, int64_t count) {
   Vector v = {};
   for (int32_t i = 0; i < LANES; i++)
@@ -42,6 +53,7 @@ FOVEA_SELDOM void storePart(float* p, Vector v, int64_t count) {
   for (int32_t i = 0; i < LANES; i++)
     if (i < count) p[i] = v[i];
 }
+#endif
 static inline Vector loadSome(const float* p, int64_t count) { return count >= LANES ? load(p) : loadPart(p, count); }
 static inline void storeSome(float* p, Vector v, int64_t count) {
   if (count >= LANES) store(p, v);
@@ -86,39 +98,56 @@ FOVEA_SELDOM Vector activate(Vector v, int32_t activation, float alpha) {
   }
 }
 
-FOVEA_SELDOM void finishOddRow(const float* sums, int64_t columns, const float* bias, const float* residual,
-                               int32_t activation, float alpha, float* out) {
-  for (int64_t j = 0; j < columns; j += LANES) {
-    const int64_t count = columns - j;
-    Vector v = load(sums + j);
-    if (bias) v += loadSome(bias + j, count);
-    if (residual) v += loadSome(residual + j, count);
-    if (activation) v = activate(v, activation, alpha);
-    storeSome(out + j, v, count);
+template <int32_t VECTORS, bool IS_WHOLE>
+static void finishVectors(const float* sums, int64_t rows, int64_t last, const float* bias, const float* residual,
+                          int32_t activation, float alpha, float* out, int64_t stride) {
+  constexpr int32_t FULL = IS_WHOLE ? VECTORS : VECTORS - 1;
+  Vector b[VECTORS] = {};
+  if (bias) {
+#pragma GCC unroll 4
+    for (int32_t v = 0; v < FULL; v++) b[v] = load(bias + v * LANES);
+    if (!IS_WHOLE) b[VECTORS - 1] = loadPart(bias + FULL * LANES, last);
+  }
+  for (int64_t r = 0; r < rows; r++, sums += TILE_COLUMNS, out += stride) {
+    Vector y[VECTORS];
+#pragma GCC unroll 4
+    for (int32_t v = 0; v < VECTORS; v++) y[v] = load(sums + v * LANES) + b[v];
+    if (residual) {
+#pragma GCC unroll 4
+      for (int32_t v = 0; v < FULL; v++) y[v] += load(residual + v * LANES);
+      if (!IS_WHOLE) y[VECTORS - 1] += loadPart(residual + FULL * LANES, last);
+      residual += stride;
+    }
+    if (activation == FOVEA_ACTIVATION_RELU) {
+#pragma GCC unroll 4
+      for (int32_t v = 0; v < VECTORS; v++) y[v] = y[v] < Vector{} ? Vector{} : y[v];
+    } else if (activation) {
+#pragma GCC unroll 4
+      for (int32_t v = 0; v < VECTORS; v++) y[v] = activate(y[v], activation, alpha);
+    }
+#pragma GCC unroll 4
+    for (int32_t v = 0; v < FULL; v++) store(out + v * LANES, y[v]);
+    if (!IS_WHOLE) storePart(out + FULL * LANES, y[VECTORS - 1], last);
   }
 }
 
-// One row of sums to the output; `bias` and `residual` begin at the row's first column.
-static inline void finishRow(const float* sums, int64_t columns, const float* bias, const float* residual,
-                             int32_t activation, float alpha, float* out) {
-  if (columns == TILE_COLUMNS && activation <= FOVEA_ACTIVATION_RELU) { // the common case, without inner branches
-    Vector v[TILE_VECTORS];
-#pragma GCC unroll 4
-    for (int32_t i = 0; i < TILE_VECTORS; i++) v[i] = load(sums + i * LANES);
-    if (bias)
-#pragma GCC unroll 4
-      for (int32_t i = 0; i < TILE_VECTORS; i++) v[i] += load(bias + i * LANES);
-    if (residual)
-#pragma GCC unroll 4
-      for (int32_t i = 0; i < TILE_VECTORS; i++) v[i] += load(residual + i * LANES);
-    if (activation)
-#pragma GCC unroll 4
-      for (int32_t i = 0; i < TILE_VECTORS; i++) v[i] = v[i] < Vector{} ? Vector{} : v[i];
-#pragma GCC unroll 4
-    for (int32_t i = 0; i < TILE_VECTORS; i++) store(out + i * LANES, v[i]);
-    return;
-  }
-  finishOddRow(sums, columns, bias, residual, activation, alpha, out);
+// Rows of sums, TILE_COLUMNS apart, to rows of the output (and residual), `stride` apart; `bias`, `residual`
+// and `out` begin at the first column. columns <= TILE_COLUMNS.
+static void finishRows(const float* sums, int64_t rows, int64_t columns, const float* bias, const float* residual,
+                       int32_t activation, float alpha, float* out, int64_t stride) {
+  if (columns == 2 * LANES) finishVectors<2, true>(sums, rows, LANES, bias, residual, activation, alpha, out, stride);
+  else if (columns > LANES)
+    finishVectors<2, false>(sums, rows, columns - LANES, bias, residual, activation, alpha, out, stride);
+  else if (columns == LANES) finishVectors<1, true>(sums, rows, LANES, bias, residual, activation, alpha, out, stride);
+  else finishVectors<1, false>(sums, rows, columns, bias, residual, activation, alpha, out, stride);
+}
+
+// One row of any length.
+static void finishRow(const float* sums, int64_t columns, const float* bias, const float* residual, int32_t activation,
+                      float alpha, float* out) {
+  for (int64_t j = 0; j < columns; j += TILE_COLUMNS)
+    finishRows(sums + j, 1, smaller(TILE_COLUMNS, columns - j), bias ? bias + j : nullptr,
+               residual ? residual + j : nullptr, activation, alpha, out + j, 0);
 }
 
 // tile[r] (+)= sum over taps t and k of rows[t*ROWS + r][k] * panel[t][k]; a tile's row is TILE_COLUMNS.
@@ -131,7 +160,7 @@ static void multiplyRows(const float* const* rows, int64_t taps, int64_t depth, 
 #pragma GCC unroll 16
   for (int32_t r = 0; r < ROWS; r++)
 #pragma GCC unroll 4
-    for (int32_t v = 0; v < VECTORS; v++) sum[r][v] = isResumed ? load(tile + r * TILE_COLUMNS + v * LANES) : Vector{};
+    for (int32_t v = 0; v < VECTORS; v++) sum[r][v] = Vector{};
   for (int64_t t = 0; t < taps; t++) {
     const float* row[ROWS];
 #pragma GCC unroll 16
@@ -149,6 +178,11 @@ static void multiplyRows(const float* const* rows, int64_t taps, int64_t depth, 
       panel += VECTORS * LANES;
     }
   }
+  if (isResumed) // chunks are summed apart: the errors of a long sum stay small
+#pragma GCC unroll 16
+    for (int32_t r = 0; r < ROWS; r++)
+#pragma GCC unroll 4
+      for (int32_t v = 0; v < VECTORS; v++) sum[r][v] += load(tile + r * TILE_COLUMNS + v * LANES);
 #pragma GCC unroll 16
   for (int32_t r = 0; r < ROWS; r++)
 #pragma GCC unroll 4
@@ -175,6 +209,64 @@ template <int32_t VECTORS> static inline RowsKernel rowsKernelOf(int32_t rows) {
 }
 static inline RowsKernel rowsKernel(int32_t rows, int64_t width) {
   return width > LANES ? rowsKernelOf<2>(rows) : rowsKernelOf<1>(rows);
+}
+
+// sums[r*COLUMNS + j] = sum over taps t and k of rows[t*ROWS + r][k] * b[t][k][j], with vectors along k: for few
+// columns. b lies as IndirectGemm::packDots leaves it; depth >= LANES.
+typedef void (*DotsKernel)(const float* const* rows, int64_t taps, int64_t depth, const float* b, float* sums);
+template <int32_t ROWS, int32_t COLUMNS>
+static void multiplyDots(const float* const* rows, int64_t taps, int64_t depth, const float* b, float* sums) {
+  Vector sum[ROWS][COLUMNS] = {};
+  const int64_t whole = depth / LANES * LANES;
+  IntVector isLast; // the lanes of the last LANES channels that the whole vectors leave
+  for (int32_t i = 0; i < LANES; i++) isLast[i] = i >= LANES - (depth - whole) ? -1 : 0;
+  for (int64_t t = 0; t < taps; t++, rows += ROWS) {
+    for (int64_t k = 0; k < whole; k += LANES, b += COLUMNS * LANES)
+#pragma GCC unroll 16
+      for (int32_t r = 0; r < ROWS; r++) {
+        const Vector a = load(rows[r] + k);
+#pragma GCC unroll 8
+        for (int32_t j = 0; j < COLUMNS; j++) sum[r][j] += a * load(b + j * LANES);
+      }
+    if (whole == depth) continue;
+#pragma GCC unroll 16
+    for (int32_t r = 0; r < ROWS; r++) {
+      const Vector a = asFloat(asInt(load(rows[r] + depth - LANES)) & isLast);
+#pragma GCC unroll 8
+      for (int32_t j = 0; j < COLUMNS; j++) sum[r][j] += a * load(b + j * LANES);
+    }
+    b += COLUMNS * LANES;
+  }
+#pragma GCC unroll 16
+  for (int32_t r = 0; r < ROWS; r++)
+#pragma GCC unroll 8
+    for (int32_t j = 0; j < COLUMNS; j++) sums[r * COLUMNS + j] = sumLanes(sum[r][j]);
+}
+
+constexpr int32_t MOST_DOT_COLUMNS = LANES / 2;
+struct Dots {
+  DotsKernel kernel;
+  int32_t rows;
+};
+template <int32_t COLUMNS> static inline Dots dotsFor() {
+  constexpr int32_t FIT = 2 * TILE_ROWS / COLUMNS, ROWS = FIT < TILE_ROWS ? FIT : TILE_ROWS;
+  return {multiplyDots<ROWS, COLUMNS>, ROWS};
+}
+static inline Dots dotsOf(int32_t columns) {
+  switch (columns) {
+  case 1: return dotsFor<1>();
+#if FOVEA_VECTOR_BYTES >= 32
+  case 3: return dotsFor<3>();
+  case 4: return dotsFor<4>();
+#endif
+#if FOVEA_VECTOR_BYTES >= 64
+  case 5: return dotsFor<5>();
+  case 6: return dotsFor<6>();
+  case 7: return dotsFor<7>();
+  case 8: return dotsFor<8>();
+#endif
+  default: return dotsFor<2>();
+  }
 }
 
 // out[r] (+)= sum over runs and p of run.a[p*step + r] * run.b[p]: A's rows lie next to each other.
@@ -289,3 +381,4 @@ static void packTurned(const float* from, int64_t stride, int64_t depth, int64_t
 #undef FOVEA_SHUFFLE_QUADS
 
 #include "indirect.h"
+#include "indirect-run.h"

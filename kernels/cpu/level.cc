@@ -2,7 +2,7 @@
 // than its work here. The build compiles this file once per level with -DFOVEA_LEVEL=<name> and the
 // level's flags; everything lives in a namespace of that name, so the linker cannot mix levels.
 #include "kernel.h"
-#if defined(__AVX512BF16__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 

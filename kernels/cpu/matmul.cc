@@ -29,7 +29,7 @@ static void multiplyStrip(const float* x, const float* matrix, int64_t stride, i
 }
 
 // sums[n] = dot(x, matrix[n]) for n < count.
-static void multiplyDots(const float* x, const float* matrix, int64_t stride, int64_t depth, int64_t count, float* sums) {
+static void multiplyRowsByVector(const float* x, const float* matrix, int64_t stride, int64_t depth, int64_t count, float* sums) {
   for (int64_t n = 0; n < count; n += 4) {
     const int64_t rows = smaller(4, count - n);
     const float* row[4];
@@ -87,7 +87,7 @@ static void multiplyVector(const FoveaCall& call, const VectorProduct& p) {
     const float* x = p.x + batch * p.xStride + k0;
     const float* matrix = p.matrix + batch * p.matrixStride;
     alignas(64) float sums[VECTOR_STRIP];
-    if (p.isTurned) multiplyDots(x, matrix + first * p.k, p.k, depth, count, sums);
+    if (p.isTurned) multiplyRowsByVector(x, matrix + first * p.k, p.k, depth, count, sums);
     else multiplyStrip(x, matrix + k0 * p.n + first, p.n, depth, count, sums);
     if (parts == 1) finish(batch, first, count, sums);
     else copyFloats(p.scratch + part * p.n + first, sums, count);
@@ -113,7 +113,7 @@ struct MatrixProduct {
   bool isPacked;
   Epilogue epilogue;
   int64_t batch, m, n, k, aStride, bStride;
-  bool isTurnedB;
+  bool isTurnedA, isTurnedB;
 };
 
 // Panels of all of B; a batch that shares B packs it once.
@@ -166,11 +166,9 @@ static void multiplyTurned(const FoveaCall& call, const MatrixProduct& p) {
           }
           if (k + chunk < p.k) continue;
           const Epilogue& e = p.epilogue;
-          for (int64_t r = row; r < last; r++) {
-            const int64_t at = (batch * p.m + r) * p.n + first;
-            finishRow(tile + (r - row) * TILE_COLUMNS, smaller(TILE_COLUMNS, p.n - first), e.bias ? e.bias + first : nullptr,
-                      e.residual ? e.residual + at : nullptr, e.activation, e.alpha, p.c + at);
-          }
+          const int64_t at = (batch * p.m + row) * p.n + first;
+          finishRows(tile, last - row, smaller(TILE_COLUMNS, p.n - first), e.bias ? e.bias + first : nullptr,
+                     e.residual ? e.residual + at : nullptr, e.activation, e.alpha, p.c + at, p.n);
         }
     }
   };
@@ -181,41 +179,13 @@ static MatrixProduct matrixProduct(const FoveaCall& call) {
   MatrixProduct p = {};
   const int32_t* q = call.parameters;
   p.batch = q[0], p.m = q[1], p.n = q[2], p.k = q[3];
-  p.isTurnedB = q[5] != 0;
+  p.isTurnedA = q[4] != 0, p.isTurnedB = q[5] != 0;
   p.aStride = q[6], p.bStride = q[7];
   return p;
 }
 
-void packMatrix(const FoveaCall& call) {
-  MatrixProduct p = matrixProduct(call);
-  p.b = call.operand<const float>(0);
-  p.packed = call.operand<float>(1);
-  if (p.batch > 0 && p.n > 0 && p.k > 0) packMatrixPanels(call, p);
-}
-
-void matmul(const FoveaCall& call) {
-  MatrixProduct p = matrixProduct(call);
-  const bool isTurnedA = call.parameters[4] != 0;
-  p.a = call.operand<const float>(0);
-  p.b = call.operand<const float>(1);
-  p.isPacked = call.operand<float>(2) != nullptr;
-  p.packed = call.operand<float>(p.isPacked ? 2 : 6);
-  p.epilogue = {call.operand<const float>(3), call.operand<const float>(4), call.parameters[8], call.parameterFloat(9)};
-  p.c = call.operand<float>(5);
-  if (p.batch <= 0 || p.m <= 0 || p.n <= 0) return;
-  if (!p.isPacked && (p.m == 1 || p.n == 1)) {
-    const bool isRow = p.m == 1;
-    const int64_t scratchFloats = (p.bStride ? p.batch : 1) * p.k * roundUp(p.n, 64);
-    const VectorProduct v = {isRow ? p.a : p.b, isRow ? p.b : p.a, isRow ? p.isTurnedB : !isTurnedA,
-                             p.batch, isRow ? p.n : p.m, p.k, isRow ? p.aStride : p.bStride,
-                             isRow ? p.bStride : p.aStride, scratchFloats, !isRow, p.epilogue, p.c, p.packed};
-    multiplyVector(call, v);
-    return;
-  }
-  if (isTurnedA) {
-    multiplyTurned(call, p);
-    return;
-  }
+// A as it lies: the rows of the indirect GEMM, a batch its groups.
+static IndirectGemm rowsGemm(MatrixProduct p) {
   // A batch that shares B and lies densely is one tall matrix.
   if (p.bStride == 0 && (p.batch == 1 || p.aStride == p.m * p.k)) p.m *= p.batch, p.batch = 1;
   IndirectGemm g = {};
@@ -237,5 +207,40 @@ void matmul(const FoveaCall& call) {
   g.sourceGroup = p.aStride;
   g.filterGroup = p.bStride;
   g.outGroup = p.m * p.n;
-  runIndirect(call, g);
+  return g;
+}
+
+void packMatrix(const FoveaCall& call) {
+  MatrixProduct p = matrixProduct(call);
+  p.b = call.operand<const float>(0);
+  p.packed = call.operand<float>(1);
+  if (p.batch <= 0 || p.n <= 0 || p.k <= 0) return;
+  if (p.isTurnedA) packMatrixPanels(call, p);
+  else {
+    IndirectGemm g = rowsGemm(p);
+    packIndirect(call, g);
+  }
+}
+
+void matmul(const FoveaCall& call) {
+  MatrixProduct p = matrixProduct(call);
+  p.a = call.operand<const float>(0);
+  p.b = call.operand<const float>(1);
+  p.isPacked = call.operand<float>(2) != nullptr;
+  p.packed = call.operand<float>(p.isPacked ? 2 : 6);
+  p.epilogue = {call.operand<const float>(3), call.operand<const float>(4), call.parameters[8], call.parameterFloat(9)};
+  p.c = call.operand<float>(5);
+  if (p.batch <= 0 || p.m <= 0 || p.n <= 0) return;
+  if (!p.isPacked && (p.m == 1 || p.n == 1)) {
+    const bool isRow = p.m == 1;
+    const int64_t scratchFloats = (p.bStride ? p.batch : 1) * p.k * roundUp(p.n, 64);
+    const VectorProduct v = {isRow ? p.a : p.b, isRow ? p.b : p.a, isRow ? p.isTurnedB : !p.isTurnedA,
+                             p.batch, isRow ? p.n : p.m, p.k, isRow ? p.aStride : p.bStride,
+                             isRow ? p.bStride : p.aStride, scratchFloats, !isRow, p.epilogue, p.c, p.packed};
+    multiplyVector(call, v);
+  } else if (p.isTurnedA) multiplyTurned(call, p);
+  else {
+    IndirectGemm g = rowsGemm(p);
+    runIndirect(call, g);
+  }
 }
