@@ -187,10 +187,9 @@ enum FoveaPointwise {
 //   reduce                 FOVEA_PARTIAL_SUMS * 8 * out elements
 //   moments                FOVEA_PARTIAL_SUMS * 16 * channels
 //   bf16Conv2d, bf16Matmul, bf16FilterGradient as conv2d (isTurned: conv2dInputGradient), matmul, conv2dFilterGradient
-//   winogradFilterGradient 144 * (tiles * channels + 32), and 36 * cin * cout where dFilter is bfloat16;
-//                          allTiles = n * ceil(oh/4) * ceil(ow/4), channels = round(cin, 16) + round(cout, 16),
-//                          most = clamp(floor(2^23 / (144 * channels)), 64, 256),
-//                          tiles = ceil(allTiles / ceil(allTiles / most)), 0 where allTiles is 0
+//   winogradFilterGradient 36 * parts * cin * cout, none where parts < 2;
+//                          parts = min(ceil(FOVEA_PARTIAL_SUMS / (ceil(cin/64) * ceil(cout/64))), floor(tiles / 96)),
+//                          tiles = n * ceil(oh/4) * ceil(ow/4)
 //   winogradFilter's u     144 * (cin + 4) * round(cout, 16); isTurned: 144 * (cout + 4) * round(cin, 16)
 //   winogradConv2d         144 * (tiles * channels + 16): channels = round(cin, 16) + 16,
 //                          allTiles = n * ceil(oh/4) * ceil(ow/4), most = max(64, floor(2^21 / (36 * channels))),

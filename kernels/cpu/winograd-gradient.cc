@@ -1,280 +1,358 @@
 // The filter's gradient of a 3x3 convolution with stride 1 by Winograd's F(3x3,4x4) (Lavin and Gray,
 // arXiv:1509.09308): dFilter = G'( sum over tiles of (B' x B) * (A dy A') ) G, x tiles 6x6, dy tiles 4x4.
-// Chunks of tiles are transformed into scratch; then one product per frequency sums over the chunk's tiles,
-// G' . G follows while the 36 sums lie in L2, and chunks add up in dFilter.
+// A thread takes a block of channels of x and of dy through a run of tiles, all in its own L2: caches of
+// other threads are slow to read. Per chunk of tiles: transforms, a product per frequency, and G' . G.
 
+constexpr int64_t GRADIENT_CHANNELS = 64; // of x, and of dy
+constexpr int64_t GRADIENT_TILES = 64;     // of a chunk
+constexpr int64_t LEAST_PART_TILES = 96;
+// The 6x6 frequencies in three pairs of rows whose transforms share their terms.
+constexpr int32_t PAIR_POINTS = 12;
 // A panel of x holds so many channels of each tile; its rows then feed the micro-kernel in order.
 constexpr int32_t X_PANEL = 3 * LANES;
-// Room for the sums of one unit, in floats, in a thread's scratch.
-constexpr int64_t MOST_UNIT_SUMS = FOVEA_THREAD_SCRATCH / 4 / FREQUENCIES - 64;
+
+constexpr int64_t MOST_CHUNKS = 4; // whose products are summed before G' . G; their inputs are read once per pair
+
+// The part of a tile that lies in the picture: lines [firstLine, endLine), columns likewise; the rest is zeros.
+struct TileWindow {
+  int64_t firstPixel; // of the whole tile; may lie outside
+  int32_t firstLine, endLine, firstColumn, endColumn;
+};
+// The tiles of dy are 4 or 3 pixels long, as evenly as possible; 3 leave the last frequency of that direction zero.
+struct GradientTile {
+  TileWindow x, dy;
+};
+// The tiles of a chunk in the order of their kinds, so that those which have the last frequency of lines, of
+// columns or of both lie together: 4x3, 4x4, 3x4, 3x3 (lines by columns).
+struct GradientChunk {
+  int64_t tiles, after43, after44, after34;
+  void range(bool isLastLine, bool isLastColumn, int64_t& first, int64_t& last) const {
+    first = isLastColumn ? after43 : 0;
+    last = isLastLine ? after44 : isLastColumn ? after34 : tiles;
+  }
+};
+// A thread's scratch, in floats. One cache line more from frequency to frequency: else all frequencies of
+// one element may fall into one set of the cache.
+constexpr int64_t GRADIENT_STEP = GRADIENT_TILES * GRADIENT_CHANNELS + 16;
+constexpr int64_t PRODUCT_STEP = GRADIENT_CHANNELS * GRADIENT_CHANNELS + 16;
+constexpr int64_t X_BLOCK_AT = (int64_t)sizeof(GradientTile) * GRADIENT_TILES / 4;
+constexpr int64_t DY_BLOCK_AT = X_BLOCK_AT + PAIR_POINTS * GRADIENT_STEP;
+constexpr int64_t PRODUCTS_AT = DY_BLOCK_AT + PAIR_POINTS * GRADIENT_STEP;
+constexpr int64_t NINE_AT = PRODUCTS_AT + PAIR_POINTS * PRODUCT_STEP;
+static_assert(4 * (NINE_AT + 9 * PRODUCT_STEP) <= FOVEA_THREAD_SCRATCH, "thread scratch is too small");
+static_assert(sizeof(GradientTile) % 8 == 0 && X_BLOCK_AT % 16 == 0, "blocks are aligned");
+
+// Where the finished sums go: float32, or bfloat16 where `halves` is given.
+struct GradientOut {
+  float* floats;
+  Bfloat16* halves;
+  int64_t tap, row; // elements from tap to tap, from row to row
+  void put(int64_t element, Vector v, int64_t count) const {
+    if (halves) storeSome(halves + element, v, count);
+    else storeSome(floats + element, v, count);
+  }
+};
 
 struct WinogradGradient {
   Geometry geometry;
-  const char *x, *dy;
-  float* sums; // float32 sums over chunks: dFilter itself, or scratch where that is bfloat16
-  uint16_t* halfOut;
-  bool isHalfX, isHalfDy;
-  int32_t tilesH, tilesW;
-  int64_t tiles, chunkTiles;
-  float *xTiles, *dyTiles;              // [frequency][panel][tile of the chunk][channel of the panel]
-  int64_t xFrequency, dyFrequency;      // from frequency to frequency
-  int64_t rowBlock, columnBlock;        // channels of x and of dy in one unit of the product
+  const void *x, *dy;
+  bool isHalfX, isHalfDy; // bfloat16
+  TileAxis h, w;
+  int64_t tiles, parts, partTiles, chunkTiles;
+  int64_t rowBlock, columnBlock; // channels of x and of dy in one unit; sums do not depend on them
+  GradientOut out;
+  float* partial; // [parts][3][3][cin][cout] where there are several parts
 };
 
-static inline Vector loadHalf(const char* p) {
-  typedef uint16_t HalfVector __attribute__((vector_size(FOVEA_VECTOR_BYTES / 2)));
-  HalfVector half;
-  __builtin_memcpy(&half, p, sizeof half);
-  return asFloat(__builtin_convertvector(half, IntVector) << 16);
-}
-static inline uint16_t roundToHalf(float value) {
-  uint32_t bits;
-  __builtin_memcpy(&bits, &value, 4);
-  if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)((bits >> 16) | 0x40); // a NaN stays one
-  return (uint16_t)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+// A pixel outside the picture, of either type.
+alignas(64) static const float ZERO_PIXEL[GRADIENT_CHANNELS + LANES] = {};
+
+// The tile of `side` pixels from (line, column) on, of which nothing counts from (endLine, endColumn) on.
+static inline TileWindow tileWindow(int32_t side, int64_t image, int32_t height, int32_t width, int32_t line,
+                                    int32_t endLine, int32_t column, int32_t endColumn) {
+  return {(image * height + line) * width + column, (int32_t)larger(0, -line), (int32_t)smaller(side, endLine - line),
+          (int32_t)larger(0, -column), (int32_t)smaller(side, endColumn - column)};
 }
 
-// The pixels of one tile, row by row; outside the picture a pixel of zeros, from which no channel steps away.
-template <int32_t SIDE> struct TilePixels {
-  const char* at[SIDE * SIDE];
-  int64_t mask[SIDE * SIDE]; // of the byte offset of a channel
-};
-alignas(64) static const float ZERO_PIXEL[LANES] = {};
-
-template <int32_t SIDE>
-static void findPixels(TilePixels<SIDE>& pixels, const char* source, int32_t height, int32_t width, int64_t pixelBytes,
-                       int64_t image, int32_t line, int32_t column) {
+// The addresses of a tile's pixels; outside its window a pixel of zeros.
+template <int32_t SIDE, class T>
+static inline void findPixels(const TileWindow& tile, const T* source, int64_t width, int64_t pixel, const T** at) {
+  const T* p = source + tile.firstPixel * pixel;
+  if (tile.firstLine + tile.firstColumn == 0 && tile.endLine + tile.endColumn == 2 * SIDE) {
+    for (int32_t i = 0; i < SIDE; i++)
+#pragma GCC unroll 6
+      for (int32_t j = 0; j < SIDE; j++) at[i * SIDE + j] = p + (i * width + j) * pixel;
+    return;
+  }
   for (int32_t i = 0; i < SIDE; i++)
+#pragma GCC unroll 6
     for (int32_t j = 0; j < SIDE; j++) {
-      const bool isInside = line + i >= 0 && line + i < height && column + j >= 0 && column + j < width;
-      const int64_t pixel = (image * height + line + i) * width + column + j;
-      pixels.at[i * SIDE + j] = isInside ? source + pixel * pixelBytes : (const char*)ZERO_PIXEL;
-      pixels.mask[i * SIDE + j] = isInside ? -1 : 0;
+      const bool isInside = i >= tile.firstLine && i < tile.endLine && j >= tile.firstColumn && j < tile.endColumn;
+      at[i * SIDE + j] = isInside ? p + (i * width + j) * pixel : (const T*)ZERO_PIXEL;
     }
 }
 
-// `count` < LANES channels of each pixel, widened to float32 and filled up with zeros.
-template <bool IS_HALF, int32_t SIDE>
-FOVEA_SELDOM void gatherPart(const TilePixels<SIDE>& pixels, int64_t channel, int64_t count, float* to) {
-  clearFloats(to, SIDE * SIDE * LANES);
-  for (int32_t i = 0; i < SIDE * SIDE; i++) {
-    if (!pixels.mask[i]) continue;
-    for (int64_t c = 0; c < count; c++) {
-      if (!IS_HALF) to[i * LANES + c] = ((const float*)pixels.at[i])[channel + c];
-      else {
-        uint16_t half;
-        __builtin_memcpy(&half, pixels.at[i] + 2 * (channel + c), 2);
-        const uint32_t bits = (uint32_t)half << 16;
-        __builtin_memcpy(to + i * LANES + c, &bits, 4);
-      }
-    }
-  }
+// Two rows of B' d for a line of x, those of the pair: points 0 and infinity, +-NEAR, +-FAR.
+template <int32_t PAIR> static inline PointPair pairOfX(const Vector* line) {
+  auto d = [&](int32_t i) { return line[i]; };
+  if (PAIR == 0) return {atZero<4>(d), atInfinity<4>(d)};
+  return PAIR == 1 ? atNear<4>(d) : atFar<4>(d);
+}
+// The same of A d for a line of dy.
+template <int32_t PAIR> static inline PointPair pairOfDy(const Vector* d) {
+  if (PAIR == 0) return {d[0], d[3]};
+  const Vector point = splat(PAIR == 1 ? NEAR : FAR), square = splat(PAIR == 1 ? NEAR2 : FAR2);
+  const Vector even = d[0] + square * d[2], odd = d[1] + square * d[3];
+  return {even + point * odd, even - point * odd};
+}
+template <int32_t SIDE, int32_t PAIR> static inline PointPair pairOfLine(const Vector* line) {
+  return SIDE == 6 ? pairOfX<PAIR>(line) : pairOfDy<PAIR>(line);
+}
+// Points in the order of winograd.h.
+template <int32_t SIDE> static inline void storePoints(const Vector* line, float* to, int64_t step) {
+  const PointPair ends = pairOfLine<SIDE, 0>(line), near = pairOfLine<SIDE, 1>(line), far = pairOfLine<SIDE, 2>(line);
+  store(to, ends.plus);
+  store(to + step, near.plus);
+  store(to + 2 * step, near.minus);
+  store(to + 3 * step, far.plus);
+  store(to + 4 * step, far.minus);
+  store(to + 5 * step, ends.minus);
 }
 
-// B' d: six values of x in one direction.
-static inline void transformX(const Vector* d, int32_t step, Vector* t) {
-  const Vector d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
-  const Vector four = splat(4.0f), five = splat(5.0f), two = splat(2.0f);
-  const Vector even = d4 - four * d2, odd = d3 - four * d1, even2 = d4 - d2, odd2 = d3 - d1;
-  t[0] = d4 + (four * d0 - five * d2);
-  t[1] = even + odd;
-  t[2] = even - odd;
-  t[3] = even2 + two * odd2;
-  t[4] = even2 - two * odd2;
-  t[5] = d5 + (four * d1 - five * d3);
-}
-// A d: four values of dy.
-static inline void transformDy(const Vector* d, int32_t step, Vector* t) {
-  const Vector d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step];
-  const Vector two = splat(2.0f), four = splat(4.0f);
-  const Vector even = d0 + d2, odd = d1 + d3, even2 = d0 + four * d2, odd2 = d1 + four * d3;
-  t[0] = d0;
-  t[1] = even + odd;
-  t[2] = even - odd;
-  t[3] = even2 + two * odd2;
-  t[4] = even2 - two * odd2;
-  t[5] = d3;
-}
-// G' u: six sums to three.
-static inline void transformSums(const Vector* u, int32_t step, Vector* t) {
-  const Vector u1 = u[step], u2 = u[2 * step], u3 = u[3 * step], u4 = u[4 * step];
-  const Vector inner = (u1 + u2) * splat(-1.0f / 6), outer = u3 + u4;
-  t[0] = u[0] * splat(0.25f) + (inner + outer * splat(1.0f / 24));
-  t[1] = (u2 - u1) * splat(1.0f / 6) + (u3 - u4) * splat(1.0f / 12);
-  t[2] = u[5 * step] + (inner + outer * splat(1.0f / 6));
+// G' u takes the sums at the points to three taps; its columns are [1, point, point^2] over the products of the
+// differences to the other points.
+constexpr float OF_ZERO = 1 / (NEAR2 * FAR2), OF_NEAR = 1 / (2 * NEAR2 * (NEAR2 - FAR2));
+constexpr float OF_FAR = 1 / (2 * FAR2 * (FAR2 - NEAR2));
+static inline void threeTaps(const Vector* u, Vector* t) {
+  const Vector near = u[1] + u[2], far = u[3] + u[4];
+  t[0] = u[0] * splat(OF_ZERO) + (near * splat(OF_NEAR) + far * splat(OF_FAR));
+  t[1] = (u[1] - u[2]) * splat(NEAR * OF_NEAR) + (u[3] - u[4]) * splat(FAR * OF_FAR);
+  t[2] = u[5] + (near * splat(NEAR2 * OF_NEAR) + far * splat(FAR2 * OF_FAR));
 }
 
-// All channels of one tile: to[frequency*stride + panel ...], `width` channels a panel.
-template <int32_t SIDE, bool IS_HALF>
-static void transformTile(const TilePixels<SIDE>& pixels, int64_t channels, int64_t panelChannels, int64_t tile,
-                          int64_t chunkTiles, float* out, int64_t stride) {
-  alignas(64) float part[SIDE * SIDE * LANES];
+// The pair's frequencies of a block's channels for each tile: out[frequency][panel][tile][channel of the panel].
+template <int32_t SIDE, int32_t PAIR, class T>
+static void transformBlock(const GradientTile* tile, int64_t tiles, const T* source, int64_t width, int64_t pixel,
+                           int64_t channels, int64_t panelChannels, float* out) {
   const int64_t padded = roundUp(channels, LANES);
-  for (int64_t channel = 0; channel < padded; channel += LANES) {
-    const int64_t panel = channel - channel % panelChannels, width = smaller(panelChannels, padded - panel);
-    float* to = out + panel * chunkTiles + tile * width + (channel - panel);
-    Vector half[6 * SIDE]; // transformed along the columns: [6][SIDE]
-    const bool isPart = channels - channel < LANES;
-    if (isPart) gatherPart<IS_HALF, SIDE>(pixels, channel, channels - channel, part);
-#pragma GCC unroll 6
-    for (int32_t j = 0; j < SIDE; j++) {
-      Vector d[SIDE], t[6];
+  for (int64_t t = 0; t < tiles; t++, tile++) {
+    const T* at[SIDE * SIDE];
+    findPixels<SIDE>(SIDE == 6 ? tile->x : tile->dy, source, width, pixel, at);
+    for (int64_t channel = 0; channel < padded; channel += LANES) {
+      const int64_t panel = channel - channel % panelChannels, panelWidth = smaller(panelChannels, padded - panel);
+      const bool isPart = channels - channel < LANES;
+      float* to = out + panel * tiles + t * panelWidth + (channel - panel);
+      Vector part[SIDE * SIDE], first[SIDE], second[SIDE];
       if (isPart)
+        for (int32_t i = 0; i < SIDE * SIDE; i++) part[i] = loadPart(at[i] + channel, channels - channel);
 #pragma GCC unroll 6
-        for (int32_t i = 0; i < SIDE; i++) d[i] = load(part + (i * SIDE + j) * LANES);
-      else
+      for (int32_t j = 0; j < SIDE; j++) {
+        Vector d[SIDE];
+        if (isPart)
 #pragma GCC unroll 6
-        for (int32_t i = 0; i < SIDE; i++) {
-          const int32_t p = i * SIDE + j;
-          const char* at = pixels.at[p] + (pixels.mask[p] & (channel * (IS_HALF ? 2 : 4)));
-          d[i] = IS_HALF ? loadHalf(at) : load((const float*)at);
-        }
-      if (SIDE == 6) transformX(d, 1, t);
-      else transformDy(d, 1, t);
+          for (int32_t i = 0; i < SIDE; i++) d[i] = part[i * SIDE + j];
+        else
 #pragma GCC unroll 6
-      for (int32_t i = 0; i < 6; i++) half[i * SIDE + j] = t[i];
-    }
-#pragma GCC unroll 6
-    for (int32_t i = 0; i < 6; i++) {
-      Vector t[6];
-      if (SIDE == 6) transformX(half + i * SIDE, 1, t);
-      else transformDy(half + i * SIDE, 1, t);
-#pragma GCC unroll 6
-      for (int32_t j = 0; j < 6; j++) store(to + (i * 6 + j) * stride, t[j]);
+          for (int32_t i = 0; i < SIDE; i++) d[i] = load(at[i * SIDE + j] + channel);
+        const PointPair pair = pairOfLine<SIDE, PAIR>(d);
+        first[j] = pair.plus;
+        second[j] = pair.minus;
+      }
+      storePoints<SIDE>(first, to, GRADIENT_STEP);
+      storePoints<SIDE>(second, to + 6 * GRADIENT_STEP, GRADIENT_STEP);
     }
   }
 }
 
-// Tiles [first, last) of the chunk that begins at tile `chunk`.
-static void transformTiles(const WinogradGradient& g, int64_t chunk, int64_t first, int64_t last) {
-  const Geometry& geometry = g.geometry;
-  for (int64_t tile = first; tile < last; tile++) {
-    const int64_t index = chunk + tile, image = index / g.tilesW / g.tilesH;
-    const int32_t line = (int32_t)(index / g.tilesW % g.tilesH) * 4, column = (int32_t)(index % g.tilesW) * 4;
-    TilePixels<6> xPixels;
-    TilePixels<4> dyPixels;
-    findPixels<6>(xPixels, g.x, geometry.h, geometry.w, (int64_t)geometry.cin * (g.isHalfX ? 2 : 4), image,
-                  line - geometry.padTop, column - geometry.padLeft);
-    findPixels<4>(dyPixels, g.dy, geometry.oh, geometry.ow, (int64_t)geometry.cout * (g.isHalfDy ? 2 : 4), image, line,
-                  column);
-    (g.isHalfX ? transformTile<6, true> : transformTile<6, false>)(xPixels, geometry.cin, X_PANEL, tile, g.chunkTiles,
-                                                                   g.xTiles, g.xFrequency);
-    (g.isHalfDy ? transformTile<4, true> : transformTile<4, false>)(dyPixels, geometry.cout, TILE_COLUMNS, tile,
-                                                                    g.chunkTiles, g.dyTiles, g.dyFrequency);
-  }
-}
-
-// One chunk's part of dFilter for channels [row, row+rows) of x and [column, column+columns) of dy.
-static void multiplyUnit(const WinogradGradient& g, int64_t tiles, bool isFirst, bool isLast, int64_t row, int64_t rows,
-                         int64_t column, int64_t columns, float* sums) {
-  const int64_t cin = g.geometry.cin, cout = g.geometry.cout, paddedCin = roundUp(cin, LANES);
-  const int64_t stride = roundUp(columns, LANES);
-  // A cache line more: else all frequencies of one sum may fall into one set of the cache.
-  const int64_t frequency = rows * stride + 16;
-  for (int32_t f = 0; f < FREQUENCIES; f++)
-    for (int64_t j = 0; j < columns; j += TILE_COLUMNS) {
-      const int64_t width = panelWidth(cout, column + j);
-      for (int64_t i = 0; i < rows;) {
-        const int64_t panel = (row + i) / X_PANEL * X_PANEL, panelRows = smaller(X_PANEL, paddedCin - panel);
-        const int64_t end = smaller(rows, panel + panelRows - row);
-        Run run;
-        run.a = g.xTiles + f * g.xFrequency + panel * g.chunkTiles + (row + i - panel);
-        run.b = g.dyTiles + f * g.dyFrequency + (column + j) * g.chunkTiles;
-        while (i < end) {
-          const int32_t kernel = columnsKernelRows(end - i);
-          columnsKernel(kernel, width)(&run, 1, tiles, panelRows, sums + f * frequency + i * stride + j, stride, false);
-          i += kernel;
-          run.a += kernel;
+// The products of one pair: products[frequency][channel of x][channel of dy] (+)= over the chunk's tiles.
+template <int32_t PAIR>
+static void multiplyPair(const float* x, const float* dy, const GradientChunk& chunk, int64_t rows, int64_t columns,
+                         bool isResumed, float* products) {
+  const int64_t padded = roundUp(rows, LANES), stride = roundUp(columns, LANES);
+  for (int32_t f = 0; f < PAIR_POINTS; f++, x += GRADIENT_STEP, dy += GRADIENT_STEP, products += PRODUCT_STEP) {
+    int64_t first, last;
+    chunk.range(PAIR == 0 && f >= 6, f % 6 == 5, first, last);
+    for (int64_t column = 0; column < columns; column += TILE_COLUMNS) {
+      const int64_t width = panelWidth(columns, column);
+      for (int64_t panel = 0; panel < rows; panel += X_PANEL) {
+        const int64_t panelRows = smaller(X_PANEL, padded - panel), end = smaller(X_PANEL, rows - panel);
+        for (int64_t row = 0; row < end;) {
+          const int32_t kernel = columnsKernelRows(end - row);
+          const Run run = {x + panel * chunk.tiles + first * panelRows + row, dy + column * chunk.tiles + first * width};
+          float* to = products + (panel + row) * stride + column;
+          columnsKernel(kernel, width)(&run, 1, last - first, panelRows, to, stride, isResumed);
+          row += kernel;
         }
       }
     }
-  for (int64_t i = 0; i < rows; i++)
-    for (int64_t j = 0; j < columns; j += LANES) {
-      const float* from = sums + i * stride + j;
-      const int64_t count = columns - j;
-      Vector half[18]; // [6][3]
+  }
+}
+
+// nine (+)= the pair's share of G' products G. Pairs come in the order 0, 1, 2; `out` is given with the last.
+template <int32_t PAIR>
+static void addPair(const float* products, int64_t rows, int64_t columns, bool isFirst, const GradientOut* out,
+                    float* nine) {
+  const int64_t stride = roundUp(columns, LANES), line = 3 * PRODUCT_STEP;
+  for (int64_t row = 0; row < rows; row++)
+    for (int64_t column = 0; column < columns; column += LANES) {
+      const int64_t at = row * stride + column;
+      Vector six[6], first[3], second[3];
 #pragma GCC unroll 6
-      for (int32_t u = 0; u < 6; u++) {
-        Vector line[6];
+      for (int32_t v = 0; v < 6; v++) six[v] = load(products + v * PRODUCT_STEP + at);
+      threeTaps(six, first);
 #pragma GCC unroll 6
-        for (int32_t v = 0; v < 6; v++) line[v] = load(from + (u * 6 + v) * frequency);
-        transformSums(line, 1, half + u * 3);
-      }
-      float* to = g.sums + (row + i) * cout + column + j;
+      for (int32_t v = 0; v < 6; v++) six[v] = load(products + (6 + v) * PRODUCT_STEP + at);
+      threeTaps(six, second);
 #pragma GCC unroll 3
       for (int32_t v = 0; v < 3; v++) {
-        Vector t[3];
-        transformSums(half + v, 3, t);
-#pragma GCC unroll 3
-        for (int32_t u = 0; u < 3; u++) {
-          float* at = to + (u * 3 + v) * cin * cout;
-          if (!isFirst) t[u] += loadSome(at, count);
-          if (!isLast || !g.halfOut) storeSome(at, t[u], count);
-          else
-            for (int64_t k = 0; k < smaller(count, LANES); k++) g.halfOut[at - g.sums + k] = roundToHalf(t[u][k]);
+        float* to = nine + v * PRODUCT_STEP + at;
+        if (PAIR == 0) {
+          const Vector top = first[v] * splat(OF_ZERO);
+          store(to, isFirst ? top : load(to) + top);
+          store(to + 2 * line, isFirst ? second[v] : load(to + 2 * line) + second[v]);
+          continue;
         }
+        const Vector sum = first[v] + second[v], difference = first[v] - second[v];
+        const float point = PAIR == 1 ? NEAR : FAR, factor = PAIR == 1 ? OF_NEAR : OF_FAR;
+        Vector top = sum * splat(factor), middle = difference * splat(point * factor);
+        Vector bottom = sum * splat(point * point * factor);
+        top += load(to);
+        if (PAIR == 2 || !isFirst) middle += load(to + line);
+        bottom += load(to + 2 * line);
+        if (PAIR == 2 && out) {
+          const int64_t element = v * out->tap + row * out->row + column;
+          out->put(element, top, columns - column);
+          out->put(element + 3 * out->tap, middle, columns - column);
+          out->put(element + 6 * out->tap, bottom, columns - column);
+          continue;
+        }
+        store(to, top);
+        store(to + line, middle);
+        store(to + 2 * line, bottom);
       }
     }
 }
 
-// How to cut the product into units; the sums do not depend on it.
-static void planUnits(WinogradGradient& g, int32_t threads) {
-  const int64_t cin = g.geometry.cin, cout = g.geometry.cout;
-  g.rowBlock = smaller(roundUp(cin, LANES), roundUp(64, X_PANEL));
-  g.columnBlock = smaller(roundUp(cout, LANES), roundUp(64, TILE_COLUMNS));
-  while (divideUp(cin, g.rowBlock) * divideUp(cout, g.columnBlock) < 2 * threads) {
-    if (g.columnBlock > TILE_COLUMNS) g.columnBlock = roundUp(g.columnBlock / 2, TILE_COLUMNS);
-    else if (g.rowBlock > X_PANEL) g.rowBlock = roundUp(g.rowBlock / 2, X_PANEL);
-    else break;
+// Channels [row, row+rows) of x and [column, column+columns) of dy over the tiles of one part.
+struct GradientUnit {
+  const WinogradGradient& g;
+  int64_t row, rows, column, columns;
+  float* scratch;
+
+  GradientChunk findChunk(int64_t chunk, int64_t tiles) const {
+    const Geometry& geometry = g.geometry;
+    GradientTile* table = (GradientTile*)scratch;
+    int64_t count[4] = {}, at[4];
+    for (int32_t pass = 0; pass < 2; pass++) { // counts the kinds, then places the tiles
+      if (pass == 1)
+        for (int32_t kind = 0, next = 0; kind < 4; next += (int32_t)count[kind++]) at[kind] = next;
+      int64_t image = chunk / g.w.count / g.h.count;
+      int32_t i = (int32_t)(chunk / g.w.count % g.h.count), j = (int32_t)(chunk % g.w.count);
+      for (int64_t t = 0; t < tiles; t++) {
+        const bool isHigh = i < g.h.fours, isWide = j < g.w.fours;
+        const int32_t kind = isHigh ? isWide : isWide ? 2 : 3;
+        if (pass == 0) count[kind]++;
+        else {
+          GradientTile& tile = table[at[kind]++];
+          const int32_t line = g.h.start(i), left = g.w.start(j);
+          tile.x = tileWindow(6, image, geometry.h, geometry.w, line - geometry.padTop, geometry.h,
+                              left - geometry.padLeft, geometry.w);
+          const int32_t endLine = (int32_t)smaller(geometry.oh, line + g.h.size(i));
+          const int32_t right = (int32_t)smaller(geometry.ow, left + g.w.size(j));
+          tile.dy = tileWindow(4, image, geometry.oh, geometry.ow, line, endLine, left, right);
+        }
+        if (++j < g.w.count) continue;
+        j = 0;
+        if (++i == g.h.count) i = 0, image++;
+      }
+    }
+    return {tiles, count[0], count[0] + count[1], count[0] + count[1] + count[2]};
   }
-}
+
+  template <int32_t PAIR, class T> void transformX(const T* x, int64_t tiles) const {
+    transformBlock<6, PAIR>((const GradientTile*)scratch, tiles, x + row, g.geometry.w, g.geometry.cin, rows, X_PANEL,
+                            scratch + X_BLOCK_AT);
+  }
+  template <int32_t PAIR, class T> void transformDy(const T* dy, int64_t tiles) const {
+    transformBlock<4, PAIR>((const GradientTile*)scratch, tiles, dy + column, g.geometry.ow, g.geometry.cout, columns,
+                            TILE_COLUMNS, scratch + DY_BLOCK_AT);
+  }
+  template <int32_t PAIR>
+  void runPair(int64_t firstTile, int64_t lastTile, bool isFirst, const GradientOut* out) const {
+    const float *x = scratch + X_BLOCK_AT, *dy = scratch + DY_BLOCK_AT;
+    float* products = scratch + PRODUCTS_AT;
+    for (int64_t tile = firstTile; tile < lastTile; tile += g.chunkTiles) {
+      const GradientChunk chunk = findChunk(tile, smaller(g.chunkTiles, lastTile - tile));
+      if (g.isHalfX) transformX<PAIR>((const Bfloat16*)g.x, chunk.tiles);
+      else transformX<PAIR>((const float*)g.x, chunk.tiles);
+      if (g.isHalfDy) transformDy<PAIR>((const Bfloat16*)g.dy, chunk.tiles);
+      else transformDy<PAIR>((const float*)g.dy, chunk.tiles);
+      multiplyPair<PAIR>(x, dy, chunk, rows, columns, tile > firstTile, products);
+    }
+    addPair<PAIR>(products, rows, columns, isFirst, out, scratch + NINE_AT);
+  }
+
+  void run(int64_t part) const {
+    const int64_t cin = g.geometry.cin, cout = g.geometry.cout, first = row * cout + column;
+    const int64_t firstTile = part * g.partTiles, lastTile = smaller(g.tiles, firstTile + g.partTiles);
+    GradientOut out = g.out;
+    if (g.partial) out.floats = g.partial + part * 9 * cin * cout, out.halves = nullptr;
+    out.floats += first;
+    if (out.halves) out.halves += first;
+    const int64_t step = MOST_CHUNKS * g.chunkTiles;
+    for (int64_t tile = firstTile; tile < lastTile; tile += step) {
+      const int64_t end = smaller(lastTile, tile + step);
+      runPair<0>(tile, end, tile == firstTile, nullptr);
+      runPair<1>(tile, end, tile == firstTile, nullptr);
+      runPair<2>(tile, end, tile == firstTile, end == lastTile ? &out : nullptr);
+    }
+  }
+};
 
 void winogradFilterGradient(const FoveaCall& call) {
   WinogradGradient g = {};
   g.geometry = geometryOf(call);
   const Geometry& geometry = g.geometry;
-  g.x = call.operand<const char>(0);
-  g.dy = call.operand<const char>(1);
+  g.x = call.operand<const void>(0);
+  g.dy = call.operand<const void>(1);
   g.isHalfX = call.parameters[GEOMETRY_WORDS] == FOVEA_BFLOAT16;
   g.isHalfDy = call.parameters[GEOMETRY_WORDS + 1] == FOVEA_BFLOAT16;
-  const bool isHalfOut = call.parameters[GEOMETRY_WORDS + 2] == FOVEA_BFLOAT16;
   const int64_t cin = geometry.cin, cout = geometry.cout, size = 9 * cin * cout;
   if (size <= 0) return;
-  g.tilesH = (int32_t)divideUp(geometry.oh, 4);
-  g.tilesW = (int32_t)divideUp(geometry.ow, 4);
-  g.tiles = (int64_t)geometry.n * g.tilesH * g.tilesW;
-  // abi.h has this formula for the scratch.
-  const int64_t paddedCin = roundUp(cin, 16), paddedCout = roundUp(cout, 16);
-  const int64_t most = larger(64, smaller(256, (8 << 20) / (4 * FREQUENCIES * (paddedCin + paddedCout))));
-  const int64_t chunks = divideUp(g.tiles, most);
-  g.chunkTiles = divideUp(g.tiles, larger(1, chunks));
-  // Again a cache line more from one frequency to the next.
-  g.xFrequency = g.chunkTiles * paddedCin + 16;
-  g.dyFrequency = g.chunkTiles * paddedCout + 16;
-  g.xTiles = call.operand<float>(3);
-  g.dyTiles = g.xTiles + FREQUENCIES * g.xFrequency;
-  g.sums = isHalfOut ? g.dyTiles + FREQUENCIES * g.dyFrequency : call.operand<float>(2);
-  g.halfOut = isHalfOut ? call.operand<uint16_t>(2) : nullptr;
+  const bool isHalfOut = call.parameters[GEOMETRY_WORDS + 2] == FOVEA_BFLOAT16;
+  g.out = {call.operand<float>(2), isHalfOut ? call.operand<Bfloat16>(2) : nullptr, cin * cout, cout};
+  g.h = TileAxis::of(geometry.oh);
+  g.w = TileAxis::of(geometry.ow);
+  g.tiles = (int64_t)geometry.n * g.h.count * g.w.count;
+  const int64_t blocks = divideUp(cin, GRADIENT_CHANNELS) * divideUp(cout, GRADIENT_CHANNELS);
+  g.parts = larger(1, smaller(divideUp(FOVEA_PARTIAL_SUMS, blocks), g.tiles / LEAST_PART_TILES));
+  g.partTiles = divideUp(g.tiles, g.parts);
+  if (g.partTiles > 0) g.parts = divideUp(g.tiles, g.partTiles);
+  g.chunkTiles = larger(1, divideUp(g.partTiles, larger(1, divideUp(g.partTiles, GRADIENT_TILES))));
+  g.partial = g.parts > 1 ? call.operand<float>(3) : nullptr;
+  const int64_t piece = 4096;
   if (g.tiles <= 0) {
-    if (isHalfOut) __builtin_memset(g.halfOut, 0, 2 * size);
-    else clearFloats(g.sums, size);
+    for (int64_t i = 0; i < size; i += LANES) g.out.put(i, Vector{}, size - i);
     return;
   }
-  const int32_t threads = foveaThreadCount(call.pool);
-  planUnits(g, threads);
-  const int64_t rowUnits = divideUp(cin, g.rowBlock), units = rowUnits * divideUp(cout, g.columnBlock);
-  for (int64_t chunk = 0; chunk < g.tiles; chunk += g.chunkTiles) {
-    const int64_t tiles = smaller(g.chunkTiles, g.tiles - chunk);
-    const int64_t group = larger(1, smaller(8, tiles / (4 * (int64_t)threads)));
-    auto transform = [&](int64_t block, int32_t) {
-      transformTiles(g, chunk, block * group, smaller(tiles, (block + 1) * group));
-    };
-    call.parallel(divideUp(tiles, group), transform);
-    auto multiply = [&](int64_t unit, int32_t thread) {
-      const int64_t row = unit % rowUnits * g.rowBlock, column = unit / rowUnits * g.columnBlock;
-      multiplyUnit(g, tiles, chunk == 0, chunk + tiles == g.tiles, row, smaller(g.rowBlock, cin - row), column,
-                   smaller(g.columnBlock, cout - column), call.scratch<float>(thread));
-    };
-    call.parallel(units, multiply);
-  }
+  g.rowBlock = smaller(GRADIENT_CHANNELS, roundUp(divideUp(cin, divideUp(cin, GRADIENT_CHANNELS)), LANES));
+  g.columnBlock = smaller(GRADIENT_CHANNELS, roundUp(divideUp(cout, divideUp(cout, GRADIENT_CHANNELS)), LANES));
+  const int64_t rowUnits = divideUp(cin, g.rowBlock), columnUnits = divideUp(cout, g.columnBlock);
+  auto multiply = [&](int64_t unit, int32_t thread) {
+    const int64_t row = unit % rowUnits * g.rowBlock, column = unit / rowUnits % columnUnits * g.columnBlock;
+    const GradientUnit block = {g, row, smaller(g.rowBlock, cin - row), column, smaller(g.columnBlock, cout - column),
+                                call.scratch<float>(thread)};
+    block.run(unit / rowUnits / columnUnits);
+  };
+  call.parallel(g.parts * rowUnits * columnUnits, multiply);
+  if (!g.partial) return;
+  auto add = [&](int64_t block, int32_t) {
+    const int64_t end = smaller(size, (block + 1) * piece);
+    for (int64_t i = block * piece; i < end; i += LANES) {
+      Vector sum = loadSome(g.partial + i, end - i);
+      for (int64_t part = 1; part < g.parts; part++) sum += loadSome(g.partial + part * size + i, end - i);
+      g.out.put(i, sum, end - i);
+    }
+  };
+  call.parallel(divideUp(size, piece), add);
 }
