@@ -157,6 +157,7 @@ struct WinogradConv {
   float alpha;
 
   int64_t rowFloats; // of a tile at one frequency
+  static constexpr int64_t MOST_DEPTH = 256;
   static constexpr int64_t SUMS_FLOATS = 16 * TILE_COLUMNS;
   static constexpr int64_t ROOM = FOVEA_THREAD_SCRATCH / 4 - TileReader::FLOATS - SUMS_FLOATS - 64;
 
@@ -175,27 +176,34 @@ struct WinogradConv {
     }
   }
 
-  // sums[panel][frequency][tile] of tiles `tile` to `end` and `count` panels.
+  // sums[panel][frequency][tile] of tiles `tile` to `end` and `count` panels. `part` has room for one tile of a
+  // kernel: sums of many channels are summed in parts, which halves the error where all terms have one sign.
   void multiply(int64_t base, int64_t tile, int64_t end, const float* v, int64_t step, int64_t panel, int64_t count,
-                float* sums, int64_t sumsStep) const {
+                float* sums, int64_t sumsStep, float* part) const {
     int64_t before[TILE_KINDS], rowCount[TILE_KINDS];
     for (int32_t kind = 0; kind < TILE_KINDS; kind++) {
       before[kind] = tiles.rowOf(tile, kind) - tiles.rowOf(base, kind);
       rowCount[kind] = tiles.rowOf(end, kind) - tiles.rowOf(tile, kind);
     }
+    const int64_t parts = larger(1, divideUp(panels.depth, MOST_DEPTH)), most = divideUp(panels.depth, parts);
     for (int32_t f = 0; f < FREQUENCIES; f++) {
       const int32_t kind = frequencyKind(f);
-      const float* a = v + f * step + before[kind] * rowFloats;
-      for (int64_t p = 0; p < count; p++) {
-        const int64_t width = panels.width(panel + p);
-        const float* b = u + panels.at(panel + p, f);
-        float* to = sums + (p * FREQUENCIES + f) * sumsStep;
-        for (int64_t row = 0; row < rowCount[kind]; row += TILE_ROWS) {
-          const int64_t left = smaller(TILE_ROWS, rowCount[kind] - row);
-          const int32_t kernel = kernelRows(left);
-          const float* rows[TILE_ROWS];
-          for (int32_t r = 0; r < kernel; r++) rows[r] = a + (row + smaller(r, left - 1)) * rowFloats;
-          rowsKernel(kernel, width)(rows, 1, panels.depth, b, to + row * TILE_COLUMNS, false);
+      for (int64_t k = 0; k < panels.depth; k += most) {
+        const int64_t depth = smaller(most, panels.depth - k);
+        const float* a = v + f * step + before[kind] * rowFloats + k;
+        for (int64_t p = 0; p < count; p++) {
+          const int64_t width = panels.width(panel + p);
+          const float* b = u + panels.at(panel + p, f) + k * width;
+          float* to = sums + (p * FREQUENCIES + f) * sumsStep;
+          for (int64_t row = 0; row < rowCount[kind]; row += TILE_ROWS, to += TILE_ROWS * TILE_COLUMNS) {
+            const int64_t left = smaller(TILE_ROWS, rowCount[kind] - row);
+            const int32_t kernel = kernelRows(left);
+            const float* rows[TILE_ROWS];
+            for (int32_t r = 0; r < kernel; r++) rows[r] = a + (row + smaller(r, left - 1)) * rowFloats;
+            rowsKernel(kernel, width)(rows, 1, depth, b, k == 0 ? to : part, false);
+            if (k > 0)
+              for (int64_t i = 0; i < left * TILE_COLUMNS; i += LANES) store(to + i, load(to + i) + load(part + i));
+          }
         }
       }
     }
@@ -206,8 +214,7 @@ struct WinogradConv {
     for (TileCursor cursor = TileCursor::at(tiles, tile, tile); cursor.tile < end; cursor.next()) {
       const SumsTransform run = sumsTransform(cursor.lines(), cursor.columns());
       const int32_t top = tiles.h.start(cursor.line), left = tiles.w.start(cursor.column);
-      const int32_t lines = (int32_t)smaller(cursor.lines(), geometry.oh - top);
-      const int32_t columns = (int32_t)smaller(cursor.columns(), geometry.ow - left);
+      const int32_t lines = tiles.h.wanted(cursor.line), columns = tiles.w.wanted(cursor.column);
       const int64_t pixel = ((int64_t)cursor.image * geometry.oh + top) * geometry.ow + left;
       for (int64_t p = 0; p < count; p++) {
         const float* from[TILE_KINDS];
@@ -297,7 +304,7 @@ static void runFused(const FoveaCall& call, const WinogradConv& w, int64_t rows)
     w.readTiles(tile, tile, end, 0, w.geometry.cin, v, step, readerScratch);
     for (int64_t panel = 0; panel < panels; panel += chunk) {
       const int64_t some = smaller(chunk, panels - panel);
-      w.multiply(tile, tile, end, v, step, panel, some, sums, sumsStep);
+      w.multiply(tile, tile, end, v, step, panel, some, sums, sumsStep, pixels);
       w.writeTiles(tile, end, panel, some, sums, sumsStep, pixels);
     }
   };
@@ -325,7 +332,7 @@ static void runSplit(const FoveaCall& call, const WinogradConv& w, int64_t perRo
       float* sums = pixels + WinogradConv::SUMS_FLOATS;
       const int64_t tile = base + block % rowUnits * blocks.rows, end = smaller(last, tile + blocks.rows);
       const int64_t panel = block / rowUnits * blocks.chunk, some = smaller(blocks.chunk, panels - panel);
-      w.multiply(base, tile, end, v, step, panel, some, sums, sumsStep);
+      w.multiply(base, tile, end, v, step, panel, some, sums, sumsStep, pixels);
       w.writeTiles(tile, end, panel, some, sums, sumsStep, pixels);
     };
     call.parallel(rowUnits * divideUp(panels, blocks.chunk), body);

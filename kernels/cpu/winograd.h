@@ -15,13 +15,14 @@ constexpr int32_t LEFT_OUT = 4;
 
 // Outputs along one axis: `fours` tiles of 4, then tiles of 3 (the last one may reach over the end).
 struct TileAxis {
-  int32_t count, fours;
+  int32_t outputs, count, fours;
   static TileAxis of(int32_t outputs) {
     const int32_t count = (int32_t)divideUp(outputs, 4);
-    return {count, (int32_t)larger(0, outputs - 3 * count)};
+    return {outputs, count, (int32_t)larger(0, outputs - 3 * count)};
   }
   int32_t start(int32_t tile) const { return tile * 4 - (int32_t)larger(0, tile - fours); }
   int32_t size(int32_t tile) const { return tile < fours ? 4 : 3; }
+  int32_t wanted(int32_t tile) const { return (int32_t)smaller(size(tile), outputs - start(tile)); }
 };
 
 // A frequency is a pair of points. Its kind says which tiles have it: bit 0, those with 4 columns only;
@@ -217,17 +218,19 @@ struct TileReader {
     const int32_t top = tile.tiles.h.start(tile.line) - padTop, left = tile.tiles.w.start(tile.column) - padLeft;
     const T* corner = (const T*)x + (((int64_t)tile.image * height + top) * width + left) * channels + channel;
     const int64_t lineStep = width * channels;
-    if (top >= 0 && left >= 0 && top + POINTS <= height && left + POINTS <= width) {
+    const bool isWhole = tile.lines() == 4 && tile.columns() == 4;
+    if (isWhole && top >= 0 && left >= 0 && top + POINTS <= height && left + POINTS <= width) {
       for (int32_t i = 0; i < POINTS; i++)
         for (int32_t j = 0; j < POINTS; j++) at[i * POINTS + j] = corner + i * lineStep + j * channels;
       return;
     }
-    for (int32_t i = 0; i < POINTS; i++) {
-      const bool isInside = top + i >= 0 && top + i < height;
+    // Pixels that only unwanted outputs need count as missing, else their rounding errors would spread.
+    const int32_t bottom = (int32_t)smaller(height - top, tile.tiles.h.wanted(tile.line) + 2);
+    const int32_t right = (int32_t)smaller(width - left, tile.tiles.w.wanted(tile.column) + 2);
+    for (int32_t i = 0; i < POINTS; i++)
       for (int32_t j = 0; j < POINTS; j++)
         at[i * POINTS + j] =
-            isInside && left + j >= 0 && left + j < width ? corner + i * lineStep + j * channels : missing;
-    }
+            top + i >= 0 && i < bottom && left + j >= 0 && j < right ? corner + i * lineStep + j * channels : missing;
   }
 
   template <class T> void copyPixels(const TileCursor& tile, int64_t first, int64_t count) const {
