@@ -1,20 +1,175 @@
-// `npm run bench [name] [arguments]`: measurements against their targets; fails where one is missed. Without a name:
-// all of them, each with its defaults.
-import { hasMissed } from './harness.js';
-import { benchOverhead } from './overhead.js';
-import { benchTrainingStep } from './training-step.js';
+// `npm run bench [-- suite or suite:text ...]`: fovea beside its peers on this machine, in one run; fails where a goal is
+// missed. ./README.md says what the options do and how it is made fair.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { cpus, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { build } from 'esbuild';
+import { Contestants } from './contestants.js';
+import { writePages } from './page.js';
+import { measurePeaks } from './peaks.js';
+import { installPeers } from './peers.js';
+import { LEAST_ROUNDS } from './race.js';
+import {
+  figuresTable,
+  goalsTable,
+  MEANS,
+  meansTable,
+  peaksTable,
+  peersTable,
+  type Report,
+  rowCells,
+} from './render.js';
+import { type Figure, isMet, isWithin, type Result, type Row } from './row.js';
+import { convRows } from './suites/conv.js';
+import { lectureRows, writeLecture } from './suites/lecture.js';
+import { matmulRows } from './suites/matmul.js';
+import { memoryFigures } from './suites/memory.js';
+import { oddFigures } from './suites/odd.js';
+import { overheadFigures } from './suites/overhead.js';
+import { pointwiseRows } from './suites/pointwise.js';
+import { startFigures } from './suites/start.js';
+import { threadFigures } from './suites/threads.js';
+import { toText } from './table.js';
 
-const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
-  overhead: benchOverhead,
-  'training-step': benchTrainingStep,
-};
+const { values: options, positionals: filters } = parseArgs({
+  allowPositionals: true,
+  options: {
+    peers: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    page: { type: 'boolean', default: false },
+    from: { type: 'string' },
+    rounds: { type: 'string', default: '7' },
+    threads: { type: 'string', default: '2' },
+    every: { type: 'string', default: '1' },
+    against: { type: 'string', multiple: true },
+  },
+});
+const [rounds, threads, every] = [Number(options.rounds), Number(options.threads), Number(options.every)];
 
-const [wanted, ...args] = process.argv.slice(2);
-if (wanted !== undefined && BENCHES[wanted] === undefined) {
-  console.error(`fovea: there is no benchmark '${wanted}'; there are: ${Object.keys(BENCHES).join(', ')}.`);
-  process.exit(2);
+/** A part of the benchmarks: races, or figures that it measures itself. */
+interface Suite {
+  readonly name: string;
+  rows?(folder: string): readonly Row[];
+  figures?(folder: string): Figure[] | Promise<Figure[]>;
 }
-for (const [name, bench] of Object.entries(BENCHES)) {
-  if (wanted === undefined || wanted === name) await bench(args);
+
+const SUITES: readonly Suite[] = [
+  { name: 'lecture', rows: lectureRows },
+  { name: 'threads', figures: (folder) => threadFigures(folder, rounds) },
+  { name: 'start', figures: (folder) => startFigures(folder, threads, rounds) },
+  { name: 'memory', figures: () => memoryFigures(threads) },
+  { name: 'matmul', rows: matmulRows },
+  { name: 'pointwise', rows: pointwiseRows },
+  { name: 'conv', rows: () => convRows().filter((_, i) => Math.floor(i / 3) % every === 0) },
+  { name: 'odd', figures: (folder) => oddFigures(threads, rounds, folder) },
+  { name: 'overhead', figures: () => overheadFigures(threads) },
+];
+
+/** `conv` wants all of a suite, `conv:U-Net 3x3` its rows in which every word occurs. */
+function isWanted(suite: string, text?: string): boolean {
+  return (
+    filters.length === 0 ||
+    filters.some((filter) => {
+      const [name, words = ''] = filter.split(':');
+      return name === suite && (text === undefined || words.split(' ').every((word) => text.includes(word)));
+    })
+  );
 }
-process.exitCode = hasMissed() ? 1 : 0;
+
+/** fovea's own processes run bundles of their own. */
+async function bundle(): Promise<void> {
+  await build({
+    entryPoints: ['contestant', 'memory-program', 'cold-program'].map((name) => ({
+      in: `bench/${name}.ts`,
+      out: `bench-${name}`,
+    })),
+    outdir: 'build/programs',
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    packages: 'external',
+    logLevel: 'warning',
+  });
+}
+
+/** The machine in a line, and whether other work would spoil the figures. */
+function describeMachine(): string {
+  const [load = 0] = loadavg();
+  const about = `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.version}`;
+  if (load > 0.5) console.log(`The machine is busy (load ${load.toFixed(1)}): do not quote these figures.`);
+  return about;
+}
+
+async function run(): Promise<Report> {
+  if (rounds < LEAST_ROUNDS) console.log(`Fewer than ${LEAST_ROUNDS} rounds: no ratios.`);
+  const report: Report = {
+    command: `npm run bench${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(' ')}` : ''}`,
+    machine: describeMachine(),
+    threads,
+    rounds,
+    peaks: measurePeaks([...new Set([1, threads])]) ?? [],
+    results: [],
+  };
+  const results: Result[] = [];
+  console.log(report.machine);
+  if (report.peaks.length > 0) console.log(`\n${toText(peaksTable(report))}`);
+  else console.log('No C++ compiler: the limits of the machine are not measured.');
+  await bundle();
+  const folder = await mkdtemp(join(tmpdir(), 'fovea-bench-'));
+  const contestants = new Contestants(threads, options.against, rounds);
+  try {
+    if (['lecture', 'threads', 'start'].some((suite) => isWanted(suite))) await writeLecture(folder);
+    for (const suite of SUITES.filter(({ name }) => isWanted(name))) {
+      const started = performance.now();
+      console.log(`\n== ${suite.name}`);
+      for (const row of suite.rows?.(folder) ?? []) {
+        if (!isWanted(suite.name, `${row.family} ${row.name} ${row.part}`)) continue;
+        const result = await contestants.run(row);
+        results.push(result);
+        console.log(
+          rowCells(report, result)
+            .map((cell, i) => (i === 0 ? cell.padEnd(46) : cell.padStart(8)))
+            .join(' '),
+        );
+        for (const { name, leftOut } of result.peers)
+          if (leftOut !== undefined) console.log(`  no ${name}: ${leftOut}`);
+      }
+      await contestants.stop();
+      if (suite.figures !== undefined) {
+        results.push(...(await suite.figures(folder)));
+        console.log(toText(figuresTable({ ...report, results }, suite.name)));
+      }
+      console.log(`(${((performance.now() - started) / 1000).toFixed(0)} s)`);
+      // What is done stays if a later suite is broken off.
+      if (options.json !== undefined)
+        writeFileSync(options.json, `${JSON.stringify({ ...report, results }, undefined, 1)}\n`);
+    }
+  } finally {
+    await contestants.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+  return { ...report, results };
+}
+
+if (options.peers) installPeers();
+else {
+  const report = options.from === undefined ? await run() : (JSON.parse(readFileSync(options.from, 'utf8')) as Report);
+  const has = (suite: string): boolean => report.results.some((result) => result.suite === suite);
+  if (has('lecture')) console.log(`\n${toText(peersTable(report, 'lecture'))}`);
+  for (const suite of Object.keys(MEANS).filter(has)) {
+    console.log(`\nGeometric means of ${suite}\n${toText(meansTable(report, suite))}`);
+  }
+  console.log(`\nGoals\n${toText(goalsTable(report))}`);
+  if (options.page) {
+    mkdirSync('docs/images', { recursive: true });
+    await writePages(report);
+  }
+  const isMissed = report.results.some((result) =>
+    result.kind === 'figure' ? !isWithin(result) : result.goals.some((goal) => isMet(result, goal) === false),
+  );
+  process.exitCode = isMissed ? 1 : 0;
+}

@@ -1,10 +1,10 @@
-"""Trains the lecture's network on command, to be timed beside fovea (../peer.ts is the other side).
+"""A framework that works on command, to be timed beside fovea (../process.ts is the other side).
 
-    python peer.py torch|keras VARIANT THREADS
+    python peer.py torch|tensorflow THREADS
 
-Reads one JSON object a line from standard input and answers each with one line:
-load {folder, batch} reads weights and pictures; losses {steps} trains without dropout from those weights on the
-first batch; train {steps} and predict {steps, batch} answer with the seconds they took.
+Reads one JSON object a line from standard input and answers each with one line: load {id, variant, work, path} makes
+the work ready and writes its results to the file, as float32 in fovea's order; time {id, steps} answers with the
+seconds that took; drop {id} forgets it.
 """
 
 import importlib
@@ -17,21 +17,32 @@ answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 
 
-def main(framework, variant, threads):
-    network = None
+def main(framework, threads):
+    module = None
+    works = {}
+
+    def answer(command, id=None, variant=None, work=None, path=None, steps=None):
+        nonlocal module
+        if module is None:
+            module = importlib.import_module(f"{framework}_works")
+            module.start(int(threads))
+        if command == "load":
+            works[id] = module.make(variant, work)
+            with open(path, "wb") as file:
+                for each in works[id].results():
+                    each.astype("<f4", order="C").tofile(file)
+            return {"version": module.version}
+        if command == "time":
+            return {"seconds": works[id].time(steps)}
+        works.pop(id, None)
+        return {}
+
     for line in sys.stdin:
-        request = json.loads(line)
-        command = request.pop("command")
         try:
-            if command == "load":
-                module = importlib.import_module(f"lecture_{framework}")
-                network = module.Lecture(variant, int(threads), **request)
-                answer = {"version": network.version}
-            else:
-                answer = getattr(network, command)(**request)
+            reply = answer(**json.loads(line))
         except Exception as error:  # The other side decides what to do without this peer.
-            answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
-        print(json.dumps(answer), file=answers, flush=True)
+            reply = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
+        print(json.dumps(reply), file=answers, flush=True)
 
 
 if __name__ == "__main__":

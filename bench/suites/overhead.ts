@@ -2,46 +2,66 @@
 // memory stays flat over many steps.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { gradients } from '../src/compile/autodiff.js';
-import { emit } from '../src/compile/emit.js';
-import { PASSES } from '../src/compile/optimize.js';
-import { encodeProgram } from '../src/compile/program.js';
-import { trace } from '../src/compile/trace.js';
-import { currentEngine } from '../src/engine/current.js';
-import type { Engine } from '../src/engine/engine.js';
-import { allocate, Executable, upload } from '../src/engine/execute.js';
-import type { TensorType } from '../src/graph/op.js';
+import { gradients } from '../../src/compile/autodiff.js';
+import { emit } from '../../src/compile/emit.js';
+import { PASSES } from '../../src/compile/optimize.js';
+import { encodeProgram } from '../../src/compile/program.js';
+import { trace } from '../../src/compile/trace.js';
+import { currentEngine } from '../../src/engine/current.js';
+import type { Engine } from '../../src/engine/engine.js';
+import { allocate, Executable, upload } from '../../src/engine/execute.js';
+import type { TensorType } from '../../src/graph/op.js';
 import {
   add,
   disposeEngine,
-  engineInfo,
   engineMemory,
   layers,
   losses,
   models,
   optimizers,
   relu,
+  setEngine,
   type Tensor,
   tensor,
   Variable,
-} from '../src/index.js';
+} from '../../src/index.js';
 
-import { lossValue } from '../src/nn/losses.js';
-import { heading, medianMicroseconds, report } from './harness.js';
+import { lossValue } from '../../src/nn/losses.js';
+import type { Figure } from '../row.js';
 
 type Sequential = ReturnType<typeof models.sequential>;
 
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc') as () => void;
 
-/** Runs these measurements on the engine in use. */
-export async function benchOverhead(): Promise<void> {
-  const { name, level, threads } = await engineInfo();
-  heading(`overhead, ${name} ${level}, ${threads} threads`);
+let figures: Figure[] = [];
+
+function report(name: string, value: number, unit: string, atMost?: number): void {
+  figures.push({ kind: 'figure', suite: 'overhead', name, value, unit, ...(atMost === undefined ? {} : { atMost }) });
+}
+
+/** The median time of a call, in microseconds, after `warm` calls that are not counted. */
+async function medianMicroseconds(body: () => unknown, { runs = 200, warm = 50 } = {}): Promise<number> {
+  for (let i = 0; i < warm; i++) await body();
+  const times: number[] = [];
+  for (let i = 0; i < runs; i++) {
+    const started = performance.now();
+    await body();
+    times.push(performance.now() - started);
+  }
+  times.sort((a, b) => a - b);
+  return 1000 * (times[times.length >> 1] as number);
+}
+
+/** Runs these measurements on the native engine. */
+export async function overheadFigures(threads: number): Promise<Figure[]> {
+  figures = [];
+  await setEngine('native', { threads });
   await eagerOps();
   compileTimes(await currentEngine());
   await flatMemory();
   await disposeEngine();
+  return figures;
 }
 
 async function eagerOps(): Promise<void> {

@@ -1,20 +1,19 @@
-// A Python process that works on command: a JSON line in, a JSON line out. FOVEA_PEERS names the interpreter; how to
-// set it up is in ./README.md. The other side: ./peers/peer.py.
+// A process that works on command: a JSON line in, a JSON line out. The other sides: ./contestant.ts, ./peers/peer.py,
+// ./peers/peer.mjs.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 type Reply = Readonly<Record<string, unknown>>;
 
-export class Peer {
+export class Process {
   private readonly waiting: { resolve(reply: Reply): void; reject(error: Error): void }[] = [];
   private end: Error | undefined;
 
   private constructor(private readonly child: ChildProcess) {
     child.on('error', (error) => this.fail(error));
-    // A peer that ended says so below; writing to it must not throw as well.
+    // A process that ended says so below; writing to it must not throw as well.
     child.stdin?.on('error', () => undefined);
-    child.on('exit', (code, signal) => this.fail(new Error(`the peer ended (${signal ?? code}).`)));
+    child.on('exit', (code, signal) => this.fail(new Error(`its process ended (${signal ?? code}).`)));
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
       const reply = JSON.parse(line) as Reply;
       const next = this.waiting.shift();
@@ -23,19 +22,13 @@ export class Peer {
     });
   }
 
-  /** Starts ./peers/peer.py under the interpreter `python`; `threads` binds every pool it has. */
-  static start(python: string, framework: string, variant: string, threads: number): Peer {
-    const count = `${threads}`;
-    // `npm run` starts programs in the package's folder.
-    const script = join(process.cwd(), 'bench/peers/peer.py');
-    const child = spawn(python, [script, framework, variant, count], {
-      stdio: ['pipe', 'pipe', process.env.FOVEA_PEERS_LOG ? 'inherit' : 'ignore'],
-      env: { ...process.env, OMP_NUM_THREADS: count, MKL_NUM_THREADS: count, TF_CPP_MIN_LOG_LEVEL: '3' },
-    });
-    return new Peer(child);
+  static start(command: readonly string[], env: Readonly<Record<string, string>> = {}): Process {
+    const [program = '', ...args] = command;
+    const errors = process.env.FOVEA_PEERS_LOG ? 'inherit' : 'ignore';
+    return new Process(spawn(program, args, { stdio: ['pipe', 'pipe', errors], env: { ...process.env, ...env } }));
   }
 
-  /** Sends a command and gives the answer; rejects with the peer's error. */
+  /** Sends a command and gives the answer; rejects with the other side's error. */
   ask(command: string, fields: Reply = {}): Promise<Reply> {
     if (this.end !== undefined) return Promise.reject(this.end);
     return new Promise((resolve, reject) => {
