@@ -18,6 +18,7 @@ export * as activations from './nn/activations.js';
 export type { Callback, FitControl, Logs, TrainingParams } from './nn/callbacks/callback.js';
 export * as callbacks from './nn/callbacks/index.js';
 export * as constraints from './nn/constraints.js';
+export { type DtypePolicyName, dtypePolicy, setDtypePolicy } from './nn/dtype-policy.js';
 export * as initializers from './nn/initializers.js';
 export { type CallContext, Layer, type LayerConfig, type LayerOptions, type WeightOptions } from './nn/layer.js';
 export * as layers from './nn/layers/index.js';

@@ -54,6 +54,8 @@ export interface ModelConfig {
   readonly kind: 'sequential' | 'functional';
   readonly name: string;
   readonly trainable: boolean;
+  /** The name of a Sequential model's dtype policy, where the file gives it; Functional models have none there. */
+  readonly dtype?: string;
   readonly layers: readonly LayerConfig[];
   readonly inputs: readonly TensorRef[];
   readonly outputs: readonly TensorRef[];
@@ -119,7 +121,9 @@ function parseModel(value: unknown, options: ParseOptions, place: string, depth:
   if (kind === 'sequential') {
     const all = withInput(layers);
     const single = { isSingleInput: true, isSingleOutput: true, inputNames: null, outputNames: null };
-    return { kind, name, trainable, layers: all, inputs: [], outputs: [], ...single };
+    const dtype = parseDtypePolicy(config.dtype, place);
+    const policy = dtype === null ? {} : { dtype };
+    return { kind, name, trainable, ...policy, layers: all, inputs: [], outputs: [], ...single };
   }
   const inputs = parseEnds(config.input_layers, `${place}/${name}/input_layers`);
   const outputs = parseEnds(config.output_layers, `${place}/${name}/output_layers`);
@@ -333,7 +337,7 @@ export function makeModelConfig(model: ModelConfig): JsonRecord {
   if (kind === 'sequential') {
     const first = model.layers[0];
     const shape = first?.className === 'InputLayer' ? first.config.batch_shape : undefined;
-    const config = { name, trainable, dtype: makeDtypePolicy('float32'), layers };
+    const config = { name, trainable, dtype: makeDtypePolicy(model.dtype ?? 'float32'), layers };
     if (shape === undefined) return makeKerasObject('keras', 'Sequential', config);
     const object = makeKerasObject('keras', 'Sequential', { ...config, build_input_shape: shape });
     return { ...object, build_config: { input_shape: shape } };

@@ -13,6 +13,8 @@ export interface VariableOptions {
   name?: string;
   dtype?: Dtype;
   trainable?: boolean;
+  /** Whether `value` may be given in the dtype that its reader computes in, see `readingVariables`; default true. */
+  isCast?: boolean;
 }
 
 /** What a trace notes of the variables it meets. */
@@ -23,6 +25,19 @@ export interface VariableScope {
 }
 
 let scope: VariableScope | undefined;
+
+let reading: ((value: Tensor) => Tensor) | undefined;
+
+/** Runs `body`, in which the value of every variable made with `isCast` is read through `read`; undefined: as it is. */
+export function readingVariables<T>(read: ((value: Tensor) => Tensor) | undefined, body: () => T): T {
+  const outer = reading;
+  reading = read;
+  try {
+    return body();
+  } finally {
+    reading = outer;
+  }
+}
 
 /** Runs `body` as a trace and tells which variables it read and assigned. */
 export function traceVariables<T>(body: () => T): { result: T; scope: VariableScope } {
@@ -51,6 +66,7 @@ export class Variable {
   constraint: ((value: Tensor) => Tensor) | undefined;
   readonly shape: Shape;
   readonly dtype: Dtype;
+  private readonly isCast: boolean;
   private current: Tensor;
   private isShared: boolean;
 
@@ -59,6 +75,7 @@ export class Variable {
     this.trainable = options.trainable ?? true;
     this.shape = initial.shape;
     this.dtype = initial.dtype;
+    this.isCast = options.isCast ?? true;
     this.current = initial;
     // Whoever made the tensor may still hold it.
     this.isShared = true;
@@ -77,6 +94,10 @@ export class Variable {
 
   /** The value now; inside a trace, the value that the trace has assigned so far. */
   get value(): Tensor {
+    return reading !== undefined && this.isCast ? reading(this.uncast) : this.uncast;
+  }
+
+  private get uncast(): Tensor {
     if (scope !== undefined) return scope.assigned.get(this) ?? this.capture(scope);
     // Whoever holds this tensor must not see a Program write over it.
     if (!this.isShared) changes++;

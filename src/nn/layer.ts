@@ -1,11 +1,13 @@
 // The base of every layer: weights made on first use, a `call` written in ops, a name and a config. A
 // custom layer is a subclass with `build` and `call`; its gradient and output shape follow by themselves.
 import type { Dtype } from '../core/dtype.js';
-import { makeTypedArray } from '../core/dtype.js';
+import { encodeElements, isFloat, makeTypedArray } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import { formatShape, type Shape, sizeOf } from '../core/shape.js';
 import { placeholder, Tensor, tensor, whileTracing } from '../graph/tensor.js';
-import { Variable } from '../graph/variable.js';
+import { readingVariables, Variable } from '../graph/variable.js';
+import { cast } from '../ops/arithmetic.js';
+import { type DtypePolicy, type DtypePolicyName, makeDtypePolicy } from './dtype-policy.js';
 import { type InitializerLike, makeInitializer } from './initializers.js';
 import { snakeCase, uniqueName } from './naming.js';
 import { drawSeed } from './random.js';
@@ -16,7 +18,8 @@ export interface LayerOptions {
   /** Default: the class's name in snake_case, numbered. */
   name?: string;
   trainable?: boolean;
-  dtype?: Dtype;
+  /** What the layer computes in and keeps its weights in; default: what `setDtypePolicy` has set, at first float32. */
+  dtype?: DtypePolicyName;
 }
 
 /** What a layer's `call` is told. */
@@ -36,7 +39,10 @@ export interface WeightOptions {
   shape: Shape;
   initializer?: InitializerLike;
   trainable?: boolean;
+  /** Default: the layer's. */
   dtype?: Dtype;
+  /** Whether `call` sees it in the dtype that the layer computes in; default true. False keeps statistics exact. */
+  autocast?: boolean;
 }
 
 /** A layer: a function of tensors with weights. */
@@ -47,7 +53,7 @@ export abstract class Layer {
   static readonly module: string = 'keras.layers';
 
   readonly name: string;
-  readonly dtype: Dtype;
+  private readonly policy: DtypePolicy;
   trainable: boolean;
   isBuilt = false;
   /** The shapes the weights were made for. */
@@ -60,7 +66,7 @@ export abstract class Layer {
   constructor(options: LayerOptions = {}) {
     this.name = options.name ?? uniqueName(snakeCase(this.className));
     this.trainable = options.trainable ?? true;
-    this.dtype = options.dtype ?? 'float32';
+    this.policy = makeDtypePolicy(options.dtype, this.className);
   }
 
   /** The symbolic tensor the layer gave when it was first applied: where to cut a model open. Throws `argument` before that. */
@@ -73,6 +79,21 @@ export abstract class Layer {
       message: `layer "${this.name}" has no output yet.`,
       hint: 'Apply it to a symbolic tensor, or put it into a model that knows its input.',
     });
+  }
+
+  /** What weights are kept in. */
+  get dtype(): Dtype {
+    return this.policy.variableDtype;
+  }
+
+  /** What `call` computes in: float inputs and weights reach it in this dtype. */
+  get computeDtype(): Dtype {
+    return this.policy.computeDtype;
+  }
+
+  /** The name of the layer's dtype policy. */
+  get dtypePolicy(): DtypePolicyName {
+    return this.policy.name;
   }
 
   get className(): string {
@@ -108,7 +129,7 @@ export abstract class Layer {
 
   /** All of what Keras writes under `config`. */
   get config(): LayerConfig {
-    return { name: this.name, trainable: this.trainable, dtype: this.dtype, ...this.getConfig() };
+    return { name: this.name, trainable: this.trainable, dtype: this.dtypePolicy, ...this.getConfig() };
   }
 
   /** The output shapes for inputs of these shapes, found by tracing `call`; unknown sizes stay unknown. */
@@ -156,11 +177,20 @@ export abstract class Layer {
   run(inputs: readonly Tensor[], context: CallContext): readonly Tensor[] {
     try {
       this.ensureBuilt(inputs.map(({ shape }) => shape));
-      const result = this.call(inputs, context);
+      const { computeDtype, variableDtype } = this.policy;
+      const toCompute = (value: Tensor): Tensor => (isFloat(value.dtype) ? cast(value, computeDtype) : value);
+      const result = readingVariables(computeDtype === variableDtype ? undefined : toCompute, () =>
+        this.call(this.castsInputs ? inputs.map(toCompute) : inputs, context),
+      );
       return result instanceof Tensor ? [result] : result;
     } catch (error) {
       throw error instanceof FoveaError ? error.at(this.name) : error;
     }
+  }
+
+  /** Whether `call` sees float inputs in the dtype that the layer computes in; models leave that to their layers. */
+  protected get castsInputs(): boolean {
+    return true;
   }
 
   /** Builds outside `run`, with this layer's name in errors. */
@@ -237,6 +267,7 @@ export abstract class Layer {
     initializer = 'glorotUniform',
     trainable = true,
     dtype = this.dtype,
+    autocast = true,
   }: WeightOptions): Variable {
     if (shape.some((dim) => !Number.isInteger(dim) || dim < 0)) {
       throw new FoveaError({
@@ -248,7 +279,7 @@ export abstract class Layer {
       });
     }
     const elements = makeTypedArray(dtype, sizeOf(shape));
-    const variable = Variable.from(elements, shape, dtype, { name, trainable });
+    const variable = Variable.from(elements, shape, dtype, { name, trainable, isCast: autocast });
     makeInitializer(initializer).fill(variable);
     (trainable ? this.ownTrainable : this.ownFixed).push(variable);
     return variable;
@@ -301,7 +332,8 @@ export abstract class Layer {
       });
     }
     weights.forEach((weight, i) => {
-      weight.set((values[i] as Float32Array).slice());
+      const value = values[i] as Float32Array;
+      weight.set(weight.dtype === 'bfloat16' ? encodeElements('bfloat16', value) : value.slice());
     });
   }
 }

@@ -9,6 +9,7 @@ import {
   type LayerConfig as StoredLayer,
   type TensorRef,
 } from '../formats/index.js';
+import { policyFromConfig } from './dtype-policy.js';
 import type { Layer } from './layer.js';
 import { InputLayer } from './layers/input.js';
 import { Lambda, type LambdaFunction } from './layers/other.js';
@@ -66,6 +67,7 @@ function configOfSequential(model: Sequential): ModelConfig {
     kind: 'sequential',
     name: model.name,
     trainable: model.trainable,
+    dtype: model.dtypePolicy,
     layers: layers.map((layer) => describeLayer(layer, [])),
     inputs: [],
     outputs: [],
@@ -119,10 +121,11 @@ function makeLayer(stored: StoredLayer, lambdas: Lambdas): Layer {
   );
 }
 
-function makeSequential({ name, layers }: ModelConfig, lambdas: Lambdas): Sequential {
+function makeSequential({ name, dtype, layers }: ModelConfig, lambdas: Lambdas): Sequential {
+  const policy = policyFromConfig(dtype);
   return new Sequential(
     layers.map((layer) => makeLayer(layer, lambdas)),
-    { name },
+    { name, ...(policy !== undefined && 'name' in policy ? { dtype: policy.name } : {}) },
   );
 }
 

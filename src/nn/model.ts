@@ -61,6 +61,10 @@ export abstract class TrainableModel extends Layer {
     return (this.graph.outputs[0] as SymbolicTensor).shape;
   }
 
+  protected override get castsInputs(): boolean {
+    return false;
+  }
+
   override call(inputs: readonly Tensor[], context: CallContext): readonly Tensor[] {
     return runLayerGraph(this.graph, inputs, context);
   }

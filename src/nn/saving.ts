@@ -1,5 +1,6 @@
 // Saving and loading: models to Keras's files and back. The files themselves are read and written by
 // src/formats, which knows nothing of layers; here layers meet their configs and weights.
+import { encodeElements } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import { readFileBytes, writeFileAtomic } from '../core/node-files.js';
 import {
@@ -193,7 +194,8 @@ export function putOptimizer(model: TrainableModel, arrays: readonly StoredArray
 
 export function putArray(variable: Variable, array: StoredArray): void {
   if (variable.dtype === 'int32') variable.set(Int32Array.from(array.data() as Iterable<number | bigint>, Number));
-  else variable.set(storedFloats(array).slice());
+  else if (variable.dtype === 'float32') variable.set(storedFloats(array).slice());
+  else variable.set(encodeElements(variable.dtype, storedFloats(array)));
 }
 
 /** A layer as the file must know it. */

@@ -102,7 +102,11 @@ describe('unknown and wrong options', () => {
       () => layers.reshape({ targetShape: [-1, -1], name: 'r' }),
       'Reshape: only one size of targetShape can be -1; got [-1,-1].\n  at r',
     ],
-    ['dtype', conv({ dtype: 'float16' }), 'Conv2D: dtype must be \'float32\'; got "float16".'],
+    [
+      'dtype',
+      conv({ dtype: 'float16' }),
+      'Conv2D: dtype "float16" is not supported.\n  Give one of float32, mixed_bfloat16, bfloat16.',
+    ],
     [
       'input',
       () => layers.input([28, 0]),

@@ -4,6 +4,7 @@ import type { Tensor } from '../../graph/tensor.js';
 import type { Variable } from '../../graph/variable.js';
 import { add } from '../../ops/arithmetic.js';
 import type { Constraint } from '../constraints.js';
+import { type DtypePolicyName, policyFromConfig } from '../dtype-policy.js';
 import type { InitializerLike } from '../initializers.js';
 import { describe, isRecord, toSnakeCase } from '../keras-config.js';
 import { Layer, type LayerConfig, type LayerOptions, type WeightOptions } from '../layer.js';
@@ -150,7 +151,8 @@ export function optionsFromConfig(
     } else if (key === 'name' || key === 'trainable') {
       options[key] = value;
     } else if (key === 'dtype') {
-      checkDtype(className, layer, value);
+      const name = readPolicy(className, layer, value);
+      if (name !== undefined) options.dtype = name;
     } else if (key === 'batch_input_shape' || key === 'batch_shape') {
       if (Array.isArray(value)) options.inputShape = value.slice(1);
     } else if (!isHarmless(key, value)) {
@@ -171,16 +173,15 @@ function isHarmless(key: string, value: unknown): boolean {
   return value === null || value === undefined || value === false || IGNORED.has(key) || HARMLESS[key] === value;
 }
 
-/** Policies that keep float32 weights are taken as float32: the result is more exact, not another. */
-function checkDtype(className: string, layer: string | undefined, value: unknown): void {
-  const name = isRecord(value) && isRecord(value.config) ? value.config.name : value;
-  if (name === null || name === undefined || name === 'float32' || String(name).startsWith('mixed_')) return;
+function readPolicy(className: string, layer: string | undefined, value: unknown): DtypePolicyName | undefined {
+  const policy = policyFromConfig(value);
+  if (policy === undefined) return undefined;
+  if ('name' in policy) return policy.name;
   throw new FoveaError({
     code: 'unsupported',
     op: className,
-    message: `dtype ${describe(name)} is not supported.`,
+    message: `dtype ${describe(policy.unknown)} is not supported.`,
     got: value,
-    want: 'float32',
     ...(layer === undefined ? {} : { path: layer }),
   });
 }

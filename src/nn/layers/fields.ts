@@ -331,7 +331,7 @@ export function checkOptions(className: string, fields: Fields, options: unknown
 
 function checkCommon(
   className: string,
-  { name, trainable, dtype, inputShape }: Record<string, unknown>,
+  { name, trainable, inputShape }: Record<string, unknown>,
   layer: string | undefined,
 ): void {
   const place = (option: string): Place => ({ className, option, layer });
@@ -339,7 +339,6 @@ function checkCommon(
     throw refuseOption(place('name'), 'a word', name);
   if (trainable !== undefined && typeof trainable !== 'boolean')
     throw refuseOption(place('trainable'), 'true or false', trainable);
-  if (dtype !== undefined && dtype !== 'float32') throw refuseOption(place('dtype'), "'float32'", dtype);
   const isShape =
     Array.isArray(inputShape) && inputShape.every((dim) => dim === null || (Number.isInteger(dim) && dim > 0));
   if (inputShape !== undefined && !isShape) {

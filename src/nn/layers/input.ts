@@ -26,7 +26,7 @@ export class InputLayer extends Layer {
   private readonly inputDtype: Dtype;
 
   constructor({ shape, name, dtype = 'float32', batchSize }: InputOptions & { shape: PartialShape }) {
-    super({ ...(name === undefined ? {} : { name }), dtype });
+    super(name === undefined ? {} : { name });
     this.batchShape = checkInputShape(shape, batchSize);
     if (!DTYPES.includes(dtype)) {
       throw new FoveaError({
@@ -46,6 +46,14 @@ export class InputLayer extends Layer {
     const call: LayerCall = { layer: this, inputs: [], isList: false, options: {}, outputs: [output] };
     output.source = { call, index: 0 };
     this.calls.push(call);
+  }
+
+  override get dtype(): Dtype {
+    return this.inputDtype;
+  }
+
+  protected override get castsInputs(): boolean {
+    return false;
   }
 
   override call(inputs: readonly Tensor[]): readonly Tensor[] {

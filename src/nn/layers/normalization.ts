@@ -3,7 +3,7 @@
 import { normalizeAxis } from '../../core/shape.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { Variable } from '../../graph/variable.js';
-import { add, multiply } from '../../ops/arithmetic.js';
+import { add, cast, multiply } from '../../ops/arithmetic.js';
 import { batchNorm, batchNormTrain } from '../../ops/norm.js';
 import { transpose } from '../../ops/shape.js';
 import type { ConstraintLike } from '../constraints.js';
@@ -92,13 +92,13 @@ export class BatchNormalization extends ConfiguredLayer<typeof batchNormFields> 
     const shape = [this.channels];
     if (scale) {
       const [initializer, regularizer, constraint] = [set.gammaInitializer, set.gammaRegularizer, set.gammaConstraint];
-      this.gamma = this.addConstrained({ name: 'gamma', shape, initializer, regularizer, constraint });
+      this.gamma = this.addConstrained({ name: 'gamma', autocast: false, shape, initializer, regularizer, constraint });
     }
     if (center) {
       const [initializer, regularizer, constraint] = [set.betaInitializer, set.betaRegularizer, set.betaConstraint];
-      this.beta = this.addConstrained({ name: 'beta', shape, initializer, regularizer, constraint });
+      this.beta = this.addConstrained({ name: 'beta', autocast: false, shape, initializer, regularizer, constraint });
     }
-    const fixed = { shape, trainable: false };
+    const fixed = { shape, trainable: false, autocast: false };
     this.movingMean = this.addWeight({ ...fixed, name: 'moving_mean', initializer: set.movingMeanInitializer });
     this.movingVariance = this.addWeight({
       ...fixed,
@@ -120,20 +120,24 @@ export class BatchNormalization extends ConfiguredLayer<typeof batchNormFields> 
     return transpose(this.normalize(transpose(x, order), context), back);
   }
 
-  private normalize(x: Tensor, context: CallContext): Tensor {
+  /** In float32 whatever the layer computes in: sums of squares need the digits. */
+  private normalize(input: Tensor, context: CallContext): Tensor {
+    const x = cast(input, 'float32');
     const { epsilon } = this.settings;
     const affine = { gamma: this.gamma?.value, beta: this.beta?.value, epsilon };
     if (!context.training || !this.trainable) {
-      return batchNorm(x, { ...affine, mean: this.movingMean.value, variance: this.movingVariance.value });
+      const y = batchNorm(x, { ...affine, mean: this.movingMean.value, variance: this.movingVariance.value });
+      return cast(y, this.computeDtype);
     }
     const { y, mean, variance } = batchNormTrain(x, affine);
     this.move(this.movingMean, mean);
     this.move(this.movingVariance, variance);
-    return y;
+    return cast(y, this.computeDtype);
   }
 
   private move(statistic: Variable, batch: Tensor): void {
     const { momentum } = this.settings;
-    statistic.assign(add(multiply(statistic.value, momentum), multiply(batch, 1 - momentum)));
+    const moved = add(multiply(cast(statistic.value, 'float32'), momentum), multiply(batch, 1 - momentum));
+    statistic.assign(cast(moved, statistic.dtype));
   }
 }

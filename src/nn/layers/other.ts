@@ -43,7 +43,7 @@ function numbers(fallback?: number): Field<number | readonly number[]> {
 const rescalingFields = { scale: numbers(), offset: numbers(0) };
 const noFields = {};
 
-/** x * scale + offset, in float32. */
+/** x * scale + offset, in the dtype that the layer computes in. */
 export class Rescaling extends ConfiguredLayer<typeof rescalingFields> {
   static override readonly className: string = 'Rescaling';
   static override readonly fields = rescalingFields;
@@ -56,7 +56,7 @@ export class Rescaling extends ConfiguredLayer<typeof rescalingFields> {
     const { scale, offset } = this.settings;
     const operand = (value: number | readonly number[]): Tensor | number =>
       typeof value === 'number' ? value : tensor(value);
-    const scaled = multiply(isFloat(x.dtype) ? x : cast(x, 'float32'), operand(scale));
+    const scaled = multiply(isFloat(x.dtype) ? x : cast(x, this.computeDtype), operand(scale));
     return offset === 0 ? scaled : add(scaled, operand(offset));
   }
 }
@@ -105,7 +105,7 @@ export class Lambda extends Layer {
     const { outputShape } = this;
     if (outputShape === undefined) return super.computeOutputShapes(...args);
     this.ensureBuilt(args[0]);
-    return [{ shape: [args[0][0]?.[0] ?? null, ...outputShape], dtype: this.dtype }];
+    return [{ shape: [args[0][0]?.[0] ?? null, ...outputShape], dtype: this.computeDtype }];
   }
 
   override getConfig(): LayerConfig {

@@ -1,5 +1,6 @@
 // Layer classes by the names under which files hold them, Keras's and the user's own.
 import { FoveaError } from '../../core/errors.js';
+import { policyFromConfig } from '../dtype-policy.js';
 import { nearestName, toCamelCase } from '../keras-config.js';
 import type { Layer, LayerConfig } from '../layer.js';
 import { Activation, ELU, LeakyReLU, ReLU, Softmax } from './activation-layers.js';
@@ -158,9 +159,13 @@ export function layerFromConfig(className: string, config: LayerConfig): Layer {
   return found.fromConfig === undefined ? fromOptions(found, config) : found.fromConfig(config, layerFromConfig);
 }
 
-function fromOptions(layer: LayerClass, { dtype: _dtype, ...config }: LayerConfig): Layer {
+function fromOptions(layer: LayerClass, { dtype, ...config }: LayerConfig): Layer {
   const options = Object.fromEntries(Object.entries(config).map(([key, value]) => [toCamelCase(key), value]));
-  return new layer(options as never);
+  const policy = policyFromConfig(dtype);
+  return new layer({
+    ...options,
+    ...(policy !== undefined && 'name' in policy ? { dtype: policy.name } : {}),
+  } as never);
 }
 
 function unknownClass(className: string, config: LayerConfig): FoveaError {

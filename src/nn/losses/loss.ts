@@ -1,4 +1,5 @@
 // What a loss is, how values per sample become one number, and how labels are brought to the shape of predictions.
+import { isFloat } from '../../core/dtype.js';
 import { FoveaError } from '../../core/errors.js';
 import { formatShape, sameShape } from '../../core/shape.js';
 import { scalar, type Tensor } from '../../graph/tensor.js';
@@ -112,5 +113,12 @@ export function alignClasses(op: string, yTrue: Tensor, yPred: Tensor): Tensor {
 /** What went into the softmax or sigmoid that made these predictions, or undefined where something else did. */
 export function logitsBehind(yPred: Tensor, activation: 'softmax' | 'sigmoid'): Tensor | undefined {
   const { node } = yPred;
-  return node.op.name === activation && node.storage === undefined ? node.inputs[0] : undefined;
+  if (node.storage !== undefined) return undefined;
+  if (node.op.name === activation) return node.inputs[0];
+  // A narrow model's probabilities are widened for the loss; its logits are what is to be widened.
+  const [before] = node.inputs;
+  if (node.op.name !== 'cast' || before === undefined || !isFloat(before.dtype) || !isFloat(yPred.dtype))
+    return undefined;
+  const logits = logitsBehind(before, activation);
+  return logits === undefined ? undefined : cast(logits, yPred.dtype);
 }

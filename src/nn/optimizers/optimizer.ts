@@ -2,7 +2,7 @@
 // weights. A subclass says what one step does to one weight, as a pure function of tensors, so that a weight's
 // whole update compiles to one pointwise kernel. Order and arithmetic as in Keras.
 
-import { makeTypedArray } from '../../core/dtype.js';
+import { encodeElements } from '../../core/dtype.js';
 import { FoveaError } from '../../core/errors.js';
 import { scalar, type Tensor } from '../../graph/tensor.js';
 import { Variable } from '../../graph/variable.js';
@@ -101,6 +101,10 @@ export interface StepOutput {
   readonly weight: Tensor;
   readonly slots: Readonly<Record<string, Tensor>>;
 }
+
+/** A variable's value as updates are computed: narrow weights and slots are rounded only when they are stored. */
+const wide = (variable: Variable): Tensor => cast(variable.value, 'float32');
+const put = (variable: Variable, value: Tensor): void => variable.assign(cast(value, variable.dtype));
 
 /** Changes weights by their gradients. */
 export abstract class Optimizer {
@@ -218,9 +222,8 @@ export abstract class Optimizer {
       this.slots.set(variable, known);
       for (const slot of this.groups.flat()) {
         if (known.has(slot)) continue;
-        const elements = makeTypedArray(variable.dtype, variable.size);
-        const start = this.slotStart(slot);
-        if (start !== 0) elements.fill(start);
+        const start = new Float32Array(variable.size).fill(this.slotStart(slot));
+        const elements = variable.dtype === 'float32' ? start : encodeElements(variable.dtype, start);
         const name = `${prefix}/${variable.name.replace(/[/:]/g, '_')}_${slot}`;
         known.set(slot, Variable.from(elements, variable.shape, variable.dtype, { name, trainable: false }));
       }
@@ -315,16 +318,17 @@ export abstract class Optimizer {
     const updates = every === undefined ? batches : floorDivide(batches, every);
     const isUpdate = every === undefined ? undefined : equal(mod(add(batches, 1), every), 0);
     /** Takes a new value in a step that updates, else another or the old one. */
-    const assign = (variable: Variable, value: Tensor, otherwise = variable.value): void => {
-      variable.assign(isUpdate === undefined ? value : where(isUpdate, value, otherwise));
+    const assign = (variable: Variable, value: Tensor, otherwise = wide(variable)): void => {
+      put(variable, isUpdate === undefined ? value : where(isUpdate, value, otherwise));
     };
     const scale = this.option('lossScaleFactor');
-    const given = pairs.map(({ gradient }) => (scale === undefined ? gradient : divide(gradient, scale)));
+    const wideGradients = pairs.map(({ gradient }) => cast(gradient, 'float32'));
+    const given = wideGradients.map((gradient) => (scale === undefined ? gradient : divide(gradient, scale)));
     const gathered =
       every === undefined
         ? given
         : given.map((gradient, i) =>
-            add(gradient, this.slot((pairs[i] as GradientPair).variable, 'gradient_accumulator').value),
+            add(gradient, wide(this.slot((pairs[i] as GradientPair).variable, 'gradient_accumulator'))),
           );
     const gradients = this.clip(every === undefined ? gathered : gathered.map((gradient) => divide(gradient, every)));
     const rate =
@@ -336,16 +340,16 @@ export abstract class Optimizer {
     const decay = this.settings.weightDecay === null ? undefined : multiply(rate, this.number('weightDecay'));
     const names = this.slotGroups().flat();
     pairs.forEach(({ variable }, i) => {
-      const before = variable.value;
+      const before = wide(variable);
       const weight = decay !== undefined && this.decays(variable) ? subtract(before, multiply(before, decay)) : before;
-      const slots = Object.fromEntries(names.map((name) => [name, this.slot(variable, name).value]));
+      const slots = Object.fromEntries(names.map((name) => [name, wide(this.slot(variable, name))]));
       const after = this.update({ weight, gradient: gradients[i] as Tensor, rate, step, slots }, extras);
       assign(variable, after.weight, before);
       for (const [name, value] of Object.entries(after.slots)) assign(this.slot(variable, name), value);
       if (isUpdate !== undefined)
-        this.slot(variable, 'gradient_accumulator').assign(where(isUpdate, 0, gathered[i] as Tensor));
+        put(this.slot(variable, 'gradient_accumulator'), where(isUpdate, 0, gathered[i] as Tensor));
       if (this.settings.useEma) this.average(variable, updates);
-      if (variable.constraint !== undefined) variable.assign(variable.constraint(variable.value));
+      if (variable.constraint !== undefined) put(variable, variable.constraint(wide(variable)));
     });
     this.extras().forEach((variable, i) => {
       assign(variable, extras[i] as Tensor);
@@ -362,10 +366,10 @@ export abstract class Optimizer {
   private average(variable: Variable, updates: Tensor): void {
     const average = this.slot(variable, 'average');
     const momentum = where(equal(updates, 0), 0, this.number('emaMomentum'));
-    const moved = add(multiply(average.value, momentum), multiply(variable.value, subtract(1, momentum)));
-    average.assign(moved);
+    const moved = add(multiply(wide(average), momentum), multiply(wide(variable), subtract(1, momentum)));
+    put(average, moved);
     const every = this.option('emaOverwriteFrequency');
-    if (every !== undefined) variable.assign(where(equal(mod(add(updates, 1), every), 0), moved, variable.value));
+    if (every !== undefined) put(variable, where(equal(mod(add(updates, 1), every), 0), moved, wide(variable)));
   }
 
   /** Puts the moving averages in the place of the weights, where there are any; for the end of training. */

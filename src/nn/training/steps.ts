@@ -118,7 +118,8 @@ export class Steps {
     const x = args.slice(0, inputs).map((each, i) => cast(each, this.model.inputs[i]?.dtype as Dtype));
     const y = args.slice(inputs, inputs + outputs);
     const sampleWeight = args[inputs + outputs];
-    const predictions = this.model.call(x, context);
+    // Losses and metrics are float32, whatever the model computes in.
+    const predictions = this.model.call(x, context).map((each) => cast(each, 'float32'));
     const size = scalar((x[0] as Tensor).shape[0] as number);
     const { losses, lossWeights, lossTracker, outputTrackers, metrics } = this.compiled;
     let total: Tensor = scalar(0);
