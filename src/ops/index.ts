@@ -85,6 +85,7 @@ export {
   type BatchNormResult,
   batchNorm,
   batchNormTrain,
+  groupNorm,
   type LayerNormOptions,
   l2Normalize,
   layerNorm,

@@ -183,21 +183,47 @@ export interface LayerNormOptions {
   beta?: TensorLike | undefined;
   /** Default 1e-3. */
   epsilon?: number;
+  /** Whether the mean is taken away; default true. */
+  isCentred?: boolean;
 }
 
 /** Normalises every example by its own mean and variance over the axes; gamma and beta have the sizes of the axes. */
 export function layerNorm(x: TensorLike, options: LayerNormOptions = {}): Tensor {
-  const { axis = -1, gamma, beta, epsilon = 1e-3 } = options;
+  const { axis = -1, gamma, beta, epsilon = 1e-3, isCentred = true } = options;
   const [from] = unify([toTensor(x)], cast, 'float') as [Tensor];
   const wide = cast(from, 'float32');
   const axes = normalizeAxes(axis, wide.rank, 'layerNorm');
-  const centred = subtract(wide, mean(wide, { axis: axes, keepDims: true }));
+  const centred = isCentred ? subtract(wide, mean(wide, { axis: axes, keepDims: true })) : wide;
   const inverse = rsqrt(add(variance(wide, { axis: axes, keepDims: true }), epsilon));
   const normal = multiply(centred, inverse);
   const spread = (operand: TensorLike, name: string): Tensor => alongAxes(toTensor(operand), wide, axes, name);
   const scaled = gamma === undefined ? normal : multiply(normal, spread(gamma, 'gamma'));
   const y = beta === undefined ? scaled : add(scaled, spread(beta, 'beta'));
   return cast(y, from.dtype);
+}
+
+/**
+ * Normalises each of `groups` groups of neighbouring channels of every example of x [n,...,c]; gamma and beta are [c].
+ * Throws `shape` where the groups do not divide the channels.
+ */
+export function groupNorm(x: TensorLike, groups: number, options: Omit<LayerNormOptions, 'axis'> = {}): Tensor {
+  const { gamma, beta, ...rest } = options;
+  const [from] = unify([toTensor(x)], cast, 'float') as [Tensor];
+  const channels = from.shape.at(-1) ?? 0;
+  checkChannels('groupNorm', from, { gamma, beta });
+  if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0) {
+    throw new FoveaError({
+      code: 'shape',
+      op: 'groupNorm',
+      message: `${groups} groups do not divide x's ${channels} channels.`,
+      got: from.shape,
+    });
+  }
+  const split = reshape(from, [...from.shape.slice(0, -1), groups, channels / groups]);
+  const axes = split.shape.map((_, axis) => axis).filter((axis) => axis !== 0 && axis !== split.rank - 2);
+  const normal = reshape(layerNorm(split, { ...rest, axis: axes }), from.shape);
+  const scaled = gamma === undefined ? normal : multiply(normal, gamma);
+  return cast(beta === undefined ? scaled : add(scaled, beta), from.dtype);
 }
 
 /** An operand of the sizes of `axes`, laid so that it broadcasts along the others. */

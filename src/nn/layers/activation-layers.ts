@@ -57,7 +57,8 @@ const reluFields = {
 const leakyFields = { negativeSlope: { ...real(0.3, { low: 0 }), keys: ['negative_slope', 'alpha'] } };
 const eluFields = { alpha: real(1) };
 
-const axesField: Field<number | readonly number[]> = {
+/** @internal One axis or several. */
+export const axesField: Field<number | readonly number[]> = {
   fallback: () => -1,
   check(value, place) {
     const isAxis = (each: unknown): boolean => Number.isInteger(each);

@@ -127,7 +127,13 @@ const IGNORED = new Set([
   'input_dtype',
 ]);
 // Keys whose usual value changes nothing.
-const HARMLESS: Readonly<Record<string, unknown>> = { groups: 1, autocast: true, sparse: false, ragged: false };
+const HARMLESS: Readonly<Record<string, unknown>> = {
+  groups: 1,
+  autocast: true,
+  sparse: false,
+  ragged: false,
+  mask_zero: false,
+};
 
 /** The options that a config stands for. */
 export function optionsFromConfig(

@@ -23,13 +23,14 @@ export interface DropoutOptions extends CommonOptions {
 }
 
 /** See `layers.spatialDropout2d`. */
-export interface SpatialDropout2DOptions extends CommonOptions {
+export interface SpatialDropoutOptions extends CommonOptions {
   rate: number;
   seed?: number;
   dataFormat?: DataFormat;
 }
 
-const seedField: Field<number | null> = optional({
+/** @internal A seed of the layer's own, null where the global one decides. */
+export const seedField: Field<number | null> = optional({
   check(value, place) {
     if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
     throw refuseOption(place, 'a whole number', value);
@@ -39,7 +40,8 @@ const seedField: Field<number | null> = optional({
   read: (value) => (isRecord(value) && isRecord(value.config) ? value.config.seed : value),
 });
 
-const noiseField: Field<PartialShape | null> = optional({
+/** @internal The mask's shape, null where it is the input's. */
+export const noiseField: Field<PartialShape | null> = optional({
   check(value, place) {
     const isRight = Array.isArray(value) && value.every((dim) => dim === null || (Number.isInteger(dim) && dim > 0));
     if (isRight) return value as PartialShape;
@@ -52,14 +54,18 @@ const rate = real(undefined, { low: 0, high: 1 });
 const dropoutFields = { rate, seed: seedField, noiseShape: noiseField };
 const spatialFields = { rate, seed: seedField, dataFormat: dataFormat() };
 
-/** Drops with the step's key, or with the seed's where there is one: then only the step comes from the context. */
-function drop(x: Tensor, share: number, seed: number | null, context: CallContext, mask?: readonly number[]): Tensor {
+/** @internal The step's key, or the seed's where there is one: then only the step comes from the context. */
+export function layerKey(seed: number | null, context: CallContext): { key: Tensor; stream: number } {
   const { key, stream } = context.random();
-  const noise = mask === undefined ? {} : { noiseShape: mask };
-  if (seed === null) return dropoutOp(x, share, key, { stream, ...noise });
+  if (seed === null) return { key, stream };
   const { seedLow, seedHigh } = keyFromSeed(seed);
   const words = constant([seedLow | 0, seedHigh | 0], [2], 'int32');
-  return dropoutOp(x, share, concat([words, slice(key, [2])]), { stream: 0, ...noise });
+  return { key: concat([words, slice(key, [2])]), stream: 0 };
+}
+
+function drop(x: Tensor, share: number, seed: number | null, context: CallContext, mask?: readonly number[]): Tensor {
+  const { key, stream } = layerKey(seed, context);
+  return dropoutOp(x, share, key, { stream, ...(mask === undefined ? {} : { noiseShape: mask }) });
 }
 
 /** Drops elements while training, and scales the others so that the mean stays. */
@@ -79,27 +85,46 @@ export class Dropout extends ConfiguredLayer<typeof dropoutFields> {
   }
 }
 
-/** Drops whole channels of pictures while training. */
-export class SpatialDropout2D extends ConfiguredLayer<typeof spatialFields> {
-  static override readonly className: string = 'SpatialDropout2D';
-  static override readonly fields = spatialFields;
+abstract class SpatialDropout extends ConfiguredLayer<typeof spatialFields> {
+  protected abstract readonly rank: 1 | 2 | 3;
 
-  constructor(options: SpatialDropout2DOptions) {
+  constructor(options: SpatialDropoutOptions) {
     super(options);
   }
 
-  /** Keras's own class takes no `trainable`. */
+  /** Keras's own classes take no `trainable`. */
   override get config(): LayerConfig {
     const { trainable: _trainable, ...config } = super.config;
     return config;
   }
 
   override call([x]: readonly [Tensor], context: CallContext): Tensor {
-    const { rate: share, seed, dataFormat: format } = this.settings;
-    const axes = spatialAxes(2, format);
+    const { rate: share, seed, dataFormat: format = 'channelsLast' } = this.settings;
+    const axes = spatialAxes(this.rank, format);
     checkAxes(this, x.shape, axes);
     if (!context.training || share === 0) return x;
     const mask = x.shape.map((dim, axis) => (axes[axis] === 'batch' || axes[axis] === 'channels' ? dim : 1));
     return drop(x, share, seed, context, mask);
   }
+}
+
+/** Drops whole channels of sequences while training. */
+export class SpatialDropout1D extends SpatialDropout {
+  static override readonly className: string = 'SpatialDropout1D';
+  static override readonly fields = { rate, seed: seedField };
+  protected override readonly rank = 1;
+}
+
+/** Drops whole channels of pictures while training. */
+export class SpatialDropout2D extends SpatialDropout {
+  static override readonly className: string = 'SpatialDropout2D';
+  static override readonly fields = spatialFields;
+  protected override readonly rank = 2;
+}
+
+/** Drops whole channels of volumes while training. */
+export class SpatialDropout3D extends SpatialDropout {
+  static override readonly className: string = 'SpatialDropout3D';
+  static override readonly fields = spatialFields;
+  protected override readonly rank = 3;
 }

@@ -48,8 +48,25 @@ import {
 } from './conv-variants.js';
 import { Conv3D, type Conv3DOptions, Conv3DTranspose, type Conv3DTransposeOptions } from './conv-volumes.js';
 import { Dense, type DenseOptions } from './dense.js';
-import { Dropout, type DropoutOptions, SpatialDropout2D, type SpatialDropout2DOptions } from './dropout.js';
+import { Dot, type DotOptions } from './dot.js';
+import {
+  Dropout,
+  type DropoutOptions,
+  SpatialDropout1D,
+  SpatialDropout2D,
+  SpatialDropout3D,
+  type SpatialDropoutOptions,
+} from './dropout.js';
+import { Embedding, type EmbeddingOptions } from './embedding.js';
 import { Add, Average, Concatenate, type ConcatenateOptions, Maximum, Minimum, Multiply, Subtract } from './merge.js';
+import {
+  AlphaDropout,
+  type AlphaDropoutOptions,
+  GaussianDropout,
+  type GaussianDropoutOptions,
+  GaussianNoise,
+  type GaussianNoiseOptions,
+} from './noise.js';
 import { BatchNormalization, type BatchNormalizationOptions } from './normalization.js';
 import {
   Identity,
@@ -84,6 +101,7 @@ import {
   type Pooling2DOptions,
   type Pooling3DOptions,
 } from './pooling.js';
+import { PReLU, type PReLUOptions } from './prelu.js';
 import {
   Flatten,
   type FlattenOptions,
@@ -94,6 +112,16 @@ import {
   Reshape,
   type ReshapeOptions,
 } from './reshaping.js';
+import {
+  GroupNormalization,
+  type GroupNormalizationOptions,
+  LayerNormalization,
+  type LayerNormalizationOptions,
+  RMSNormalization,
+  type RMSNormalizationOptions,
+  UnitNormalization,
+  type UnitNormalizationOptions,
+} from './unit-normalization.js';
 import {
   UpSampling1D,
   type UpSampling1DOptions,
@@ -209,7 +237,7 @@ export const separableConv2d = (options: SeparableConv2DOptions): SeparableConv2
 export const softmax = (options: SoftmaxOptions = {}): Softmax => new Softmax(options);
 
 /** Drops whole channels at random while training. */
-export const spatialDropout2d = (options: SpatialDropout2DOptions): SpatialDropout2D => new SpatialDropout2D(options);
+export const spatialDropout2d = (options: SpatialDropoutOptions): SpatialDropout2D => new SpatialDropout2D(options);
 
 /** The first of two inputs less the second; apply it to a list. */
 export const subtract = (options: CommonOptions = {}): Subtract => new Subtract(options);
@@ -307,3 +335,43 @@ export const separableConv1d = (options: SeparableConv1DOptions): SeparableConv1
 
 /** A vector several times, as a sequence. */
 export const repeatVector = (options: RepeatVectorOptions): RepeatVector => new RepeatVector(options);
+
+/** Sums the products of two inputs along an axis; apply it to a list. */
+export const dot = (options: DotOptions): Dot => new Dot(options);
+
+/** Looks up a learned vector for every whole number. */
+export const embedding = (options: EmbeddingOptions): Embedding => new Embedding(options);
+
+/** Dropout that keeps mean and variance after SELU. */
+export const alphaDropout = (options: AlphaDropoutOptions): AlphaDropout => new AlphaDropout(options);
+
+/** Multiplies by normal noise of mean 1 while training. */
+export const gaussianDropout = (options: GaussianDropoutOptions): GaussianDropout => new GaussianDropout(options);
+
+/** Adds normal noise while training. */
+export const gaussianNoise = (options: GaussianNoiseOptions): GaussianNoise => new GaussianNoise(options);
+
+/** Drops whole channels of sequences while training. */
+export const spatialDropout1d = (options: SpatialDropoutOptions): SpatialDropout1D => new SpatialDropout1D(options);
+
+/** Drops whole channels of volumes while training. */
+export const spatialDropout3d = (options: SpatialDropoutOptions): SpatialDropout3D => new SpatialDropout3D(options);
+
+/** x above 0, a learned slope times x below. */
+export const prelu = (options: PReLUOptions = {}): PReLU => new PReLU(options);
+
+/** Gives every example mean 0 and variance 1 over axes, then a learned scale and shift. */
+export const layerNormalization = (options: LayerNormalizationOptions = {}): LayerNormalization =>
+  new LayerNormalization(options);
+
+/** Gives every group of channels mean 0 and variance 1, then a learned scale and shift. */
+export const groupNormalization = (options: GroupNormalizationOptions = {}): GroupNormalization =>
+  new GroupNormalization(options);
+
+/** Divides by the root of the mean square, times a learned scale. */
+export const rmsNormalization = (options: RMSNormalizationOptions = {}): RMSNormalization =>
+  new RMSNormalization(options);
+
+/** Divides every example by its length. */
+export const unitNormalization = (options: UnitNormalizationOptions = {}): UnitNormalization =>
+  new UnitNormalization(options);

@@ -45,8 +45,8 @@ export interface BatchNormalizationOptions extends CommonOptions {
   gammaConstraint?: ConstraintLike;
 }
 
-/** A single axis; Keras 2 writes it as a list of one. */
-const axisField: Field<number> = {
+/** @internal A single axis; Keras 2 writes it as a list of one. */
+export const axisField: Field<number> = {
   fallback: () => -1,
   check(value, place) {
     if (typeof value === 'number' && Number.isInteger(value)) return value;

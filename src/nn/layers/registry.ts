@@ -10,10 +10,13 @@ import { Conv1DTranspose, DepthwiseConv1D, SeparableConv1D } from './conv-sequen
 import { Conv2DTranspose, DepthwiseConv2D, SeparableConv2D } from './conv-variants.js';
 import { Conv3D, Conv3DTranspose } from './conv-volumes.js';
 import { Dense } from './dense.js';
-import { Dropout, SpatialDropout2D } from './dropout.js';
+import { Dot } from './dot.js';
+import { Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D } from './dropout.js';
+import { Embedding } from './embedding.js';
 import type { MakeLayer } from './fields.js';
 import { InputLayer } from './input.js';
 import { Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract } from './merge.js';
+import { AlphaDropout, GaussianDropout, GaussianNoise } from './noise.js';
 import { BatchNormalization } from './normalization.js';
 import { Identity, Rescaling } from './other.js';
 import {
@@ -36,7 +39,9 @@ import {
   MaxPooling2D,
   MaxPooling3D,
 } from './pooling.js';
+import { PReLU } from './prelu.js';
 import { Flatten, Permute, RepeatVector, Reshape } from './reshaping.js';
+import { GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization } from './unit-normalization.js';
 import { UpSampling1D, UpSampling2D, UpSampling3D } from './upsampling.js';
 
 /**
@@ -59,6 +64,7 @@ const BUILT_IN: readonly LayerClass[] = [
   AdaptiveMaxPooling2D,
   AdaptiveMaxPooling3D,
   Add,
+  AlphaDropout,
   Average,
   AveragePooling1D,
   AveragePooling2D,
@@ -77,17 +83,23 @@ const BUILT_IN: readonly LayerClass[] = [
   Dense,
   DepthwiseConv1D,
   DepthwiseConv2D,
+  Dot,
   Dropout,
   ELU,
+  Embedding,
   Flatten,
+  GaussianDropout,
+  GaussianNoise,
   GlobalAveragePooling1D,
   GlobalAveragePooling2D,
   GlobalAveragePooling3D,
   GlobalMaxPooling1D,
   GlobalMaxPooling2D,
   GlobalMaxPooling3D,
+  GroupNormalization,
   Identity,
   InputLayer,
+  LayerNormalization,
   LeakyReLU,
   MaxPooling1D,
   MaxPooling2D,
@@ -95,7 +107,9 @@ const BUILT_IN: readonly LayerClass[] = [
   Maximum,
   Minimum,
   Multiply,
+  PReLU,
   Permute,
+  RMSNormalization,
   ReLU,
   RepeatVector,
   Rescaling,
@@ -103,8 +117,11 @@ const BUILT_IN: readonly LayerClass[] = [
   SeparableConv1D,
   SeparableConv2D,
   Softmax,
+  SpatialDropout1D,
   SpatialDropout2D,
+  SpatialDropout3D,
   Subtract,
+  UnitNormalization,
   UpSampling1D,
   UpSampling2D,
   UpSampling3D,
