@@ -74,14 +74,14 @@ template <class T> static void runWinogradFilter(const FoveaCall& call, const T*
         const T* from = filter + ((8 - tap) * (int64_t)geometry.cin + column) * stride + first;
         for (int64_t j = 0; j < columns; j++)
           for (int64_t k = 0; k < rows; k += LANES)
-            store(wide + j * FILTER_ROWS + k, loadStoredSome(from + j * stride + k, rows - k));
+            store(wide + j * FILTER_ROWS + k, loadSome(from + j * stride + k, rows - k));
         packTurned(wide, FILTER_ROWS, rows, columns, width, panelTap);
       } else {
         const T* from = filter + (tap * (int64_t)geometry.cin + first) * stride + column;
         for (int64_t k = 0; k < rows; k++)
           for (int64_t j = 0; j < width; j += LANES)
             store(panelTap + k * width + j,
-                  j < columns ? loadStoredSome(from + k * stride + j, columns - j) : Vector{});
+                  j < columns ? loadSome(from + k * stride + j, columns - j) : Vector{});
       }
     }
     transformTaps(taps, rows, width, u + to.at(panel, 0) + first * width, to.step(panel));
@@ -90,7 +90,7 @@ template <class T> static void runWinogradFilter(const FoveaCall& call, const T*
 }
 
 void winogradFilter(const FoveaCall& call) {
-  if (call.parameters[GEOMETRY_WORDS + 1] == FOVEA_BFLOAT16) runWinogradFilter(call, call.operand<const uint16_t>(0));
+  if (call.parameters[GEOMETRY_WORDS + 1] == FOVEA_BFLOAT16) runWinogradFilter(call, call.operand<const Bfloat16>(0));
   else runWinogradFilter(call, call.operand<const float>(0));
 }
 
@@ -228,7 +228,7 @@ struct WinogradConv {
             for (int32_t k = 0; k < TILE_COLUMNS; k += 16)
               __builtin_prefetch((char*)y + (at + ((int64_t)i * geometry.ow + j) * geometry.cout + k) * bytes, 1);
         run(from, sumsStep, panels.width(panel + p), pixels);
-        if (isBfloat16) finish<uint16_t>(pixels, lines, columns, panel + p, at);
+        if (isBfloat16) finish<Bfloat16>(pixels, lines, columns, panel + p, at);
         else finish<float>(pixels, lines, columns, panel + p, at);
       }
     }
@@ -253,8 +253,8 @@ struct WinogradConv {
 #pragma GCC unroll 4
           for (int32_t k = 0; k < TILE_VECTORS; k++) {
             Vector v = load(from + k * LANES) + b[k];
-            if (add) v += loadStored(add + offset + k * LANES);
-            storeStored(to + offset + k * LANES, v < least ? least : v);
+            if (add) v += load(add + offset + k * LANES);
+            store(to + offset + k * LANES, v < least ? least : v);
           }
         }
       return;
@@ -265,9 +265,9 @@ struct WinogradConv {
         for (int64_t c = 0; c < count; c += LANES) {
           Vector v = load(pixels + (i * 4 + j) * TILE_COLUMNS + c);
           if (channelBias) v += loadSome(channelBias + c, count - c);
-          if (add) v += loadStoredSome(add + offset + c, count - c);
+          if (add) v += loadSome(add + offset + c, count - c);
           if (activation) v = activate(v, activation, alpha);
-          storeStoredSome(to + offset + c, v, count - c);
+          storeSome(to + offset + c, v, count - c);
         }
       }
   }

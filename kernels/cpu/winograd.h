@@ -162,42 +162,6 @@ static inline PixelsTransform pixelsTransform(int32_t lines, int32_t columns) {
   return columns == 4 ? transformPixels<3, 4> : transformPixels<3, 3>;
 }
 
-// Storage types: float, or uint16_t for bfloat16, which is widened on the way in and rounded (half to even, a
-// NaN stays one) on the way out.
-typedef uint16_t WideningVector __attribute__((vector_size(FOVEA_VECTOR_BYTES / 2)));
-typedef uint16_t WideningVectorU __attribute__((vector_size(FOVEA_VECTOR_BYTES / 2), aligned(2), may_alias));
-static inline Vector loadStored(const float* p) { return load(p); }
-static inline Vector loadStored(const uint16_t* p) {
-  const WideningVector v = *reinterpret_cast<const WideningVectorU*>(p);
-  return asFloat(__builtin_convertvector(v, IntVector) << 16);
-}
-static inline void storeStored(float* p, Vector v) { store(p, v); }
-static inline void storeStored(uint16_t* p, Vector v) {
-  typedef uint32_t Bits __attribute__((vector_size(FOVEA_VECTOR_BYTES)));
-  const Bits bits = reinterpret_cast<Bits>(v);
-  const Bits rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-  const IntVector result = v != v ? reinterpret_cast<IntVector>((bits >> 16) | 0x40) : reinterpret_cast<IntVector>(rounded);
-  *reinterpret_cast<WideningVectorU*>(p) = __builtin_convertvector(result, WideningVector);
-}
-// The first `count` lanes only; the others are zero.
-template <class T> FOVEA_SELDOM Vector loadStoredPart(const T* p, int64_t count) {
-  T part[LANES] = {};
-  for (int64_t i = 0; i < count; i++) part[i] = p[i];
-  return loadStored(part);
-}
-template <class T> FOVEA_SELDOM void storeStoredPart(T* p, Vector v, int64_t count) {
-  T part[LANES];
-  storeStored(part, v);
-  for (int64_t i = 0; i < count; i++) p[i] = part[i];
-}
-template <class T> static inline Vector loadStoredSome(const T* p, int64_t count) {
-  return count >= LANES ? loadStored(p) : loadStoredPart(p, count);
-}
-template <class T> static inline void storeStoredSome(T* p, Vector v, int64_t count) {
-  if (count >= LANES) storeStored(p, v);
-  else storeStoredPart(p, v, count);
-}
-
 // Transforms tiles of x (float or bfloat16), padding included, with scratch of its own.
 constexpr int64_t PATCH_CHANNELS = 64;
 constexpr int64_t ZERO_CHANNELS = 1024; // that a missing pixel gives at once
@@ -238,13 +202,22 @@ struct TileReader {
     findPixels<T>(tile, first, nullptr, from);
     for (int32_t i = 0; i < FREQUENCIES; i++)
       for (int64_t c = 0; c < count; c += LANES)
-        store(scratch + i * PATCH_CHANNELS + c, from[i] ? loadStoredSome(from[i] + c, count - c) : Vector{});
+        store(scratch + i * PATCH_CHANNELS + c, from[i] ? loadSome(from[i] + c, count - c) : Vector{});
+  }
+
+  // Whether whole vectors may be read from each pixel of the tile without leaving x.
+  bool isWholeInside(const TileCursor& tile, int64_t last) const {
+    const int32_t line = (int32_t)smaller(height, tile.tiles.h.start(tile.line) - padTop + POINTS) - 1;
+    const int32_t column = (int32_t)smaller(width, tile.tiles.w.start(tile.column) - padLeft + POINTS) - 1;
+    const int64_t pixel = ((int64_t)tile.image * height + line) * width + column;
+    return pixel * channels + last <= (int64_t)tile.tiles.images * height * width * channels;
   }
 
   // Channels first <= c < last of a tile, written as transformPixels does, in whole vectors: `first` is a
-  // multiple of LANES, and so is `last` or it is `channels`.
+  // multiple of LANES, and so is `last` or it is `channels`; what follows channel `channels` means nothing.
   void transform(const TileCursor& tile, int64_t first, int64_t last, float* const* to, int64_t step) const {
     const PixelsTransform run = pixelsTransform(tile.lines(), tile.columns());
+    if (last % LANES != 0 && isWholeInside(tile, roundUp(last, LANES))) last = roundUp(last, LANES);
     const float* at[FREQUENCIES];
     float* shifted[TILE_KINDS];
     int64_t c = first;
@@ -258,7 +231,7 @@ struct TileReader {
       }
     for (; c < last; c += PATCH_CHANNELS) {
       const int64_t count = smaller(PATCH_CHANNELS, last - c);
-      if (isBfloat16) copyPixels<uint16_t>(tile, c, count);
+      if (isBfloat16) copyPixels<Bfloat16>(tile, c, count);
       else copyPixels<float>(tile, c, count);
       for (int32_t i = 0; i < FREQUENCIES; i++) at[i] = scratch + i * PATCH_CHANNELS;
       for (int32_t kind = 0; kind < TILE_KINDS; kind++) shifted[kind] = to[kind] + (c - first);
