@@ -142,15 +142,13 @@ static void transformBlock(const GradientTile* tile, int64_t tiles, const T* sou
       const int64_t panel = channel - channel % panelChannels, panelWidth = smaller(panelChannels, padded - panel);
       const bool isPart = channels - channel < LANES;
       float* to = out + panel * tiles + t * panelWidth + (channel - panel);
-      Vector part[SIDE * SIDE], first[SIDE], second[SIDE];
-      if (isPart)
-        for (int32_t i = 0; i < SIDE * SIDE; i++) part[i] = loadPart(at[i] + channel, channels - channel);
+      Vector first[SIDE], second[SIDE];
 #pragma GCC unroll 6
       for (int32_t j = 0; j < SIDE; j++) {
         Vector d[SIDE];
         if (isPart)
 #pragma GCC unroll 6
-          for (int32_t i = 0; i < SIDE; i++) d[i] = part[i * SIDE + j];
+          for (int32_t i = 0; i < SIDE; i++) d[i] = loadPart(at[i * SIDE + j] + channel, channels - channel);
         else
 #pragma GCC unroll 6
           for (int32_t i = 0; i < SIDE; i++) d[i] = load(at[i * SIDE + j] + channel);
@@ -335,8 +333,19 @@ void winogradFilterGradient(const FoveaCall& call) {
     for (int64_t i = 0; i < size; i += LANES) g.out.put(i, Vector{}, size - i);
     return;
   }
-  g.rowBlock = smaller(GRADIENT_CHANNELS, roundUp(divideUp(cin, divideUp(cin, GRADIENT_CHANNELS)), LANES));
-  g.columnBlock = smaller(GRADIENT_CHANNELS, roundUp(divideUp(cout, divideUp(cout, GRADIENT_CHANNELS)), LANES));
+  const int32_t threads = foveaThreadCount(call.pool);
+  auto cut = [](int64_t channels, int64_t blocks) {
+    return smaller(GRADIENT_CHANNELS, roundUp(divideUp(channels, blocks), LANES));
+  };
+  int64_t rowBlocks = divideUp(cin, GRADIENT_CHANNELS), columnBlocks = divideUp(cout, GRADIENT_CHANNELS);
+  g.rowBlock = cut(cin, rowBlocks);
+  g.columnBlock = cut(cout, columnBlocks);
+  // Smaller blocks transform more often, but idle threads are worse.
+  while (g.parts * rowBlocks * columnBlocks < threads) {
+    if (g.columnBlock > TILE_COLUMNS && g.columnBlock >= g.rowBlock) g.columnBlock = cut(cout, columnBlocks *= 2);
+    else if (g.rowBlock > LANES) g.rowBlock = cut(cin, rowBlocks *= 2);
+    else break;
+  }
   const int64_t rowUnits = divideUp(cin, g.rowBlock), columnUnits = divideUp(cout, g.columnBlock);
   auto multiply = [&](int64_t unit, int32_t thread) {
     const int64_t row = unit % rowUnits * g.rowBlock, column = unit / rowUnits % columnUnits * g.columnBlock;
