@@ -72,8 +72,8 @@ export interface Target {
   readonly engine: 'native' | 'wasm' | 'webgpu';
   /** As `EngineInfo.level`. */
   readonly level: string;
-  /** `direct`: sums in their plain order, no Winograd. */
-  readonly convolution: 'auto' | 'direct';
+  /** `direct`: plain sums, no Winograd. `winograd`: wherever it can be, for tests. */
+  readonly convolution: 'auto' | 'direct' | 'winograd';
 }
 
 /** What a matmul or convolution does to its result before storing it: bias, residual, activation. */

@@ -1,21 +1,20 @@
 // Convolutions over [n,h,w,c]: one op and its two adjoints, whose gradients are each other, so that
-// derivatives of any order exist. What follows from it is in conv-variants.ts. Kernels: kernels/cpu/conv*.cc.
-import { PARTIAL_SUMS } from '../core/abi.js';
+// derivatives of any order exist. What follows from it is in conv-variants.ts. Kernels: conv-kernels.ts.
 import { isFloat } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import { formatShape, type Shape, sizeOf } from '../core/shape.js';
 import { defineOp, toTensor, unify } from '../graph/define.js';
-import type { KernelCall, KernelOperand, ReferenceArray, TensorType } from '../graph/op.js';
+import type { ReferenceArray, TensorType } from '../graph/op.js';
 import type { Tensor, TensorLike } from '../graph/tensor.js';
 import { cast } from './arithmetic.js';
-import { epilogueWords } from './matmul.js';
+import { type ConvParams, filterCells, type Geometry, geometryOf, multiplyAdds } from './conv-geometry.js';
+import { filterGradientCalls, forwardCalls, inputGradientCalls } from './conv-kernels.js';
 import { transpose } from './shape.js';
 import {
   checkRank,
   checkWhole,
   type DataFormat,
   formatPair,
-  outputSize,
   type Padding,
   type Pair,
   paddingOf,
@@ -34,14 +33,6 @@ export interface Conv2dOptions {
   dataFormat?: DataFormat;
 }
 
-/** @internal A convolution's options as numbers. */
-export interface ConvParams {
-  readonly strides: Pair;
-  readonly padding: readonly [Pair, Pair];
-  readonly dilation: Pair;
-  readonly groups: number;
-}
-
 interface InputGradientParams extends ConvParams {
   /** Height and width of x. */
   readonly inputSize: Pair;
@@ -51,62 +42,6 @@ interface FilterGradientParams extends ConvParams {
   /** Height and width of the filter. */
   readonly filterSize: Pair;
 }
-
-/** One convolution in numbers, in the order of `geometry` in kernels/cpu/abi.h. */
-interface Geometry {
-  readonly n: number;
-  readonly h: number;
-  readonly w: number;
-  readonly cin: number;
-  readonly kh: number;
-  readonly kw: number;
-  readonly cout: number;
-  readonly oh: number;
-  readonly ow: number;
-  readonly strideH: number;
-  readonly strideW: number;
-  readonly padTop: number;
-  readonly padLeft: number;
-  readonly dilationH: number;
-  readonly dilationW: number;
-  readonly groups: number;
-}
-
-/** The geometry of x [n,h,w,cin] and filter [kh,kw,cin/groups,cout], both of the right rank. */
-function geometryOf(x: Shape, filter: Shape, { strides, padding, dilation, groups }: ConvParams): Geometry {
-  const [n, h, w, cin] = x as [number, number, number, number];
-  const [kh, kw, , cout] = filter as [number, number, number, number];
-  return {
-    n,
-    h,
-    w,
-    cin,
-    kh,
-    kw,
-    cout,
-    oh: outputSize(h, spanOf(kh, dilation[0]), strides[0], padding[0]),
-    ow: outputSize(w, spanOf(kw, dilation[1]), strides[1], padding[1]),
-    strideH: strides[0],
-    strideW: strides[1],
-    padTop: padding[0][0],
-    padLeft: padding[1][0],
-    dilationH: dilation[0],
-    dilationW: dilation[1],
-    groups,
-  };
-}
-
-const wordsOf = (g: Geometry): number[] => [
-  ...[g.n, g.h, g.w, g.cin, g.kh, g.kw, g.cout, g.oh, g.ow],
-  ...[g.strideH, g.strideW, g.padTop, g.padLeft, g.dilationH, g.dilationW, g.groups],
-];
-
-/** One filter (or `multiplier` of them) per input channel: the kernels that run along channels. */
-const isDepthwise = ({ groups, cin }: Geometry): boolean => groups === cin && cin > 1;
-
-const filterCells = ({ kh, kw, cin, cout, groups }: Geometry): number => kh * kw * (cin / groups) * cout;
-const multiplyAdds = (g: Geometry): number => g.n * g.oh * g.ow * filterCells(g);
-const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 
 /** Visits every product of the convolution: the places in x, in the filter and in y that belong together. */
 function forEachProduct(g: Geometry, visit: (x: number, filter: number, y: number) => void): void {
@@ -197,11 +132,6 @@ function checkResult(op: string, dy: TensorType, g: Geometry): void {
   });
 }
 
-const input = (index: number): KernelOperand => ({ kind: 'input', index });
-const output: KernelOperand = { kind: 'output', index: 0 };
-const scratch: KernelOperand = { kind: 'scratch' };
-const none: KernelOperand = { kind: 'none' };
-
 const conv2dOp = defineOp<ConvParams>({
   name: 'conv2d',
   summary: 'slides a filter over pictures [n,h,w,c]; strides, zero padding, dilation, groups',
@@ -234,22 +164,8 @@ const conv2dOp = defineOp<ConvParams>({
   },
   flops: ([x, filter], params) =>
     2 * multiplyAdds(geometryOf((x as TensorType).shape, (filter as TensorType).shape, params)),
-  kernels({ inputs: [x, filter], params, epilogue }): KernelCall[] {
-    const g = geometryOf((x as TensorType).shape, (filter as TensorType).shape, params);
-    const { words, operands } = epilogueWords(epilogue);
-    const parameters = [...wordsOf(g), ...words];
-    if (isDepthwise(g)) {
-      return [{ kernel: 'depthwiseConv2d', operands: [input(0), input(1), ...operands, output], parameters }];
-    }
-    return [
-      {
-        kernel: 'conv2d',
-        operands: [input(0), input(1), none, ...operands, output, scratch],
-        parameters,
-        scratchBytes: 4 * g.kh * g.kw * g.cin * roundUp(g.cout / g.groups, 64),
-      },
-    ];
-  },
+  kernels: (request) =>
+    forwardCalls(geometryOf(request.inputs[0]!.shape, request.inputs[1]!.shape, request.params), request),
   cases: () =>
     convCases().map(({ name, x, filter, params }) => ({ name, inputs: [{ shape: x }, { shape: filter }], params })),
 });
@@ -285,21 +201,8 @@ const conv2dInputGradientOp = defineOp<InputGradientParams>({
     sizeOf((filter as TensorType).shape) / ((filter as TensorType).shape[2] as number) / groups,
   flops: ([, filter], params, [dx]) =>
     2 * multiplyAdds(geometryOf((dx as TensorType).shape, (filter as TensorType).shape, params)),
-  kernels({ inputs: [, filter], outputs: [dx], params }): KernelCall[] {
-    const g = geometryOf((dx as TensorType).shape, (filter as TensorType).shape, params);
-    const parameters = wordsOf(g);
-    if (isDepthwise(g)) {
-      return [{ kernel: 'depthwiseConv2dInputGradient', operands: [input(0), input(1), output], parameters }];
-    }
-    return [
-      {
-        kernel: 'conv2dInputGradient',
-        operands: [input(0), input(1), none, output, scratch],
-        parameters,
-        scratchBytes: 4 * g.kh * g.kw * g.cout * roundUp(g.cin / g.groups, 64),
-      },
-    ];
-  },
+  kernels: (request) =>
+    inputGradientCalls(geometryOf(request.outputs[0]!.shape, request.inputs[1]!.shape, request.params), request),
   cases: () =>
     convCases().map(({ name, x, y, filter, params }) => ({
       name,
@@ -337,17 +240,8 @@ const conv2dFilterGradientOp = defineOp<FilterGradientParams>({
   reduces: ([, dy]) => sizeOf((dy as TensorType).shape.slice(0, 3)),
   flops: ([x], params, [dFilter]) =>
     2 * multiplyAdds(geometryOf((x as TensorType).shape, (dFilter as TensorType).shape, params)),
-  kernels({ inputs: [x], outputs: [dFilter], params }): KernelCall[] {
-    const g = geometryOf((x as TensorType).shape, (dFilter as TensorType).shape, params);
-    return [
-      {
-        kernel: isDepthwise(g) ? 'depthwiseConv2dFilterGradient' : 'conv2dFilterGradient',
-        operands: [input(0), input(1), output, scratch],
-        parameters: wordsOf(g),
-        scratchBytes: PARTIAL_SUMS * 4 * filterCells(g),
-      },
-    ];
-  },
+  kernels: (request) =>
+    filterGradientCalls(geometryOf(request.inputs[0]!.shape, request.outputs[0]!.shape, request.params), request),
   cases: () =>
     convCases().map(({ name, x, y, filter, params }) => ({
       name,

@@ -4,7 +4,7 @@ import { floatBits, isFloat } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import { broadcastShapes, broadcastStrides, formatShape, type Shape, sizeOf, stridesOf } from '../core/shape.js';
 import { defineOp, toTensor, unify } from '../graph/define.js';
-import type { Epilogue, KernelOperand, ReferenceArray, TensorType } from '../graph/op.js';
+import type { Epilogue, KernelCall, KernelOperand, ReferenceArray, TensorType } from '../graph/op.js';
 import type { Tensor, TensorLike } from '../graph/tensor.js';
 import { cast } from './arithmetic.js';
 import { broadcastTo, expandDims, reshape, squeeze, sumTo } from './shape.js';
@@ -145,36 +145,48 @@ const matmulOp = defineOp<MatmulParams>({
     const { batch, m, n, k } = sizesOf(a as TensorType, b as TensorType, params);
     return 2 * sizeOf(batch) * m * n * k;
   },
-  kernels({ inputs: [a, b], params, epilogue }) {
+  kernels({ inputs: [a, b], params, epilogue, isConstant }): KernelCall[] {
     const { batch, m, n, k } = sizesOf(a as TensorType, b as TensorType, params);
     const batches = sizeOf(batch);
     // `matmul` below has made the leading axes equal or absent.
     const isSharedA = sizeOf(a!.shape.slice(0, -2)) === 1 && batches > 1;
     const isSharedB = sizeOf(b!.shape.slice(0, -2)) === 1;
     const { words, operands } = epilogueWords(epilogue);
+    const parameters = [
+      batches,
+      m,
+      n,
+      k,
+      Number(params.transposeA),
+      Number(params.transposeB),
+      isSharedA ? 0 : m * k,
+      isSharedB ? 0 : k * n,
+      ...words,
+    ];
+    const bytes = 4 * (isSharedB ? 1 : batches) * k * roundUp(n, 64);
+    // A single row or column streams b as it lies.
+    const isPacked = isConstant[1] === true && m > 1 && n > 1;
+    const pack: KernelCall = {
+      kernel: 'packMatrix',
+      operands: [{ kind: 'input', index: 1 }, { kind: 'prepared' }],
+      parameters,
+      prepares: true,
+      preparedBytes: bytes,
+    };
     return [
+      ...(isPacked ? [pack] : []),
       {
         kernel: 'matmul',
         operands: [
           { kind: 'input', index: 0 },
-          { kind: 'input', index: 1 },
-          { kind: 'none' },
+          isPacked ? { kind: 'none' } : { kind: 'input', index: 1 },
+          isPacked ? { kind: 'prepared' } : { kind: 'none' },
           ...operands,
           { kind: 'output', index: 0 },
           { kind: 'scratch' },
         ],
-        parameters: [
-          batches,
-          m,
-          n,
-          k,
-          Number(params.transposeA),
-          Number(params.transposeB),
-          isSharedA ? 0 : m * k,
-          isSharedB ? 0 : k * n,
-          ...words,
-        ],
-        scratchBytes: 4 * (isSharedB ? 1 : batches) * k * roundUp(n, 64),
+        parameters,
+        scratchBytes: isPacked ? 0 : bytes,
       },
     ];
   },

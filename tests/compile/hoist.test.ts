@@ -17,7 +17,9 @@ beforeAll(async () => {
 afterAll(() => engine.dispose());
 
 const isConstant = variablesAreConstant;
-const labels = (list: Program['prepare']): string[] => list.map(({ label }) => label);
+/** What nodes compute; how kernels prepare their own operands has its own tests below. */
+const labels = (list: Program['prepare']): string[] =>
+  list.map(({ label }) => label).filter((label) => !label.endsWith(': prepares'));
 
 /** Checks values with and without `prepare`; gives the Program that has one. */
 async function prepared(
@@ -79,12 +81,13 @@ describe('hoisting', () => {
     expect(labels(program.prepare)).toEqual(['exp multiply']);
     expect(labels(program.instructions)).toEqual(['matmul']);
     expect(program.preparedFrom.map((at) => program.bindings[at])).toMatchObject([{ kind: 'leaf' }, { kind: 'leaf' }]);
-    expect(program.bindings.at(-1)).toMatchObject({ kind: 'prepared', type: { shape: [128] } });
+    // Six rows of five columns, rounded up to 64 by the kernel: the weights themselves are not kept beside that.
+    expect(program.bindings.at(-1)).toMatchObject({ kind: 'prepared', type: { shape: [4 * 6 * 64] } });
   });
 
   it('keeps only what runs read; the rest of the work shares the workspace', async () => {
     const feeder = new Feeder();
-    const x = feeder.input({ shape: [1, 64] });
+    const x = feeder.input({ shape: [1, 64] }); // one row streams the matrix as it lies
     const w = feeder.variable({ shape: [64, 64] });
     const folded = ops.softmax(ops.matmul(ops.softmax(w), w));
     const program = await prepared(feeder, [ops.matmul(x, folded)]);
@@ -116,7 +119,7 @@ describe('hoisting', () => {
     const v = feeder.variable({ shape: [4, 4] });
     expect((await prepared(feeder, [ops.softmax(v)])).prepare).toEqual([]);
     expect((await prepared(feeder, [], [[w, ops.softmax(v)]])).prepare).toEqual([]);
-    expect((await prepared(feeder, [ops.matmul(ops.softmax(x), v)])).prepare).toEqual([]);
+    expect(labels((await prepared(feeder, [ops.matmul(ops.softmax(x), v)])).prepare)).toEqual([]);
   });
 
   it('does not keep what follows from nothing, unless it goes into something kept', async () => {
@@ -124,7 +127,7 @@ describe('hoisting', () => {
     const x = feeder.input({ shape: [40, 40] });
     const line = ops.softmax(ops.ones([40, 40]));
     const alone = await prepared(feeder, [ops.matmul(x, line)]);
-    expect(alone.prepare).toEqual([]);
+    expect(labels(alone.prepare)).toEqual([]);
     const w = feeder.variable({ shape: [40, 40] });
     const together = await prepared(feeder, [ops.matmul(x, ops.matmul(w, line))]);
     expect(together.prepare.length).toBeGreaterThan(1);

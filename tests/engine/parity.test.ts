@@ -10,7 +10,7 @@ import { sizeOf } from '../../src/core/shape.js';
 import type { Engine } from '../../src/engine/engine.js';
 import { interpret } from '../../src/graph/interpret.js';
 import type { Node } from '../../src/graph/node.js';
-import type { AnyOp, OpCase, ReferenceArray, TensorType } from '../../src/graph/op.js';
+import { ANY_TARGET, type AnyOp, type OpCase, type ReferenceArray, type TensorType } from '../../src/graph/op.js';
 import { applyOp, placeholder, type Tensor } from '../../src/graph/tensor.js';
 import * as ops from '../../src/ops/index.js';
 import { allOps } from '../../src/ops/index.js';
@@ -119,13 +119,15 @@ function slopesOf(op: AnyOp, each: OpCase<object>, feeds: Feeds, kind: Kind): Te
   return gradients(squares, by);
 }
 
-const programs = new Map<Batch, Program>();
+const programs = { auto: new Map<Batch, Program>(), winograd: new Map<Batch, Program>() };
 
-function compiled(batch: Batch): Program {
-  let program = programs.get(batch);
+/** The cases are small: Winograd's kernels would not be chosen, so that they are asked for by name. */
+function compiled(batch: Batch, convolution: keyof typeof programs = 'auto'): Program {
+  let program = programs[convolution].get(batch);
   if (program === undefined) {
-    program = emit(optimize({ outputs: batch.checks.map(({ got }) => got), updates: [] }));
-    programs.set(batch, program);
+    const graph = { outputs: batch.checks.map(({ got }) => got), updates: [] };
+    program = emit(optimize(graph), { target: { ...ANY_TARGET, convolution } });
+    programs[convolution].set(batch, program);
   }
   return program;
 }
@@ -149,6 +151,15 @@ async function run(engine: Engine, program: Program, feeds: Feeds): Promise<Arra
     loaded.dispose();
     for (const buffer of buffers) engine.free(buffer);
   }
+}
+
+/** What of a batch's outputs is out of tolerance. */
+function mismatches({ checks }: Batch, outputs: readonly ArrayBuffer[]): string[] {
+  return checks.flatMap(({ name, got: { dtype }, want, reduces, factor }, i) => {
+    const got = decodeElements(dtype, viewTypedArray(dtype, outputs[i] as ArrayBuffer));
+    const problem = firstMismatch(dtype, got, want, { reduces, factor });
+    return problem === undefined ? [] : [`${name}: ${problem}`];
+  });
 }
 
 function elementsOf(node: Node, output: number, feeds: Feeds): ArrayBufferView {
@@ -175,19 +186,27 @@ describe.each(variants)('$engine $level', ({ engine: name, level }) => {
     const problems: string[] = [];
     await withEngine({ engine: name, level }, { poison: true }, async (engine) => {
       for (const batch of batches(kind)) {
-        const found: string[] = [];
-        const outputs = await run(engine, compiled(batch), batch.feeds);
-        batch.checks.forEach(({ name: what, got: { dtype }, want, reduces, factor }, i) => {
-          const got = decodeElements(dtype, viewTypedArray(dtype, outputs[i] as ArrayBuffer));
-          const problem = firstMismatch(dtype, got, want, { reduces, factor });
-          if (problem !== undefined) found.push(`${what}: ${problem}`);
-        });
+        const found = mismatches(batch, await run(engine, compiled(batch), batch.feeds));
         if (skipOf(name, batch.op) === undefined) problems.push(...found);
         else if (found.length > 0) isSkipUsed.add(batch.op);
         const key = `${name} ${level}`;
         counts.set(key, (counts.get(key) as number) + batch.checks.length);
       }
     });
+    expect(problems, problems.join('\n')).toEqual([]);
+  });
+
+  test.each(KINDS)('%s agree with the reference by Winograd', { timeout: 120_000 }, async (kind) => {
+    const problems: string[] = [];
+    let calls = 0;
+    await withEngine({ engine: name, level }, { poison: true }, async (engine) => {
+      for (const batch of batches(kind).filter(({ op }) => op.startsWith('conv2d'))) {
+        const program = compiled(batch, 'winograd');
+        calls += program.instructions.filter(({ kernel }) => kernel.startsWith('winograd')).length;
+        problems.push(...mismatches(batch, await run(engine, program, batch.feeds)));
+      }
+    });
+    expect(calls).toBeGreaterThan(50);
     expect(problems, problems.join('\n')).toEqual([]);
   });
 

@@ -1,0 +1,168 @@
+// The kernel calls of a convolution and its two gradients, by the algorithm that conv-algorithm.ts chose. Bytes of
+// scratch are those of kernels/cpu/abi.h.
+import { DTYPES, PARTIAL_SUMS } from '../core/abi.js';
+import type { KernelCall, KernelOperand, KernelRequest } from '../graph/op.js';
+import { type Algorithm, chooseAlgorithm, type Pass } from './conv-algorithm.js';
+import { filterCells, type Geometry, roundUp, wordsOf } from './conv-geometry.js';
+import { epilogueWords } from './matmul.js';
+
+type Request = Pick<KernelRequest<object>, 'inputs' | 'outputs' | 'epilogue' | 'target' | 'isConstant'>;
+
+const input = (index: number): KernelOperand => ({ kind: 'input', index });
+const output: KernelOperand = { kind: 'output', index: 0 };
+const scratch: KernelOperand = { kind: 'scratch' };
+const prepared: KernelOperand = { kind: 'prepared' };
+const none: KernelOperand = { kind: 'none' };
+
+function choose(g: Geometry, pass: Pass, { inputs, target, isConstant }: Request): Algorithm {
+  const dtype = inputs[0]?.dtype ?? 'float32';
+  return chooseAlgorithm(g, { pass, target, isConstant: isConstant[1] === true, dtype });
+}
+
+const dtypeOf = ({ inputs }: Request, index: number): number => DTYPES[inputs[index]?.dtype ?? 'float32'];
+const dtypeOfResult = ({ outputs }: Request): number => DTYPES[outputs[0]?.dtype ?? 'float32'];
+
+/** y of x and the filter, with its epilogue. */
+export function forwardCalls(g: Geometry, request: Request): KernelCall[] {
+  const { words, operands } = epilogueWords(request.epilogue);
+  const algorithm = choose(g, 'forward', request);
+  if (algorithm === 'depthwise') {
+    const parameters = [...wordsOf(g), ...words];
+    return [{ kernel: 'depthwiseConv2d', operands: [input(0), input(1), ...operands, output], parameters }];
+  }
+  if (algorithm === 'winograd') {
+    return [
+      transformFilter(g, request, false),
+      {
+        kernel: 'winogradConv2d',
+        operands: [input(0), prepared, ...operands, output, scratch],
+        parameters: [...wordsOf(g), ...words, dtypeOf(request, 0), dtypeOfResult(request)],
+        scratchBytes: winogradScratch(g),
+      },
+    ];
+  }
+  const { calls, operands: filter, scratchBytes } = filterOperands(g, request, false);
+  return [
+    ...calls,
+    {
+      kernel: 'conv2d',
+      operands: [input(0), ...filter, ...operands, output, scratch],
+      parameters: [...wordsOf(g), ...words],
+      scratchBytes,
+    },
+  ];
+}
+
+/** dx of dy and the filter. */
+export function inputGradientCalls(g: Geometry, request: Request): KernelCall[] {
+  const algorithm = choose(g, 'inputGradient', request);
+  if (algorithm === 'depthwise') {
+    const operands = [input(0), input(1), output];
+    return [{ kernel: 'depthwiseConv2dInputGradient', operands, parameters: wordsOf(g) }];
+  }
+  if (algorithm === 'winograd') {
+    // The convolution of dy with the filter turned round.
+    const turned: Geometry = {
+      ...g,
+      ...{ h: g.oh, w: g.ow, cin: g.cout, cout: g.cin, oh: g.h, ow: g.w },
+      padTop: 2 - g.padTop,
+      padLeft: 2 - g.padLeft,
+    };
+    const { words, operands } = epilogueWords(undefined);
+    return [
+      transformFilter(g, request, true),
+      {
+        kernel: 'winogradConv2d',
+        operands: [input(0), prepared, ...operands, output, scratch],
+        parameters: [...wordsOf(turned), ...words, dtypeOf(request, 0), dtypeOfResult(request)],
+        scratchBytes: winogradScratch(turned),
+      },
+    ];
+  }
+  const { calls, operands, scratchBytes } = filterOperands(g, request, true);
+  return [
+    ...calls,
+    {
+      kernel: 'conv2dInputGradient',
+      operands: [input(0), ...operands, output, scratch],
+      parameters: wordsOf(g),
+      scratchBytes,
+    },
+  ];
+}
+
+/** dFilter of x and dy. */
+export function filterGradientCalls(g: Geometry, request: Request): KernelCall[] {
+  const algorithm = choose(g, 'filterGradient', request);
+  const operands = [input(0), input(1), output, scratch];
+  if (algorithm === 'winograd') {
+    const dtypes = [dtypeOf(request, 0), dtypeOf(request, 1), dtypeOfResult(request)];
+    return [
+      {
+        kernel: 'winogradFilterGradient',
+        operands,
+        parameters: [...wordsOf(g), ...dtypes],
+        scratchBytes: winogradGradientScratch(g, dtypeOfResult(request) !== DTYPES.float32),
+      },
+    ];
+  }
+  return [
+    {
+      kernel: algorithm === 'depthwise' ? 'depthwiseConv2dFilterGradient' : 'conv2dFilterGradient',
+      operands,
+      parameters: wordsOf(g),
+      scratchBytes: PARTIAL_SUMS * 4 * filterCells(g),
+    },
+  ];
+}
+
+/** The filter's two operands of a direct kernel: packed ahead where that is done once for many runs. */
+function filterOperands(
+  g: Geometry,
+  { isConstant }: Request,
+  isTurned: boolean,
+): { calls: KernelCall[]; operands: KernelOperand[]; scratchBytes: number } {
+  const [depth, columns] = isTurned ? [g.cout, g.cin] : [g.cin, g.cout];
+  const bytes = 4 * g.kh * g.kw * depth * roundUp(columns / g.groups, 64);
+  if (isConstant[1] !== true) return { calls: [], operands: [input(1), none], scratchBytes: bytes };
+  const pack: KernelCall = {
+    kernel: 'packFilter',
+    operands: [input(1), prepared],
+    parameters: [...wordsOf(g), Number(isTurned)],
+    prepares: true,
+    preparedBytes: bytes,
+  };
+  return { calls: [pack], operands: [none, prepared], scratchBytes: 0 };
+}
+
+function transformFilter(g: Geometry, request: Request, isTurned: boolean): KernelCall {
+  const [depth, columns] = isTurned ? [g.cout, g.cin] : [g.cin, g.cout];
+  return {
+    kernel: 'winogradFilter',
+    operands: [input(1), prepared],
+    parameters: [...wordsOf(g), Number(isTurned), dtypeOf(request, 1)],
+    prepares: true,
+    preparedBytes: FREQUENCY_BYTES * depth * roundUp(columns, 16),
+  };
+}
+
+/** A number for each of 36 frequencies. */
+const FREQUENCY_BYTES = 4 * 36;
+
+/** Tiles that are in scratch at once: as few rounds as `most` allows, of equal size. */
+function tilesAtOnce({ n, oh, ow }: Geometry, most: number): number {
+  const all = n * Math.ceil(oh / 4) * Math.ceil(ow / 4);
+  return all === 0 ? 0 : Math.ceil(all / Math.ceil(all / most));
+}
+
+function winogradScratch(g: Geometry): number {
+  const channels = roundUp(g.cin, 16) + 16;
+  const most = Math.max(64, Math.floor(2 ** 21 / (36 * channels)));
+  return FREQUENCY_BYTES * (tilesAtOnce(g, most) * channels + 16);
+}
+
+function winogradGradientScratch(g: Geometry, isNarrow: boolean): number {
+  const channels = roundUp(g.cin, 16) + roundUp(g.cout, 16);
+  const most = Math.min(256, Math.max(64, Math.floor(2 ** 23 / (FREQUENCY_BYTES * channels))));
+  return FREQUENCY_BYTES * (tilesAtOnce(g, most) * channels + 32) + (isNarrow ? 36 * g.cin * g.cout : 0);
+}
