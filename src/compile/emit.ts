@@ -15,7 +15,7 @@ import {
 import { Tensor } from '../graph/tensor.js';
 import { type FusedParams, fusedOp } from './fuse-pointwise.js';
 import type { Graph } from './graph.js';
-import { Constants, type IsConstant } from './hoist.js';
+import { Constants, type IsConstant, readsOf } from './hoist.js';
 import { Placements } from './layout.js';
 import { lowerPointwise } from './lower-pointwise.js';
 import {
@@ -144,12 +144,24 @@ function emitStep(
     roles: call.operands.map(({ kind }) => (kind !== 'prepared' ? kind : call.prepares === true ? 'output' : 'input')),
     parameters: call.parameters,
     label: call.prepares === true ? `${node.op.name}: prepares` : labelOf(node),
-    inputs,
-    outputs: node.types,
-    // A node's work is told once, on the first call that does it.
-    flops: part === main ? flops : 0,
-    bytes: part === main ? total : 0,
+    ...(call.prepares === true
+      ? preparedTypes(node, call)
+      : {
+          inputs,
+          outputs: node.types,
+          // A node's work is told once, on the first call that does it.
+          flops: part === main ? flops : 0,
+          bytes: part === main ? total : 0,
+        }),
   }));
+}
+
+/** What a call that prepares reads, and what it makes, in words. */
+function preparedTypes(node: Node, call: KernelCall): Pick<Instruction, 'inputs' | 'outputs' | 'flops' | 'bytes'> {
+  const inputs = readsOf(node, call).map(({ shape, dtype }) => ({ shape, dtype }));
+  const words = Math.ceil((call.preparedBytes ?? 0) / 4);
+  const bytes = inputs.reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * bytesPerElement(dtype), 4 * words);
+  return { inputs, outputs: [{ shape: [words], dtype: 'float32' }], flops: 0, bytes };
 }
 
 function labelOf({ op, params }: Node): string {
