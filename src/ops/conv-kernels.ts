@@ -142,7 +142,7 @@ function transformFilter(g: Geometry, request: Request, isTurned: boolean): Kern
     operands: [input(1), prepared],
     parameters: [...wordsOf(g), Number(isTurned), dtypeOf(request, 1)],
     prepares: true,
-    preparedBytes: FREQUENCY_BYTES * depth * roundUp(columns, 16),
+    preparedBytes: FREQUENCY_BYTES * (depth + 4) * roundUp(columns, 16),
   };
 }
 
