@@ -165,17 +165,28 @@ static void multiplyRows(const float* const* rows, int64_t taps, int64_t depth, 
     const float* row[ROWS];
 #pragma GCC unroll 16
     for (int32_t r = 0; r < ROWS; r++) row[r] = rows[t * ROWS + r];
-    for (int64_t k = 0; k < depth; k++) {
-      Vector b[VECTORS];
-#pragma GCC unroll 4
-      for (int32_t v = 0; v < VECTORS; v++) b[v] = load(panel + v * LANES);
+    // The next tap's rows may lie far away: they are fetched while this one's are multiplied.
+    for (int64_t k = 0; k < depth;) {
+#if !defined(__wasm__)
+      const float* const* ahead = rows + smaller(t + 1, taps - 1) * ROWS;
+      const int64_t end = smaller(k + 16, depth);
 #pragma GCC unroll 16
-      for (int32_t r = 0; r < ROWS; r++) {
-        const Vector a = splat(row[r][k]);
+      for (int32_t r = 0; r < ROWS; r++) __builtin_prefetch(ahead[r] + k);
+#else
+      const int64_t end = depth;
+#endif
+      for (; k < end; k++) {
+        Vector b[VECTORS];
 #pragma GCC unroll 4
-        for (int32_t v = 0; v < VECTORS; v++) sum[r][v] += a * b[v];
+        for (int32_t v = 0; v < VECTORS; v++) b[v] = load(panel + v * LANES);
+#pragma GCC unroll 16
+        for (int32_t r = 0; r < ROWS; r++) {
+          const Vector a = splat(row[r][k]);
+#pragma GCC unroll 4
+          for (int32_t v = 0; v < VECTORS; v++) sum[r][v] += a * b[v];
+        }
+        panel += VECTORS * LANES;
       }
-      panel += VECTORS * LANES;
     }
   }
   if (isResumed) // chunks are summed apart: the errors of a long sum stay small

@@ -3,6 +3,8 @@
 // there are few columns, by a padded copy of the source where there are few channels. Included by gemm.h.
 #pragma once
 
+constexpr int64_t MOST_PANELS_BYTES = 384 << 10; // of one unit and chunk: a good third of L2
+
 // One unit of work: some rows of one phase and group by some panels.
 struct IndirectUnit {
   Axis h, w;
@@ -98,6 +100,13 @@ static void clearUnit(const IndirectGemm& g, const IndirectUnit& unit) {
   });
 }
 
+// The beginnings of the next tile's rows, while this tile is multiplied: the memory's own fetching ahead goes
+// along one row, not to the next.
+static inline void fetchRows(const IndirectGemm& g, const float* row, int64_t channels) {
+  for (int64_t k = 0; k < smaller(channels, 128); k += 16)
+    for (int32_t r = 0; r < TILE_ROWS; r++) __builtin_prefetch(row + r * g.sourceChannels + k);
+}
+
 static void runUnit(const IndirectGemm& g, const IndirectUnit& unit, char* scratch) {
   const float** pointers = (const float**)scratch;
   float* zero = (float*)(scratch + ZERO_AT);
@@ -123,6 +132,7 @@ static void runUnit(const IndirectGemm& g, const IndirectUnit& unit, char* scrat
       const int64_t rows = smaller(TILE_ROWS, unit.rows - row);
       const int32_t kernel = kernelRows(rows);
       pointRows(g, unit, unit.row + row, rows, kernel, tap, tapCount, channel, zero, pointers);
+      if (g.isSourceLinear && row + TILE_ROWS < unit.rows) fetchRows(g, pointers[0] + TILE_ROWS * g.sourceChannels, channels);
       for (int64_t panel = unit.panel; panel < unit.panel + unit.panels; panel++) {
         const int64_t width = panelWidth(g.columns, panel * TILE_COLUMNS);
         const float* b = own + (panel - unit.panel) * ownPanel;
@@ -285,13 +295,17 @@ static void planIndirect(IndirectGemm& g, int32_t threads) {
   g.packedGroup = g.filterGroup == 0 ? 0 : taps * g.packedTap;
 
   const int64_t panelBytes = smaller(sumLength, CHUNK_LENGTH) * TILE_COLUMNS * 4;
-  g.panelsPerUnit = larger(1, smaller(smaller(g.panels, 64), (PANEL_BYTES / 2) / panelBytes));
+  g.panelsPerUnit = larger(1, smaller(smaller(g.panels, 64), MOST_PANELS_BYTES / panelBytes));
   g.panelsPerUnit = divideUp(g.panels, divideUp(g.panels, g.panelsPerUnit));
   const int64_t tileWork = sumLength * TILE_ROWS * TILE_COLUMNS * g.panelsPerUnit;
   const int64_t work = tiles * tileWork * divideUp(g.panels, g.panelsPerUnit) * phases;
   // At least some microseconds a unit, at most what leaves every thread a dozen.
   const int64_t wanted = larger(work / (12 * (int64_t)threads), 1 << 19);
-  const int64_t mostTiles = SUMS_BYTES / (4 * TILE_ROWS * TILE_COLUMNS) / g.panelsPerUnit;
+  int64_t mostTiles = SUMS_BYTES / (4 * TILE_ROWS * TILE_COLUMNS) / g.panelsPerUnit;
+  if (sumLength > CHUNK_LENGTH) { // every chunk reads the unit's source again: it should stay in L2, too
+    const int64_t rowBytes = 4 * g.depth * h.step * w.step;
+    mostTiles = smaller(mostTiles, larger(4, (256 << 10) / (TILE_ROWS * rowBytes)));
+  }
   g.tilesPerUnit = larger(1, smaller(smaller(wanted / larger(1, tileWork), mostTiles), tiles));
   g.rowUnits = divideUp(tiles, g.tilesPerUnit);
 
