@@ -89,10 +89,10 @@ enum FoveaReduction {
   X(conv2d, "x filter packed? bias? residual? y scratch", "geometry activation alpha")              \
   X(conv2dInputGradient, "dy filter packed? dx scratch", "geometry")                                \
   X(conv2dFilterGradient, "x dy dFilter scratch", "geometry")                                       \
-  /* groups == cin, cout = cin * multiplier */                                                      \
-  X(depthwiseConv2d, "x filter bias? residual? y", "geometry activation alpha")                     \
-  X(depthwiseConv2dInputGradient, "dy filter dx", "geometry")                                       \
-  X(depthwiseConv2dFilterGradient, "x dy dFilter scratch", "geometry")                              \
+  /* groups == cin, cout = cin * multiplier; dtype is FOVEA_FLOAT32 or FOVEA_BFLOAT16, of all operands */ \
+  X(depthwiseConv2d, "x filter bias? residual? y", "geometry activation alpha dtype")               \
+  X(depthwiseConv2dInputGradient, "dy filter dx", "geometry dtype")                                 \
+  X(depthwiseConv2dFilterGradient, "x dy dFilter scratch", "geometry dtype")                        \
   /* pool geometry = n h w c  kh kw  oh ow  strideH strideW  padTop padLeft; padding never counts. */ \
   /* dtype is FOVEA_FLOAT32 or FOVEA_BFLOAT16, of all operands; sums are float32.              */   \
   X(maxPool, "x y", "poolGeometry dtype")                                                           \

@@ -28,6 +28,7 @@ namespace FOVEA_LEVEL {
 #include "winograd.cc"
 #include "winograd-gradient.cc"
 #include "depthwise.cc"
+#include "depthwise-gradient.cc"
 #include "pool2d.cc"
 #include "pool2d-gradient.cc"
 #include "softmax.cc"

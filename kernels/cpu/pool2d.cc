@@ -26,7 +26,6 @@ struct PoolUnit {
   int64_t image, first, last, from, until;
 };
 // body(unit, thread) for all of n pictures of `height` lines; `work` is what one line costs, in elements.
-// Strips of channels are at least a vector wide where there are so many channels.
 template <class Body>
 static void eachPoolUnit(const FoveaCall& call, const Pool& pool, int64_t height, int64_t work, int64_t leastLines,
                          Body& body) {
@@ -36,11 +35,10 @@ static void eachPoolUnit(const FoveaCall& call, const Pool& pool, int64_t height
   perUnit = smaller(height, larger(leastLines, perUnit));
   const int64_t cuts = divideUp(height, perUnit);
   const int64_t strips = larger(1, smaller(divideUp(wanted, pool.n * cuts), pool.c / (2 * LANES)));
-  const int64_t strip = pool.c / strips / LANES * LANES;
   auto block = [&](int64_t index, int32_t thread) {
     const int64_t s = index % strips, cut = index / strips % cuts;
-    body(PoolUnit{index / strips / cuts, cut * perUnit, smaller(height, (cut + 1) * perUnit), s * strip,
-                  s + 1 == strips ? pool.c : (s + 1) * strip},
+    body(PoolUnit{index / strips / cuts, cut * perUnit, smaller(height, (cut + 1) * perUnit),
+                  stripFrom(s, strips, pool.c), stripFrom(s + 1, strips, pool.c)},
          thread);
   };
   call.parallel(pool.n * cuts * strips, block);

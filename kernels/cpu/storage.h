@@ -50,3 +50,8 @@ static inline void storeSome(Bfloat16* p, Vector v, int64_t count) {
 template <class T> static inline void clear(T* p, int64_t count) {
   __builtin_memset(static_cast<void*>(p), 0, (size_t)count * sizeof(T));
 }
+
+// Where strip s of `strips` begins: all are a vector wide or more where there are 2 vectors to a strip.
+static inline int64_t stripFrom(int64_t s, int64_t strips, int64_t channels) {
+  return s == strips ? channels : s * channels / strips / LANES * LANES;
+}

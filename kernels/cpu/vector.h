@@ -26,3 +26,12 @@ static inline Vector splat(float value) { return value - Vector{}; }
 static inline IntVector splatInt(int32_t value) { return IntVector{} + value; }
 static inline Vector asFloat(IntVector v) { return reinterpret_cast<Vector>(v); }
 static inline IntVector asInt(Vector v) { return reinterpret_cast<IntVector>(v); }
+// Loaded once for several uses: GCC would rather load again in each instruction.
+static inline Vector inRegister(Vector v) {
+#if !defined(__clang__) && defined(__AVX512F__)
+  __asm__("" : "+v"(v));
+#elif !defined(__clang__) && defined(__SSE2__)
+  __asm__("" : "+x"(v));
+#endif
+  return v;
+}

@@ -15,7 +15,8 @@ export function widen(graph: Graph): Graph {
     if (isLeaf(node) || op.lower !== undefined || op.view !== undefined || op.acceptsStrides) return undefined;
     const dtypes = [...inputs, ...node.types].map(({ dtype }) => dtype);
     if (!dtypes.some(isNarrow)) return undefined;
-    if (op.takesBfloat16 && dtypes.every((dtype) => dtype === 'bfloat16')) return undefined;
+    const isBfloat16 = dtypes.every((dtype) => dtype === 'bfloat16');
+    if (isBfloat16 && op.takesBfloat16?.(inputs, node.params, node.types)) return undefined;
     const wide: Tensor[] = inputs.map((input) => (isNarrow(input.dtype) ? cast(input, 'float32') : input));
     const types = node.types.map((type) => (isNarrow(type.dtype) ? { ...type, dtype: 'float32' as const } : type));
     return outputsOf(replaceNode(node, { inputs: wide, types })).map((output, index) =>

@@ -168,8 +168,8 @@ export interface OpDefinition<P extends object> {
   kernels?(request: KernelRequest<P>): readonly KernelCall[];
   /** `kernels` reads inputs through `layouts`; others are given dense inputs. */
   readonly acceptsStrides?: boolean;
-  /** `kernels` serves nodes whose inputs and outputs all are bfloat16, too; others are given float32. */
-  readonly takesBfloat16?: boolean;
+  /** Whether `kernels` serves a node whose inputs and outputs all are bfloat16; else it is given float32. */
+  takesBfloat16?(inputs: readonly TensorType[], params: P, outputs: readonly TensorType[]): boolean;
   /** The first output may take an epilogue. */
   readonly takesEpilogue?: boolean;
   /** The activation that this op is, for ops that take an epilogue. */

@@ -74,7 +74,7 @@ const MIDDLE: Borders = { depth: 8, gradientDepth: 4, tiles: 24, constantTiles: 
 const NARROW: Borders = { depth: 4, gradientDepth: 4, tiles: 16, constantTiles: 2, gradientTiles: 9 };
 
 function bordersOf({ level }: Target): Borders {
-  if (level === 'avx512') return WIDE;
+  if (level.startsWith('avx512')) return WIDE;
   return level === 'avx2' ? MIDDLE : NARROW;
 }
 

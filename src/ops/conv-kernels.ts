@@ -27,7 +27,7 @@ export function forwardCalls(g: Geometry, request: Request): KernelCall[] {
   const { words, operands } = epilogueWords(request.epilogue);
   const algorithm = choose(g, 'forward', request);
   if (algorithm === 'depthwise') {
-    const parameters = [...wordsOf(g), ...words];
+    const parameters = [...wordsOf(g), ...words, dtypeOf(request, 0)];
     return [{ kernel: 'depthwiseConv2d', operands: [input(0), input(1), ...operands, output], parameters }];
   }
   if (algorithm === 'winograd') {
@@ -58,7 +58,7 @@ export function inputGradientCalls(g: Geometry, request: Request): KernelCall[] 
   const algorithm = choose(g, 'inputGradient', request);
   if (algorithm === 'depthwise') {
     const operands = [input(0), input(1), output];
-    return [{ kernel: 'depthwiseConv2dInputGradient', operands, parameters: wordsOf(g) }];
+    return [{ kernel: 'depthwiseConv2dInputGradient', operands, parameters: [...wordsOf(g), dtypeOf(request, 0)] }];
   }
   if (algorithm === 'winograd') {
     // The convolution of dy with the filter turned round.
@@ -106,14 +106,12 @@ export function filterGradientCalls(g: Geometry, request: Request): KernelCall[]
       },
     ];
   }
-  return [
-    {
-      kernel: algorithm === 'depthwise' ? 'depthwiseConv2dFilterGradient' : 'conv2dFilterGradient',
-      operands,
-      parameters: wordsOf(g),
-      scratchBytes: PARTIAL_SUMS * 4 * filterCells(g),
-    },
-  ];
+  const scratchBytes = PARTIAL_SUMS * 4 * filterCells(g);
+  if (algorithm === 'depthwise') {
+    const parameters = [...wordsOf(g), dtypeOf(request, 0)];
+    return [{ kernel: 'depthwiseConv2dFilterGradient', operands, parameters, scratchBytes }];
+  }
+  return [{ kernel: 'conv2dFilterGradient', operands, parameters: wordsOf(g), scratchBytes }];
 }
 
 /** The filter's two operands of a direct kernel: packed ahead where that is done once for many runs. */

@@ -7,7 +7,7 @@ import { defineOp, toTensor, unify } from '../graph/define.js';
 import type { ReferenceArray, TensorType } from '../graph/op.js';
 import type { Tensor, TensorLike } from '../graph/tensor.js';
 import { cast } from './arithmetic.js';
-import { type ConvParams, filterCells, type Geometry, geometryOf, multiplyAdds } from './conv-geometry.js';
+import { type ConvParams, filterCells, type Geometry, geometryOf, isDepthwise, multiplyAdds } from './conv-geometry.js';
 import { filterGradientCalls, forwardCalls, inputGradientCalls } from './conv-kernels.js';
 import { transpose } from './shape.js';
 import {
@@ -164,6 +164,8 @@ const conv2dOp = defineOp<ConvParams>({
   },
   flops: ([x, filter], params) =>
     2 * multiplyAdds(geometryOf((x as TensorType).shape, (filter as TensorType).shape, params)),
+  takesBfloat16: ([x, filter], params) =>
+    isDepthwise(geometryOf((x as TensorType).shape, (filter as TensorType).shape, params)),
   kernels: (request) =>
     forwardCalls(geometryOf(request.inputs[0]!.shape, request.inputs[1]!.shape, request.params), request),
   cases: () =>
@@ -201,6 +203,8 @@ const conv2dInputGradientOp = defineOp<InputGradientParams>({
     sizeOf((filter as TensorType).shape) / ((filter as TensorType).shape[2] as number) / groups,
   flops: ([, filter], params, [dx]) =>
     2 * multiplyAdds(geometryOf((dx as TensorType).shape, (filter as TensorType).shape, params)),
+  takesBfloat16: ([, filter], params, [dx]) =>
+    isDepthwise(geometryOf((dx as TensorType).shape, (filter as TensorType).shape, params)),
   kernels: (request) =>
     inputGradientCalls(geometryOf(request.outputs[0]!.shape, request.inputs[1]!.shape, request.params), request),
   cases: () =>
@@ -240,6 +244,8 @@ const conv2dFilterGradientOp = defineOp<FilterGradientParams>({
   reduces: ([, dy]) => sizeOf((dy as TensorType).shape.slice(0, 3)),
   flops: ([x], params, [dFilter]) =>
     2 * multiplyAdds(geometryOf((x as TensorType).shape, (dFilter as TensorType).shape, params)),
+  takesBfloat16: ([x], params, [dFilter]) =>
+    isDepthwise(geometryOf((x as TensorType).shape, (dFilter as TensorType).shape, params)),
   kernels: (request) =>
     filterGradientCalls(geometryOf(request.inputs[0]!.shape, request.outputs[0]!.shape, request.params), request),
   cases: () =>
@@ -371,6 +377,10 @@ function convCases(): ConvCase[] {
       groups: 9,
       strides: 2,
     }),
+    build('depthwise of wide lines', [1, 5, 17, 35], [3, 3, 1, 35], { ...same, groups: 35 }),
+    build('depthwise 3x3 stride 2, wide lines', [1, 7, 19, 18], [3, 3, 1, 18], { ...same, groups: 18, strides: 2 }),
+    build('depthwise 5x5', [1, 9, 10, 19], [5, 5, 1, 19], { ...same, groups: 19 }),
+    build('depthwise 7x7', [1, 8, 16, 20], [7, 7, 1, 20], { ...same, groups: 20 }),
     build('depthwise dilation 2', [1, 8, 8, 5], [3, 3, 1, 5], { groups: 5, dilationRate: 2 }),
     build('depthwise multiplier 2', [1, 5, 6, 9], [3, 3, 1, 18], { ...same, groups: 9 }),
     build('depthwise multiplier 3', [2, 6, 5, 4], [2, 3, 1, 12], { groups: 4, strides: [1, 2] }),

@@ -188,7 +188,7 @@ const maxPoolOp: Op<PoolParams> = defineOp({
   flops: (_inputs, params, [y]) => sizeOf((y as TensorType).shape) * cellsOf(params),
   kernels: ({ inputs: [x], outputs: [y], params }) =>
     poolCall('maxPool', 1, (x as TensorType).shape, (y as TensorType).shape, params, (x as TensorType).dtype),
-  takesBfloat16: true,
+  takesBfloat16: () => true,
   cases: () => [
     ...poolCases().map(({ name, x, params }) => ({ name, inputs: [spaced(x)], params })),
     tieCase(1),
@@ -220,7 +220,7 @@ const maxPoolGradientOp: Op<PoolParams> = defineOp({
   flops: ([, dy], params) => sizeOf((dy as TensorType).shape) * cellsOf(params),
   kernels: ({ inputs: [x, dy], params }) =>
     poolCall('maxPoolGradient', 2, (x as TensorType).shape, (dy as TensorType).shape, params, (x as TensorType).dtype),
-  takesBfloat16: true,
+  takesBfloat16: () => true,
   cases: () => [
     ...poolCases().map(({ name, x, y, params }) => ({ name, inputs: [spaced(x), { shape: y }], params })),
     tieCase(2),
@@ -288,7 +288,7 @@ const avgPoolOp: Op<PoolParams> = defineOp({
   flops: (_inputs, params, [y]) => sizeOf((y as TensorType).shape) * cellsOf(params),
   kernels: ({ inputs: [x], outputs: [y], params }) =>
     poolCall('avgPool', 1, (x as TensorType).shape, (y as TensorType).shape, params, (x as TensorType).dtype),
-  takesBfloat16: true,
+  takesBfloat16: () => true,
   cases: () => [
     ...poolCases().map(({ name, x, params }) => ({ name, inputs: [{ shape: x }], params })),
     ...bfloat16Cases(({ x }) => [{ shape: x }]),
@@ -329,7 +329,7 @@ const avgPoolGradientOp: Op<AverageGradientParams> = defineOp({
       params,
       (dy as TensorType).dtype,
     ),
-  takesBfloat16: true,
+  takesBfloat16: () => true,
   cases: () => [
     ...poolCases().map(({ name, x, y, params }) => ({ name, inputs: [{ shape: y }], params: ofSize(x, params) })),
     ...poolCases()
