@@ -12,7 +12,7 @@ import type { EngineMemoryHandle } from '../src/engine/memory.js';
 import type { Node } from '../src/graph/node.js';
 import type { TensorType } from '../src/graph/op.js';
 import type { Storage } from '../src/graph/storage.js';
-import { matmul, models, setEngine, type Tensor, zoo } from '../src/index.js';
+import { matmul, models, setDtypePolicy, setEngine, type Tensor, zoo } from '../src/index.js';
 import { convOps } from '../src/ops/conv.js';
 import { FUNCTIONS } from './functions.js';
 import { numbers } from './numbers.js';
@@ -144,9 +144,10 @@ function readLecture(folder: string, batch: number) {
 }
 
 async function lecture({ kind, batch, folder, checkedSteps, dtype }: LectureWork): Promise<Ready> {
-  if (dtype !== 'float32') throw new Error(`${dtype} is not there`);
   const files = readLecture(folder, batch);
-  const whole = zoo.lectureCnn();
+  setDtypePolicy(dtype === 'bfloat16' ? 'mixed_bfloat16' : 'float32');
+  const [whole, kept] = [zoo.lectureCnn(), zoo.lectureCnn()];
+  setDtypePolicy('float32');
   const load = async (model: typeof whole): Promise<void> => {
     const shapes = (await model.getWeights()).length;
     await model.setWeights(Array.from({ length: shapes }, (_, i) => files.weight(i)));
@@ -164,7 +165,6 @@ async function lecture({ kind, batch, folder, checkedSteps, dtype }: LectureWork
   }
   const compiled = { optimizer: 'nadam', loss: 'sparseCategoricalCrossentropy' } as const;
   whole.compile({ ...compiled, metrics: ['accuracy'] });
-  const kept = zoo.lectureCnn();
   const model = models.sequential([
     ...kept.inputs,
     ...kept.layers.filter((layer) => !/dropout|input/.test(layer.name)),
@@ -223,9 +223,11 @@ async function reply({ command, id, work, path, steps }: Request): Promise<objec
     ready.delete(id);
     return {};
   }
-  const start = performance.now();
+  const [start, before] = [performance.now(), process.cpuUsage()];
   await own?.run(steps);
-  return { seconds: (performance.now() - start) / 1000 };
+  const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(before);
+  return { seconds, cpu: (user + system) / 1e6 };
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

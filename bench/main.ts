@@ -42,6 +42,7 @@ const { values: options, positionals: filters } = parseArgs({
     from: { type: 'string' },
     rounds: { type: 'string', default: '7' },
     threads: { type: 'string', default: '2' },
+    cpu: { type: 'boolean', default: false },
     every: { type: 'string', default: '1' },
     against: { type: 'string', multiple: true },
   },
@@ -120,7 +121,7 @@ async function run(): Promise<Report> {
   else console.log('No C++ compiler: the limits of the machine are not measured.');
   await bundle();
   const folder = await mkdtemp(join(tmpdir(), 'fovea-bench-'));
-  const contestants = new Contestants(threads, options.against, rounds);
+  const contestants = new Contestants(threads, options.against, rounds, options.cpu ? 'cpu' : 'seconds');
   try {
     if (['lecture', 'threads', 'start'].some((suite) => isWanted(suite))) await writeLecture(folder);
     for (const suite of SUITES.filter(({ name }) => isWanted(name))) {

@@ -72,9 +72,11 @@ async function reply({ command, id, work, path, steps }) {
     return {};
   }
   const run = works.get(id);
-  const start = performance.now();
+  const [start, before] = [performance.now(), process.cpuUsage()];
   for (let i = 0; i < steps; i++) await run();
-  return { seconds: (performance.now() - start) / 1000 };
+  const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(before);
+  return { seconds, cpu: (user + system) / 1e6 };
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

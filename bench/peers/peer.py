@@ -4,13 +4,14 @@
 
 Reads one JSON object a line from standard input and answers each with one line: load {id, variant, work, path} makes
 the work ready and writes its results to the file, as float32 in fovea's order; time {id, steps} answers with the
-seconds that took; drop {id} forgets it.
+seconds that took, and with those of all its processors; drop {id} forgets it.
 """
 
 import importlib
 import json
 import os
 import sys
+import time
 
 # The answers keep the real standard output; whatever else is printed goes to standard error.
 answers = os.fdopen(os.dup(1), "w")
@@ -33,7 +34,8 @@ def main(framework, threads):
                     each.astype("<f4", order="C").tofile(file)
             return {"version": module.version}
         if command == "time":
-            return {"seconds": works[id].time(steps)}
+            before = time.process_time()
+            return {"seconds": works[id].time(steps), "cpu": time.process_time() - before}
         works.pop(id, None)
         return {}
 

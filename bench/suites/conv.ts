@@ -25,7 +25,7 @@ export function convRows(): Row[] {
       peers: TORCH_EAGER,
       goals: [{ atLeast: 0.9 }],
       tolerance: 2e-4,
-      turn: 10,
+      turn: 6,
     })),
   );
 }

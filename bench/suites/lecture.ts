@@ -50,7 +50,7 @@ export function lectureRows(folder: string): Row[] {
     peers,
     goals,
     tolerance: work.dtype === 'bfloat16' ? 3e-2 : 1e-3,
-    turn: work.batch === 1 ? 60 : own === 'native' ? 400 : 600,
+    turn: work.batch === 1 ? 60 : 300,
   });
   const train = { kind: 'train', batch: BATCH } as const;
   const predict = { kind: 'predict', batch: BATCH } as const;

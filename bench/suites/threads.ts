@@ -23,7 +23,7 @@ export async function threadFigures(folder: string, rounds: number): Promise<Fig
       [turns[1], turns[0], ...turns.slice(2)].filter((each) => each !== undefined),
       {
         rounds,
-        turn: 400,
+        turn: 300,
       },
     );
     return standings.flatMap(({ time, ratio }, i): Figure[] => {
