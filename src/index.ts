@@ -10,6 +10,7 @@ export { compile, explain } from './engine/compile.js';
 export { disposeEngine, engineInfo, engineMemory, setEngine } from './engine/current.js';
 export type { Engine, EngineInfo, EngineMemory, EngineOptions } from './engine/engine.js';
 export { realize } from './engine/execute.js';
+export { type Precision, setPrecision } from './engine/precision.js';
 export { type EngineStatus, engineReport } from './engine/select.js';
 export { defineOp, definePointwise } from './graph/define.js';
 export { Tensor, type TensorLike, tensor } from './graph/tensor.js';

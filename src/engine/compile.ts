@@ -4,15 +4,16 @@ import type { IsConstant } from '../compile/hoist.js';
 import { type Trace, trace } from '../compile/trace.js';
 import { toTensor } from '../graph/define.js';
 import type { Node } from '../graph/node.js';
-import type { TensorType } from '../graph/op.js';
+import { ANY_TARGET, type TensorType } from '../graph/op.js';
 import { currentRuntime } from '../graph/runtime.js';
 import { Storage } from '../graph/storage.js';
 import { fromStorage, Tensor, type TensorLike } from '../graph/tensor.js';
 import { type Variable, variableChanges } from '../graph/variable.js';
 import { activeEngine, currentEngine } from './current.js';
 import type { Engine } from './engine.js';
-import { bring, compileGraph, Executable, targetOf } from './execute.js';
+import { bring, compileGraph, Executable } from './execute.js';
 import { makeRoom } from './memory.js';
+import { checkPrecision, convolutionOf, type Precision, targetOf } from './precision.js';
 
 /** A traced function compiled for an engine, with what its leaves stand for. */
 export interface CompiledTrace {
@@ -27,10 +28,11 @@ export function compileTrace(
   engine: Engine,
   fn: (...args: Tensor[]) => readonly Tensor[],
   types: readonly TensorType[],
+  precision?: Precision,
 ): CompiledTrace {
   const traced = trace(fn, types);
   const { graph, arguments: args, variables, assigned } = traced;
-  const executable = Executable.compile(engine, graph, constantLeaves(traced));
+  const executable = Executable.compile(engine, graph, constantLeaves(traced), precision);
   // Only what the Program touches is bound: an unread variable, or one assigned to itself, is not.
   const bound = new Set(executable.leaves.map(({ node }) => node));
   const used = new Map([...variables].filter(([leaf]) => bound.has(leaf)));
@@ -51,14 +53,19 @@ function constantLeaves({ graph, variables }: Trace): IsConstant {
 
 /**
  * Compiles a function of tensors: traced once per shapes and dtypes of its arguments, then one Program.
- * Variables it assigns are updated in place.
+ * Variables it assigns are updated in place. `precision: 'exact'` keeps convolutions to plain sums, whatever
+ * `setPrecision` says.
  *
  * @example
  * const w = new fovea.Variable(fovea.ones([3, 2]));
  * const step = fovea.compile((x) => [fovea.relu(fovea.matmul(x, w.value))]);
  * const [y] = await step(fovea.ones([4, 3])); // y is [4, 2]
  */
-export function compile(fn: (...args: Tensor[]) => readonly Tensor[]): (...args: TensorLike[]) => Promise<Tensor[]> {
+export function compile(
+  fn: (...args: Tensor[]) => readonly Tensor[],
+  { precision }: { precision?: Precision } = {},
+): (...args: TensorLike[]) => Promise<Tensor[]> {
+  checkPrecision(precision, 'compile');
   const cache = new Map<string, CompiledTrace>();
   let cachedFor: Engine | undefined;
   return async (...given) => {
@@ -71,10 +78,10 @@ export function compile(fn: (...args: Tensor[]) => readonly Tensor[]): (...args:
     const args = given.map((each) => toTensor(each));
     await currentRuntime().realize(args);
     const types = args.map(({ shape, dtype }) => ({ shape, dtype }));
-    const key = types.map(({ shape, dtype }) => `${dtype}[${shape}]`).join();
+    const key = [convolutionOf(precision), ...types.map(({ shape, dtype }) => `${dtype}[${shape}]`)].join();
     let compiled = cache.get(key);
     if (compiled === undefined) {
-      compiled = compileTrace(engine, fn, types);
+      compiled = compileTrace(engine, fn, types, precision);
       cache.set(key, compiled);
     }
     const made = args.filter((_, i) => !(given[i] instanceof Tensor));
@@ -93,7 +100,7 @@ export function explain(fn: (...args: Tensor[]) => readonly Tensor[], ...args: T
   const types = args.map((each) => toTensor(each)).map(({ shape, dtype }) => ({ shape, dtype }));
   const traced = trace(fn, types);
   const engine = activeEngine();
-  const target = engine === undefined ? {} : { target: targetOf(engine) };
+  const target = { target: engine === undefined ? { ...ANY_TARGET, convolution: convolutionOf() } : targetOf(engine) };
   return explainProgram(compileGraph(traced.graph, { ...target, isConstant: constantLeaves(traced) }));
 }
 

@@ -11,24 +11,20 @@ import { FoveaError } from '../core/errors.js';
 import { sizeOf } from '../core/shape.js';
 import { topological } from '../graph/interpret.js';
 import { inputOp, isLeaf, type Node, variableOp } from '../graph/node.js';
-import type { Target, TensorType } from '../graph/op.js';
+import type { TensorType } from '../graph/op.js';
 import { currentRuntime, type Runtime } from '../graph/runtime.js';
 import { Storage } from '../graph/storage.js';
 import { placeholder, Tensor } from '../graph/tensor.js';
 import { activeEngine, currentEngine } from './current.js';
 import type { Engine, EngineBuffer, LoadedProgram } from './engine.js';
 import { EngineMemoryHandle, hasStrays, makeRoom } from './memory.js';
+import { convolutionOf, type Precision, targetOf } from './precision.js';
 
 /** Programs of eager ops that are kept; the least recently used goes first. */
 const CACHE_LIMIT = 512;
 /** All passes, from graph to Program. */
 export function compileGraph(graph: Graph, options: EmitOptions = {}): Program {
   return emit(optimize(graph, options), options);
-}
-
-/** What Programs for an engine are compiled for. */
-export function targetOf({ info: { name, level } }: Engine): Target {
-  return { engine: name, level, convolution: 'auto' };
 }
 
 /** What an Executable holds in its engine; apart, so that it can be given back when the Executable is collected. */
@@ -67,9 +63,9 @@ export class Executable {
   }
 
   /** Compiles a graph for the engine. Leaves of which `isConstant` holds may be prepared once for many runs. */
-  static compile(engine: Engine, graph: Graph, isConstant?: IsConstant): Executable {
+  static compile(engine: Engine, graph: Graph, isConstant?: IsConstant, precision?: Precision): Executable {
     const constants = isConstant === undefined ? {} : { isConstant };
-    return new Executable(engine, compileGraph(graph, { target: targetOf(engine), ...constants }));
+    return new Executable(engine, compileGraph(graph, { target: targetOf(engine, precision), ...constants }));
   }
 
   /** The leaves it reads or overwrites, in the order of their bindings. */
@@ -221,7 +217,7 @@ export class EngineRuntime implements Runtime {
     const roots = wanted.flatMap((node) => node.types.map((_, index) => new Tensor(node, index)));
     const order = topological(roots);
     const leaves = order.filter(isLeaf);
-    const key = signature(order, wanted);
+    const key = `${convolutionOf()} ${signature(order, wanted)}`;
     let cached = this.cache.get(key);
     if (cached === undefined) {
       for (const leaf of leaves) checkComputable(leaf);

@@ -102,7 +102,7 @@ export function filterGradientCalls(g: Geometry, request: Request): KernelCall[]
         kernel: 'winogradFilterGradient',
         operands,
         parameters: [...wordsOf(g), ...dtypes],
-        scratchBytes: winogradGradientScratch(g, dtypeOfResult(request) !== DTYPES.float32),
+        scratchBytes: winogradGradientScratch(g),
       },
     ];
   }
@@ -159,8 +159,10 @@ function winogradScratch(g: Geometry): number {
   return FREQUENCY_BYTES * (tilesAtOnce(g, most) * channels + 16);
 }
 
-function winogradGradientScratch(g: Geometry, isNarrow: boolean): number {
-  const channels = roundUp(g.cin, 16) + roundUp(g.cout, 16);
-  const most = Math.min(256, Math.max(64, Math.floor(2 ** 23 / (FREQUENCY_BYTES * channels))));
-  return FREQUENCY_BYTES * (tilesAtOnce(g, most) * channels + 32) + (isNarrow ? 36 * g.cin * g.cout : 0);
+/** Partial sums of whole filters, where few channels leave too little work to share out. */
+function winogradGradientScratch({ n, oh, ow, cin, cout }: Geometry): number {
+  const tiles = n * Math.ceil(oh / 4) * Math.ceil(ow / 4);
+  const wanted = Math.ceil(PARTIAL_SUMS / (Math.ceil(cin / 64) * Math.ceil(cout / 64)));
+  const parts = Math.min(wanted, Math.floor(tiles / 96));
+  return parts < 2 ? 0 : 4 * 9 * parts * cin * cout;
 }

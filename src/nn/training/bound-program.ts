@@ -6,6 +6,7 @@ import { sizeOf } from '../../core/shape.js';
 import { type CompiledTrace, compileTrace } from '../../engine/compile.js';
 import type { Engine, EngineBuffer } from '../../engine/engine.js';
 import { bring, upload } from '../../engine/execute.js';
+import type { Precision } from '../../engine/precision.js';
 import type { Node } from '../../graph/node.js';
 import type { TensorType } from '../../graph/op.js';
 import type { Storage } from '../../graph/storage.js';
@@ -33,8 +34,9 @@ export class BoundProgram {
     readonly engine: Engine,
     fn: (...args: Tensor[]) => readonly Tensor[],
     types: readonly TensorType[],
+    precision?: Precision,
   ) {
-    this.compiled = compileTrace(engine, fn, types);
+    this.compiled = compileTrace(engine, fn, types, precision);
     const make = ({ shape, dtype }: TensorType): EngineBuffer =>
       engine.allocate(Math.max(1, sizeOf(shape) * bytesPerElement(dtype)));
     this.argumentBuffers = types.map(make);

@@ -3,6 +3,7 @@ import type { Dtype } from '../../core/dtype.js';
 import { FoveaError } from '../../core/errors.js';
 import { sizeOf } from '../../core/shape.js';
 import type { Engine } from '../../engine/engine.js';
+import { convolutionOf } from '../../engine/precision.js';
 import type { Tensor } from '../../graph/tensor.js';
 import { cast } from '../../ops/index.js';
 import { checkInput } from '../functional.js';
@@ -42,7 +43,8 @@ export class Predictor {
   }
 
   private async runBatch(batch: HostBatch): Promise<Prediction[]> {
-    const key = batch.x.map(({ shape, dtype }) => `${dtype}[${shape}]`).join();
+    const precision = this.model.training.compiled?.options.precision;
+    const key = [convolutionOf(precision), ...batch.x.map(({ shape, dtype }) => `${dtype}[${shape}]`)].join();
     let program = this.programs.get(key);
     if (program === undefined) {
       const fn = (...inputs: Tensor[]): readonly Tensor[] =>
@@ -56,6 +58,7 @@ export class Predictor {
         this.engine,
         fn,
         batch.x.map(({ shape, dtype }) => ({ shape, dtype })),
+        precision,
       );
       this.programs.set(key, program);
     }

@@ -5,6 +5,7 @@
 import { gradients } from '../../compile/autodiff.js';
 import type { Dtype } from '../../core/dtype.js';
 import type { Engine } from '../../engine/engine.js';
+import { convolutionOf } from '../../engine/precision.js';
 import { constant, scalar, type Tensor } from '../../graph/tensor.js';
 import { mapAssignments, Variable } from '../../graph/variable.js';
 import {
@@ -71,7 +72,8 @@ export class Steps {
 
   private run(kind: 'train' | 'test', batch: HostBatch): Promise<{ finished: Promise<void> }> {
     const args = argumentsOf(batch);
-    const key = `${kind} ${args.map(({ shape, dtype }) => `${dtype}[${shape}]`).join()}`;
+    const { precision } = this.compiled.options;
+    const key = `${kind} ${convolutionOf(precision)} ${args.map(({ shape, dtype }) => `${dtype}[${shape}]`).join()}`;
     let program = this.programs.get(key);
     if (program === undefined) {
       const ports = { inputs: batch.x.length, outputs: batch.y.length };
@@ -81,6 +83,7 @@ export class Steps {
         this.engine,
         fn,
         args.map(({ shape, dtype }) => ({ shape, dtype })),
+        precision,
       );
       this.programs.set(key, program);
     }

@@ -5,6 +5,7 @@ import type { HostArray } from '../../data/dataset.js';
 import { Dataset, rowCount } from '../../data/dataset.js';
 import { currentEngine } from '../../engine/current.js';
 import type { Engine } from '../../engine/engine.js';
+import { checkPrecision } from '../../engine/precision.js';
 import type { Callback, FitControl, Logs, TrainingParams } from '../callbacks/callback.js';
 import { defaultCallbacks } from '../callbacks/progress.js';
 import { type Loss, makeLoss } from '../losses.js';
@@ -72,6 +73,7 @@ export class Trainer {
   constructor(private readonly model: TrainableModel) {}
 
   compile(options: CompileOptions): void {
+    checkPrecision(options.precision, 'compile');
     const names = this.outputNames(options);
     const spread = <T>(
       value: T | readonly T[] | Readonly<Record<string, T>> | undefined,

@@ -2,6 +2,7 @@
 
 import type { Shape } from '../../core/shape.js';
 import type { ArrayDataset, Dataset, HostArray, HostArrayLike } from '../../data/dataset.js';
+import type { Precision } from '../../engine/precision.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { Callback } from '../callbacks/callback.js';
 import type { LossLike } from '../losses.js';
@@ -28,6 +29,8 @@ export interface CompileOptions {
   metrics?: readonly MetricLike[];
   /** Metrics that count sample and class weights. */
   weightedMetrics?: readonly MetricLike[];
+  /** `exact` keeps convolutions to plain sums in fit, evaluate and predict; default: what `setPrecision` says. */
+  precision?: Precision;
 }
 
 /** What `fit` accepts beside the data. */
