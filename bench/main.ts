@@ -1,6 +1,6 @@
 // `npm run bench [-- suite or suite:text ...]`: fovea beside its peers on this machine, in one run; fails where a goal is
 // missed. ./README.md says what the options do and how it is made fair.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,6 +38,7 @@ const { values: options, positionals: filters } = parseArgs({
   options: {
     peers: { type: 'boolean', default: false },
     json: { type: 'string' },
+    add: { type: 'boolean', default: false },
     page: { type: 'boolean', default: false },
     from: { type: 'string' },
     rounds: { type: 'string', default: '7' },
@@ -105,17 +106,32 @@ function describeMachine(): string {
   return about;
 }
 
+/** What repeats this run; where its results are written is nobody else's business. */
+function commandLine(): string {
+  const args = process.argv
+    .slice(2)
+    .filter((arg, i, all) => !/^--(json|add|page)\b/.test(arg) && all[i - 1] !== '--json');
+  return ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ');
+}
+
+/** With `--add`: what the file holds of suites that are not wanted now. */
+function earlierResults(): Result[] {
+  if (!options.add || options.json === undefined || !existsSync(options.json)) return [];
+  const { results } = JSON.parse(readFileSync(options.json, 'utf8')) as Report;
+  return results.filter(({ suite }) => !isWanted(suite));
+}
+
 async function run(): Promise<Report> {
   if (rounds < LEAST_ROUNDS) console.log(`Fewer than ${LEAST_ROUNDS} rounds: no ratios.`);
   const report: Report = {
-    command: `npm run bench${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(' ')}` : ''}`,
+    command: commandLine(),
     machine: describeMachine(),
     threads,
     rounds,
     peaks: measurePeaks([...new Set([1, threads])]) ?? [],
     results: [],
   };
-  const results: Result[] = [];
+  const results = earlierResults();
   console.log(report.machine);
   if (report.peaks.length > 0) console.log(`\n${toText(peaksTable(report))}`);
   else console.log('No C++ compiler: the limits of the machine are not measured.');

@@ -1,5 +1,5 @@
 // Writes a run of the benchmarks into the pages: the marked blocks of docs/performance.md and README.md, and the picture.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import {
   figuresTable,
   goalsTable,
@@ -43,7 +43,7 @@ export async function writePages(report: Report): Promise<void> {
   let page = readFileSync(PAGE, 'utf8');
   for (const [name, content] of blocks) page = withBlock(page, name, content);
   writeFileSync(PAGE, page);
-  if (existsSync('README.md')) {
+  if (suites.has('lecture')) {
     const { title, columns, rows } = goalsTable({ ...report, results: report.results.filter(isForReadme) });
     // The goals are the page's business.
     const short = { title, columns: columns.slice(0, 4), rows: rows.map((row) => row.slice(0, 4)) };
