@@ -148,24 +148,26 @@ static inline IntVector firstLargest(const T* x, int64_t toLine, int64_t toPixel
   }
   return at;
 }
-// The same for whole windows of a known size and whole vectors.
-template <int32_t KH, int32_t KW, class T>
-static inline IntVector firstLargestOf(const T* x, int64_t toLine, int64_t toPixel) {
-  Vector best = load(x);
-  IntVector at = {};
+// The same for whole windows of 3x3 and whole vectors: the lines' maxima first, so that the chain of comparisons
+// that wait for each other is short.
+template <class T> static inline IntVector firstLargestOfNine(const T* x, int64_t toLine, int64_t toPixel) {
+  Vector best[3];
+  IntVector at[3];
 #pragma GCC unroll 4
-  for (int32_t a = 0; a < KH; a++) {
+  for (int32_t a = 0; a < 3; a++) {
     const T* p = x + a * toLine;
-#pragma GCC unroll 4
-    for (int32_t b = 0; b < KW; b++, p += toPixel) {
-      if (a + b == 0) continue;
-      const Vector value = load(p);
-      const IntVector better = isBetter(value, best);
-      best = better ? value : best;
-      at = better ? splatInt(a * KW + b) : at;
-    }
+    const Vector v0 = load(p), v1 = load(p + toPixel), v2 = load(p + 2 * toPixel);
+    const IntVector is1 = isBetter(v1, v0);
+    best[a] = is1 ? v1 : v0;
+    at[a] = is1 ? splatInt(a * 3 + 1) : splatInt(a * 3);
+    const IntVector is2 = isBetter(v2, best[a]);
+    best[a] = is2 ? v2 : best[a];
+    at[a] = is2 ? splatInt(a * 3 + 2) : at[a];
   }
-  return at;
+  const IntVector isSecond = isBetter(best[1], best[0]);
+  const Vector first = isSecond ? best[1] : best[0];
+  const IntVector place = isSecond ? at[1] : at[0];
+  return isBetter(best[2], first) ? at[2] : place;
 }
 
 // Max pooling, windows apart: every window writes all its cells.
@@ -208,7 +210,7 @@ template <class T> static void maximumApart(const Pool& pool, const PoolUnit& un
     }
 }
 
-// Max pooling, windows that overlap. The places of the maxima of the output lines that a line of dx sees are
+// Max pooling, windows that overlap, where dx cannot hold sums or gets many. The places of the maxima of the output lines that a line of dx sees are
 // kept in the thread's scratch, in a ring; then every pixel of dx asks its windows whether they chose it.
 struct PoolPlaces {
   int32_t* ring;
@@ -231,7 +233,7 @@ static void findPlaces(const Pool& pool, const PoolUnit& unit, int32_t i, const 
     if (isThree && lines == 3 && columns == 3) {
       for (int64_t c = 0; c < channels; c += LANES) {
         const int64_t at = smaller(c, channels - LANES);
-        storeInt(to + at, firstLargestOf<3, 3>(p + at, toLine, pool.c));
+        storeInt(to + at, firstLargestOfNine(p + at, toLine, pool.c));
       }
       continue;
     }
@@ -299,7 +301,7 @@ static void addAnyClaims(const Pool& pool, const PoolUnit& unit, const PoolWindo
 }
 
 template <class T>
-static void maximumOverlapping(const Pool& pool, const PoolUnit& unit, const T* x, const T* dy, T* dx, int32_t* ring) {
+static void maximumByPlaces(const Pool& pool, const PoolUnit& unit, const T* x, const T* dy, T* dx, int32_t* ring) {
   const int64_t channels = unit.until - unit.from;
   PoolPlaces places = {ring, larger(1, smaller(pool.oh, divideUp(pool.kh, pool.strideH))), roundUp(channels, LANES), 0, 0};
   const int64_t most = PLACES_BYTES / (4 * places.lines * places.strip);
@@ -330,6 +332,84 @@ static void maximumOverlapping(const Pool& pool, const PoolUnit& unit, const T* 
       }
     }
   }
+}
+
+// float32, windows 2 or more apart: dx itself holds the sums, window after window adds to its cells. Those of the first `seenLines` lines
+// and `seenColumns` columns were written by an earlier window, the others are written without being read.
+struct PoolCells {
+  int32_t top, bottom; // the window's lines to write, from its first
+  int64_t seenLines, seenColumns;
+};
+template <bool IS_THREE>
+static void addToCells(const float* x, const float* dy, float* dx, int64_t toLine, int64_t toPixel,
+                       const PoolWindow& window, const PoolCells& cells, int64_t channels) {
+  const int32_t columns = window.right - window.left;
+  for (int64_t c = 0; c < channels; c += LANES) {
+    const int64_t count = channels - c;
+    const Vector d = loadSome(dy + c, count);
+    if (IS_THREE && count >= LANES) {
+      const IntVector place = firstLargestOfNine(x + c, toLine, toPixel);
+#pragma GCC unroll 4
+      for (int32_t a = 0; a < 3; a++) {
+        if (a < cells.top || a >= cells.bottom) continue;
+        float* to = dx + a * toLine + c;
+        const bool isSeen = a < cells.seenLines;
+#pragma GCC unroll 4
+        for (int32_t b = 0; b < 3; b++, to += toPixel) {
+          Vector v = place == splatInt(a * 3 + b) ? d : Vector{};
+          if (isSeen || b < cells.seenColumns) v += load(to);
+          store(to, v);
+        }
+      }
+      continue;
+    }
+    const IntVector place = firstLargest(x + c, toLine, toPixel, window, 0, columns, count);
+    for (int32_t a = cells.top; a < cells.bottom; a++) {
+      float* to = dx + a * toLine + c;
+      for (int32_t b = 0; b < columns; b++, to += toPixel) {
+        Vector v = place == splatInt(a * columns + b) ? d : Vector{};
+        if (a < cells.seenLines || b < cells.seenColumns) v += loadSome(to, count);
+        storeSome(to, v, count);
+      }
+    }
+  }
+}
+
+static void maximumByCells(const Pool& pool, const PoolUnit& unit, const float* x, const float* dy, float* dx) {
+  const int64_t channels = unit.until - unit.from, toLine = (int64_t)pool.w * pool.c;
+  const bool isCovered = pool.strideH <= pool.kh && pool.strideW <= pool.kw && pool.oh > 0 && pool.ow > 0 &&
+                         poolWindow(pool, pool.oh - 1, 0).bottom == pool.h &&
+                         poolWindow(pool, 0, pool.ow - 1).right == pool.w;
+  if (!isCovered)
+    for (int64_t pixel = unit.first * pool.w; pixel < unit.last * pool.w; pixel++)
+      clear(dx + (unit.image * pool.h * pool.w + pixel) * pool.c + unit.from, channels);
+  int32_t from, until, other;
+  windowsOver((int32_t)unit.first, pool.padTop, pool.kh, pool.strideH, pool.oh, from, other);
+  windowsOver((int32_t)unit.last - 1, pool.padTop, pool.kh, pool.strideH, pool.oh, other, until);
+  for (int32_t i = from; i < until; i++)
+    for (int32_t j = 0; j < pool.ow; j++) {
+      const PoolWindow window = poolWindow(pool, i, j);
+      const int32_t lines = window.bottom - window.top, columns = window.right - window.left;
+      if (lines <= 0 || columns <= 0) continue;
+      PoolCells cells;
+      cells.top = (int32_t)larger(0, unit.first - window.top), cells.bottom = (int32_t)smaller(lines, unit.last - window.top);
+      cells.seenLines = !isCovered ? lines : i == 0 ? 0 : (int64_t)poolWindow(pool, i - 1, j).bottom - window.top;
+      cells.seenColumns = !isCovered ? columns : j == 0 ? 0 : (int64_t)poolWindow(pool, i, j - 1).right - window.left;
+      const int64_t at = ((unit.image * pool.h + window.top) * pool.w + window.left) * pool.c + unit.from;
+      const float* share = dy + ((unit.image * pool.oh + i) * pool.ow + j) * pool.c + unit.from;
+      const bool isThree = pool.kh == 3 && pool.kw == 3 && lines == 3 && columns == 3;
+      (isThree ? addToCells<true> : addToCells<false>)(x + at, share, dx + at, toLine, pool.c, window, cells, channels);
+    }
+}
+
+static void maximumOverlapping(const Pool& pool, const PoolUnit& unit, const float* x, const float* dy, float* dx,
+                               int32_t* ring) {
+  if (pool.strideH > 1 || pool.strideW > 1) maximumByCells(pool, unit, x, dy, dx);
+  else maximumByPlaces(pool, unit, x, dy, dx, ring);
+}
+static void maximumOverlapping(const Pool& pool, const PoolUnit& unit, const Bfloat16* x, const Bfloat16* dy,
+                               Bfloat16* dx, int32_t* ring) {
+  maximumByPlaces(pool, unit, x, dy, dx, ring);
 }
 
 template <class T> static void runMaxPoolGradient(const FoveaCall& call) {
