@@ -1,5 +1,5 @@
 // fovea as a contestant: a process of its own, as the peers are. Arguments: engine, threads, and a level if not the best.
-// Operations run as compiled Programs over memory that is ready; the lecture's network through `fit` and `predict`.
+// Operations run as compiled Programs over memory that is ready, the lecture's network through `fit` and `predict`.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -41,40 +41,53 @@ interface Input {
   readonly isConstant?: boolean;
 }
 
+/** Calls in one Program, where so many are asked for. */
+const CALLS = 8;
+
+const bufferOf = (storage: Storage): EngineBuffer => (storage.device as EngineMemoryHandle).buffer;
+
 /** Compiles a function of arrays, its inputs filled by `numbers`. */
 async function program(fn: (...inputs: Tensor[]) => readonly Tensor[], inputs: readonly Input[]): Promise<Ready> {
   const engine = await currentEngine();
   const types = inputs.map(({ shape }): TensorType => ({ shape, dtype: 'float32' }));
   const { graph, arguments: leaves } = trace(fn, types);
   const inputOf = (leaf: Node): Input => inputs[leaves.indexOf(leaf)] as Input;
-  const executable = Executable.compile(engine, graph, (leaf) => inputOf(leaf).isConstant === true);
+  const once = Executable.compile(engine, graph, (leaf) => inputOf(leaf).isConstant === true);
+  // As in a network, where call follows call while the helpers are awake; between Programs they sleep.
+  const { instructions } = once.program;
+  const repeated = Array.from({ length: CALLS }, () => instructions).flat();
+  const often = new Executable(engine, { ...once.program, instructions: repeated });
   const outputs: number[] = [];
-  const storages: (Storage | undefined)[] = [];
-  const buffers = executable.program.bindings.map((binding, i) => {
-    if (binding.kind === 'prepared') return executable.preparedBuffer();
+  const storages = once.program.bindings.map((binding, i) => {
+    if (binding.kind === 'prepared') return undefined;
     const storage = allocate(engine, binding.type);
-    storages[i] = storage;
-    const { buffer } = storage.device as EngineMemoryHandle;
     if (binding.kind === 'output') outputs[binding.index] = i;
-    else engine.write(buffer, numbers(inputOf(binding.node).seed, binding.type.shape));
-    return buffer;
+    else engine.write(bufferOf(storage), numbers(inputOf(binding.node).seed, binding.type.shape));
+    return storage;
   });
-  const runOnce = (): Promise<void> => executable.runOver(buffers, (binding) => storages[binding] as Storage);
+  const start = (executable: Executable): Promise<void> => {
+    const buffers = storages.map((each) => (each === undefined ? executable.preparedBuffer() : bufferOf(each)));
+    return executable.runOver(buffers, (binding) => storages[binding] as Storage);
+  };
   return {
     async run(steps) {
-      for (let step = 1; step < steps; step++) void runOnce();
-      await runOnce();
+      const runs = Math.floor(steps / CALLS);
+      let last = Promise.resolve();
+      for (let run = 0; run < runs; run++) last = start(often);
+      for (let step = runs * CALLS; step < steps; step++) last = start(once);
+      await last;
     },
     async results() {
-      await runOnce();
+      await start(once);
       const read = async (i: number): Promise<Float32Array> => {
-        const { size } = storages[i] as Storage;
-        return new Float32Array(await engine.read(buffers[i] as EngineBuffer, 0, 4 * size));
+        const storage = storages[i] as Storage;
+        return new Float32Array(await engine.read(bufferOf(storage), 0, 4 * storage.size));
       };
       return Promise.all(outputs.map(read));
     },
     drop() {
-      executable.dispose();
+      once.dispose();
+      often.dispose();
       for (const storage of storages) storage?.dispose();
     },
   };
