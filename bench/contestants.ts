@@ -114,7 +114,9 @@ export class Contestants {
   }
 
   private start(name: string): Process {
-    const running = this.processes.get(name) ?? this.startProcess(name);
+    const known = this.processes.get(name);
+    // One that broke over a row gets another chance at the next.
+    const running = known === undefined || known.hasEnded ? this.startProcess(name) : known;
     this.processes.set(name, running);
     return running;
   }

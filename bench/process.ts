@@ -5,6 +5,9 @@ import { createInterface } from 'node:readline';
 
 type Reply = Readonly<Record<string, unknown>>;
 
+/** A contestant that is silent for so long is stuck. */
+const LIMIT_MS = 300_000;
+
 export class Process {
   private readonly waiting: { resolve(reply: Reply): void; reject(error: Error): void }[] = [];
   private end: Error | undefined;
@@ -31,10 +34,20 @@ export class Process {
   /** Sends a command and gives the answer; rejects with the other side's error. */
   ask(command: string, fields: Reply = {}): Promise<Reply> {
     if (this.end !== undefined) return Promise.reject(this.end);
-    return new Promise((resolve, reject) => {
+    const limit = setTimeout(() => {
+      this.fail(new Error(`no answer to '${command}' in ${LIMIT_MS / 1000} s.`));
+      this.child.kill('SIGKILL');
+    }, LIMIT_MS);
+    const answer = new Promise<Reply>((resolve, reject) => {
       this.waiting.push({ resolve, reject });
       this.child.stdin?.write(`${JSON.stringify({ command, ...fields })}\n`);
     });
+    return answer.finally(() => clearTimeout(limit));
+  }
+
+  /** It cannot be asked any more. */
+  get hasEnded(): boolean {
+    return this.end !== undefined;
   }
 
   stop(): void {
@@ -42,7 +55,7 @@ export class Process {
   }
 
   private fail(error: Error): void {
-    this.end = error;
+    this.end ??= error;
     for (const { reject } of this.waiting.splice(0)) reject(error);
   }
 }

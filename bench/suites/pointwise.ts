@@ -75,7 +75,8 @@ export function pointwiseRows(): Row[] {
         own: 'native',
         peers: (each.inputs[0]?.length ?? 0) === 4 ? PICTURE_PEERS : MATRIX_PEERS,
         goals: [{ atLeast: 0.9 }],
-        tolerance: 2e-4,
+        // relu's gradient jumps where rounding decides the sign of what was normalised.
+        tolerance: each.name === 'batch norm relu' && isTraining ? 1e-2 : 2e-4,
         turn: 10,
       }),
     );
