@@ -130,7 +130,9 @@ enum FoveaReduction {
   X(bf16PackMatrix, "b packed", "as bf16Matmul")                                                    \
   X(bf16Matmul, "a b packed? bias? residual? c scratch",                                            \
     "batch m n k transposeA transposeB aBatchStride bBatchStride activation alpha dtypeA dtypeB dtypeBias dtypeC") \
-  X(softmaxGradient, "y dy dx", "rows columns isLog") /* y is softmax's or its logarithm's result */
+  X(softmaxGradient, "y dy dx", "rows columns isLog") /* y is softmax's or its logarithm's result */\
+  /* per channel the sums of dy and of dy * (x - mean) */                                           \
+  X(channelSums, "dy x mean sum product scratch", "rows channels")
 
 enum FoveaKernel {
 #define X(name, operands, parameters) FOVEA_KERNEL_##name,
@@ -149,7 +151,7 @@ enum FoveaKernel {
   X(fma, 3)                  /* a*b + c */                                                          \
   X(fneg, 1) X(fabs, 1) X(fsign, 1) X(fsquare, 1) X(fsqrt, 1) X(frsqrt, 1) X(freciprocal, 1)        \
   X(fexp, 1) X(fexpm1, 1) X(flog, 1) X(flog1p, 1) X(fsin, 1) X(fcos, 1) X(ftan, 1) X(ftanh, 1)      \
-  X(fsigmoid, 1) X(fsoftplus, 1) X(ferf, 1)                                                         \
+  X(fsigmoid, 1) X(fsoftplus, 1) X(ferf, 1) X(fgelu, 1)                                               \
   X(ffloor, 1) X(fceil, 1) X(fround, 1) /* half to even */                                          \
   X(feq, 2) X(fne, 2) X(flt, 2) X(fle, 2) X(fgt, 2) X(fge, 2)                                       \
   X(fisNan, 1) X(fisFinite, 1)                                                                      \
@@ -185,7 +187,7 @@ enum FoveaPointwise {
 //   conv2dFilterGradient,
 //   depthwise the same     FOVEA_PARTIAL_SUMS * 4 * filter elements
 //   reduce                 FOVEA_PARTIAL_SUMS * 8 * out elements
-//   moments                FOVEA_PARTIAL_SUMS * 16 * channels
+//   moments, channelSums   FOVEA_PARTIAL_SUMS * 16 * channels
 //   bf16Conv2d, bf16Matmul, bf16FilterGradient as conv2d (isTurned: conv2dInputGradient), matmul, conv2dFilterGradient
 //   winogradFilterGradient 36 * parts * cin * cout, none where parts < 2;
 //                          parts = min(ceil(FOVEA_PARTIAL_SUMS / (ceil(cin/64) * ceil(cout/64))), floor(tiles / 96)),

@@ -10,13 +10,35 @@ struct CopyPlan {
   int64_t strides[2][POINTWISE_MAX_RANK]; // in, out; in elements
 };
 
+// Some tens of bytes: a call would cost as much as the copy. The last vector may overlap.
+template <class T> static inline void copyStretch(const T* in, T* out, int64_t count) {
+  const int64_t bytes = count * (int64_t)sizeof(T);
+  if (bytes < FOVEA_VECTOR_BYTES || bytes > 128) {
+    __builtin_memcpy(out, in, bytes);
+    return;
+  }
+  typedef int32_t AnyVector __attribute__((vector_size(FOVEA_VECTOR_BYTES), aligned(1), may_alias));
+  const char* from = reinterpret_cast<const char*>(in);
+  char* to = reinterpret_cast<char*>(out);
+  int64_t i = 0;
+  for (; i + FOVEA_VECTOR_BYTES <= bytes; i += FOVEA_VECTOR_BYTES) *(AnyVector*)(to + i) = *(const AnyVector*)(from + i);
+  if (i < bytes) *(AnyVector*)(to + bytes - FOVEA_VECTOR_BYTES) = *(const AnyVector*)(from + bytes - FOVEA_VECTOR_BYTES);
+}
+
+template <class T, int64_t STRIDE> static inline void copyEvery(const T* in, T* out, int64_t count) {
+  for (int64_t i = 0; i < count; i++) out[i] = in[i * STRIDE];
+}
+
 template <class T> static inline void copyRow(const T* in, int64_t inStride, T* out, int64_t outStride, int64_t count) {
   if (inStride == 1 && outStride == 1) {
-    __builtin_memcpy(out, in, count * sizeof(T));
+    copyStretch(in, out, count);
   } else if (inStride == 0 && outStride == 1) {
     const T value = *in;
     for (int64_t i = 0; i < count; i++) out[i] = value;
-  } else if (outStride == 1) {
+  } else if (outStride == 1) { // the channels of pictures are a few elements apart
+    if (inStride == 2) return copyEvery<T, 2>(in, out, count);
+    if (inStride == 3) return copyEvery<T, 3>(in, out, count);
+    if (inStride == 4) return copyEvery<T, 4>(in, out, count);
     for (int64_t i = 0; i < count; i++) out[i] = in[i * inStride];
   } else if (inStride == 1) {
     for (int64_t i = 0; i < count; i++) out[i * outStride] = in[i];
@@ -57,6 +79,31 @@ template <class T> static inline void transposeTile(const T* in, int64_t inA, T*
     else
       for (int32_t a = 0; a < rows; a++) out[a + b * outB] = buffer[a + b * COPY_TILE];
   }
+}
+
+// `rows` rows of WIDTH elements that are contiguous on both sides.
+template <class T, int32_t WIDTH>
+static void copyNarrow(const T* in, int64_t inStride, T* out, int64_t outStride, int64_t rows) {
+  for (int64_t i = 0; i < rows; i++) __builtin_memcpy(out + i * outStride, in + i * inStride, WIDTH * sizeof(T));
+}
+template <class T>
+static void copyNarrowRows(const T* in, int64_t inStride, T* out, int64_t outStride, int64_t rows, int64_t width) {
+  switch (width) {
+    case 1: return copyNarrow<T, 1>(in, inStride, out, outStride, rows);
+    case 2: return copyNarrow<T, 2>(in, inStride, out, outStride, rows);
+    case 3: return copyNarrow<T, 3>(in, inStride, out, outStride, rows);
+    case 4: return copyNarrow<T, 4>(in, inStride, out, outStride, rows);
+    case 5: return copyNarrow<T, 5>(in, inStride, out, outStride, rows);
+    case 6: return copyNarrow<T, 6>(in, inStride, out, outStride, rows);
+    case 7: return copyNarrow<T, 7>(in, inStride, out, outStride, rows);
+    default: return copyNarrow<T, 8>(in, inStride, out, outStride, rows);
+  }
+}
+
+// Planes to pixels: out[p * WIDTH + c] = in[c * plane + p].
+template <class T, int32_t WIDTH> static void interleave(const T* in, int64_t plane, T* out, int64_t count) {
+  for (int64_t p = 0; p < count; p++)
+    for (int32_t c = 0; c < WIDTH; c++) out[p * WIDTH + c] = in[c * plane + p];
 }
 
 template <class T> static void copyTyped(const FoveaCall& call, CopyPlan& plan, int64_t total, const T* in, T* out) {
@@ -104,6 +151,25 @@ template <class T> static void copyTyped(const FoveaCall& call, CopyPlan& plan, 
     return call.parallel((allBands + perTask - 1) / perTask, body);
   }
 
+  // Two to four planes into pixels: the planes are read as streams.
+  const int32_t last = rank - 1;
+  if (rank >= 2 && plan.dims[last] >= 2 && plan.dims[last] <= 4 && plan.strides[1][last] == 1 &&
+      plan.strides[1][last - 1] == plan.dims[last] && plan.strides[0][last - 1] == 1 && plan.dims[last - 1] >= 8) {
+    const int64_t pixels = plan.dims[last - 1], channels = plan.dims[last], plane = plan.strides[0][last];
+    const int64_t piece = 8192, pieces = (pixels + piece - 1) / piece, pictures = total / (pixels * channels);
+    auto body = [&](int64_t task, int32_t) {
+      int64_t inAt, outAt;
+      offsets(task / pieces, last, last - 1, inAt, outAt);
+      const int64_t from = task % pieces * piece, count = pixels - from < piece ? pixels - from : piece;
+      const T* source = in + inAt + from;
+      T* to = out + outAt + from * channels;
+      if (channels == 2) interleave<T, 2>(source, plane, to, count);
+      else if (channels == 3) interleave<T, 3>(source, plane, to, count);
+      else interleave<T, 4>(source, plane, to, count);
+    };
+    return call.parallel(pictures * pieces, body);
+  }
+
   const int64_t rows = total / length;
   const int64_t elementsPerTask = 131072 / (int64_t)sizeof(T);
   if (length >= 2 * elementsPerTask) { // few long rows: cut them
@@ -130,8 +196,22 @@ template <class T> static void copyTyped(const FoveaCall& call, CopyPlan& plan, 
       inAt += coordinates[r] * plan.strides[0][r];
       outAt += coordinates[r] * plan.strides[1][r];
     }
-    for (; count > 0; count--) {
-      copyRow(in + inAt, inStep, out + outAt, outStep, length);
+    // Rows of a few elements, all of the dim outside them at once.
+    const int32_t outside = inner - 1;
+    const bool isNarrow = inStep == 1 && outStep == 1 && length <= 8 && outside >= 0 && inner == rank - 1;
+    while (count > 0) {
+      if (isNarrow) {
+        const int64_t left = plan.dims[outside] - coordinates[outside], some = left < count ? left : count;
+        const int64_t inStride = plan.strides[0][outside], outStride = plan.strides[1][outside];
+        copyNarrowRows(in + inAt, inStride, out + outAt, outStride, some, length);
+        inAt += (some - 1) * inStride;
+        outAt += (some - 1) * outStride;
+        coordinates[outside] += some - 1;
+        count -= some;
+      } else {
+        copyRow(in + inAt, inStep, out + outAt, outStep, length);
+        count--;
+      }
       for (int32_t r = rank - 1; r >= 0; r--) {
         if (r == inner) continue;
         inAt += plan.strides[0][r];

@@ -34,10 +34,6 @@ static inline void storeEnd(float* p, int32_t count, Vector v) {
 }
 #endif
 
-// The larger and the smaller, one instruction where there is one; of a NaN and a number in either order, b.
-static inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
-static inline Vector smaller(Vector a, Vector b) { return a < b ? a : b; }
-
 // chooseLanes<W>: lane l of b where l has the bit W, else of a. swapLanes<W>: the same, each from lane l ^ W.
 #ifdef FOVEA_SHUFFLE
 template <int32_t... L> struct LaneList {};

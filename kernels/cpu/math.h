@@ -134,6 +134,9 @@ static inline DoubleVector doubleRound(DoubleVector x) {
   return (x + magic) - magic;
 }
 
+// The larger and the smaller, one instruction where there is one; of a NaN and a number in either order, b.
+static inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
+static inline Vector smaller(Vector a, Vector b) { return a < b ? a : b; }
 static inline Vector vectorMax(Vector a, Vector b) { // NaN wins
   Vector larger = a > b ? a : b;
   return a != a ? a : larger;
@@ -161,18 +164,20 @@ static inline Vector powerOfTwo(IntVector n) { return asFloat((n + splatInt(127)
 
 static inline Vector vectorExp(Vector x) {
   Vector r, tail;
-  Vector c = x > splat(89.0f) ? splat(89.0f) : x; // a NaN passes both
-  c = c < splat(-104.0f) ? splat(-104.0f) : c;
+  const Vector c = larger(splat(-104.0f), smaller(splat(89.0f), x)); // a NaN passes both
   IntVector n = exponentParts(c, r, tail);
+#if defined(__AVX512F__)
+  return __builtin_ia32_scalefps512_mask(splat(1.0f) + (r + tail), toFloat32(n), Vector{}, -1, 4);
+#else
   IntVector half = n >> 1; // two steps: 2^128 overflows and 2^-149 is denormal
   return (splat(1.0f) + (r + tail)) * powerOfTwo(half) * powerOfTwo(n - half);
+#endif
 }
 
-// exp(x) for x <= 0 or NaN, as softmax needs it; what is below the least normal number is 0.
-static inline Vector vectorExpOfNegative(Vector x) {
+// exp(x) of -87.3 <= x < 89 or NaN; infinite from 88.4 on.
+static inline Vector vectorExpInRange(Vector c) {
   // 2^n comes straight from the low bits of the sum that rounds: 1.5 * 2^23 and the exponent's bias of 127.
   const Vector magic = splat(12583039.0f);
-  const Vector c = splat(-87.3f) > x ? splat(-87.3f) : x; // a NaN passes
   const Vector t = c * splat(1.442695f) + magic;
   const Vector n = t - magic;
   const Vector r = (c - n * splat(0.69311523f)) - n * splat(3.1946183e-05f);
@@ -181,7 +186,11 @@ static inline Vector vectorExpOfNegative(Vector x) {
   e = e * r + splat(0.0416663f);
   e = e * r + splat(0.16666548f);
   e = e * r + splat(0.5f);
-  const Vector y = (splat(1.0f) + (r + e * (r * r))) * asFloat(asInt(t) << 23);
+  return (splat(1.0f) + (r + e * (r * r))) * asFloat(asInt(t) << 23);
+}
+// exp(x) for x <= 0 or NaN, as softmax needs it; what is below the least normal number is 0.
+static inline Vector vectorExpOfNegative(Vector x) {
+  const Vector y = vectorExpInRange(larger(splat(-87.3f), x)); // a NaN passes
   return x < splat(-87.3f) ? Vector{} : y;
 }
 
@@ -239,9 +248,8 @@ static inline Vector vectorLog1p(Vector x) {
 }
 
 static inline Vector vectorSigmoid(Vector x) {
-  Vector e = vectorExp(asFloat(asInt(x) | splatInt(INT32_MIN))); // exp(-|x|): never overflows
-  Vector numerator = x < Vector{} ? e : splat(1.0f);
-  return numerator / (splat(1.0f) + e);
+  const Vector c = larger(splat(-88.9f), smaller(splat(87.3f), x)); // at these ends it is 0 and 1; a NaN passes
+  return splat(1.0f) / (splat(1.0f) + vectorExpInRange(-c));
 }
 static inline Vector vectorSilu(Vector x) {
   // -inf * 0 would be NaN; below -110 the product is zero anyway.
@@ -259,30 +267,28 @@ static inline Vector vectorTanh(Vector x) {
   return asFloat(asInt(t / (t + splat(2.0f))) | signBits(x));
 }
 
+// x P(x^2) / Q(x^2), fitted to the relative error up to 3.925, where the result rounds to 1.
 static inline Vector vectorErf(Vector x) {
-  Vector a = vectorAbs(x);
-  Vector z = a * a;
-  Vector p = splat(-9.679787e-06f); // erf(x)/x - 1 in x^2, 0..1
-  p = p * z + splat(0.000112704176f);
-  p = p * z + splat(-0.0008484693f);
-  p = p * z + splat(0.0052210735f);
-  p = p * z + splat(-0.026865445f);
-  p = p * z + splat(0.11283783f);
-  p = p * z + splat(-0.37612638f);
-  p = p * z + splat(0.12837917f);
-  Vector small = x + x * p;
-  Vector t = (a > splat(4.0f) ? splat(4.0f) : a) - splat(1.0f);
-  Vector q = splat(1.3733826e-06f); // log erfc(1 + t), 0..3
-  q = q * t + splat(-3.0484362e-05f);
-  q = q * t + splat(0.00031124716f);
-  q = q * t + splat(-0.0020382695f);
-  q = q * t + splat(0.010062963f);
-  q = q * t + splat(-0.0415687f);
-  q = q * t + splat(-0.8431063f);
-  q = q * t + splat(-2.6389675f);
-  q = q * t + splat(-1.8496056f);
-  Vector large = asFloat(asInt(splat(1.0f) - vectorExp(q)) | signBits(x));
-  return a >= splat(1.0f) ? large : small; // a NaN takes the first form
+  const Vector c = larger(splat(-3.925f), smaller(splat(3.925f), x)); // a NaN passes
+  const Vector z = c * c;
+  Vector p = splat(2.046034069281222e-06f);
+  p = p * z + splat(0.0002848441363312304f);
+  p = p * z + splat(0.0037725530564785004f);
+  p = p * z + splat(0.05276930704712868f);
+  p = p * z + splat(0.19059374928474426f);
+  p = p * z + splat(1.1283791065216064f);
+  Vector q = splat(3.804787775152363e-05f);
+  q = q * z + splat(0.0011638596188277006f);
+  q = q * z + splat(0.014983202330768108f);
+  q = q * z + splat(0.1141827255487442f);
+  q = q * z + splat(0.5022420287132263f);
+  q = q * z + splat(1.0f);
+  const Vector y = (c * p) / q;
+  return larger(splat(-1.0f), smaller(splat(1.0f), y));
+}
+static inline Vector vectorGelu(Vector x) {
+  const Vector half = x * splat(0.5f);
+  return half + half * vectorErf(x * splat(0.70710678f));
 }
 
 // Argument reduction for sin, cos, tan: x = k pi/2 + r, |r| <= pi/4; returns k mod 4.

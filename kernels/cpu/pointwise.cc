@@ -60,8 +60,49 @@ static inline void loadStrided(const void* from, int64_t stride, int32_t count, 
     for (int32_t i = 0; i < count; i++) to[i] = convert(p[i * stride]);
   }
 }
+// Half precision by the processor's own conversions where it has them: whole vectors from the front, how many
+// elements were done.
+#if defined(__AVX512F__) || defined(__F16C__)
+typedef short HalfWords __attribute__((vector_size(FOVEA_VECTOR_BYTES / 2)));
+static inline int32_t loadHalfVectors(const void* from, int32_t count, uint32_t* to) {
+  int32_t i = 0;
+  for (; i + LANES <= count; i += LANES) {
+    HalfWords h;
+    __builtin_memcpy(&h, static_cast<const char*>(from) + 2 * i, sizeof h);
+#if FOVEA_VECTOR_BYTES == 64
+    const Vector v = __builtin_ia32_vcvtph2ps512_mask(h, Vector{}, -1, 4);
+#else
+    const Vector v = __builtin_ia32_vcvtph2ps256(h);
+#endif
+    store((float*)to + i, v);
+  }
+  return i;
+}
+static inline int32_t storeHalfVectors(const uint32_t* from, int32_t count, void* to) {
+  int32_t i = 0;
+  for (; i + LANES <= count; i += LANES) {
+#if FOVEA_VECTOR_BYTES == 64
+    const HalfWords h = (HalfWords)__builtin_ia32_vcvtps2ph512_mask(load((const float*)from + i), 8, HalfWords{}, -1);
+#else
+    const HalfWords h = (HalfWords)__builtin_ia32_vcvtps2ph256(load((const float*)from + i), 0);
+#endif
+    __builtin_memcpy(static_cast<char*>(to) + 2 * i, &h, sizeof h);
+  }
+  return i;
+}
+#else
+static inline int32_t loadHalfVectors(const void*, int32_t, uint32_t*) { return 0; }
+static inline int32_t storeHalfVectors(const uint32_t*, int32_t, void*) { return 0; }
+#endif
+
 static void loadElements(int32_t dtype, const void* base, int64_t offset, int64_t stride, int32_t count, uint32_t* to) {
   const char* from = static_cast<const char*>(base) + offset * dtypeBytes(dtype);
+  if (dtype == FOVEA_FLOAT16 && stride == 1) {
+    const int32_t done = loadHalfVectors(from, count, to);
+    from += 2 * done;
+    to += done;
+    count -= done;
+  }
   switch (dtype) {
     case FOVEA_FLOAT16: return loadStrided<WordAlias>(from, stride, count, to, [](uint32_t h) { return float16ToBits(h); });
     case FOVEA_BFLOAT16: return loadStrided<WordAlias>(from, stride, count, to, [](uint32_t h) { return h << 16; });
@@ -74,7 +115,7 @@ static void storeElements(int32_t dtype, const uint32_t* from, int32_t count, vo
   char* to = static_cast<char*>(base) + offset * dtypeBytes(dtype);
   switch (dtype) {
     case FOVEA_FLOAT16:
-      for (int32_t i = 0; i < count; i++) ((WordAlias*)to)[i] = (uint16_t)bitsToFloat16(from[i]);
+      for (int32_t i = storeHalfVectors(from, count, to); i < count; i++) ((WordAlias*)to)[i] = (uint16_t)bitsToFloat16(from[i]);
       return;
     case FOVEA_BFLOAT16:
       for (int32_t i = 0; i < count; i++) ((WordAlias*)to)[i] = (uint16_t)bitsToBfloat16(from[i]);
@@ -111,13 +152,37 @@ static inline IntVector floorModInt(IntVector a, IntVector b) {
   IntVector r = wrapSub(a, wrapMul(floorDiv(a, b), b));
   return b == splatInt(0) ? splatInt(0) : r;
 }
-static inline IntVector truncateToInt(Vector x) {
-  IntVector tooLarge = x >= splat(2147483648.0f), tooSmall = x < splat(-2147483648.0f);
-  Vector safe = (tooLarge | tooSmall | (x != x)) ? Vector{} : x;
-  IntVector r = __builtin_convertvector(safe, IntVector);
-  r = tooLarge ? splatInt(INT32_MAX) : r;
-  return tooSmall ? splatInt(INT32_MIN) : r;
+// The instruction that truncates; what it gives outside int32's range differs, but below it is INT32_MIN.
+static inline IntVector truncateInRange(Vector x) {
+#if defined(__clang__) || !defined(__SSE2__)
+  IntVector isOutside = (x >= splat(2147483648.0f)) | (x < splat(-2147483648.0f)) | (x != x);
+  IntVector r = __builtin_convertvector(isOutside ? Vector{} : x, IntVector);
+  return x < splat(-2147483648.0f) ? splatInt(INT32_MIN) : r;
+#elif FOVEA_VECTOR_BYTES == 64
+  return __builtin_ia32_cvttps2dq512_mask(x, IntVector{}, -1, 4);
+#elif FOVEA_VECTOR_BYTES == 32
+  return __builtin_ia32_cvttps2dq256(x);
+#else
+  return __builtin_ia32_cvttps2dq(x);
+#endif
 }
+static inline IntVector truncateToInt(Vector x) {
+  const IntVector r = x >= splat(2147483648.0f) ? splatInt(INT32_MAX) : truncateInRange(x);
+  return x == x ? r : IntVector{};
+}
+
+// An instruction as the interpreter runs it: some of the Program's are joined (planSteps).
+struct PointwiseStep {
+  int32_t opcode; // of FoveaPointwise, or of PointwiseJoined
+  int32_t d, a, b, c, e;
+  int32_t arity;
+  const int32_t* code; // the Program's words, for immediates
+};
+enum PointwiseJoined {
+  JOINED_SELECT = FOVEA_POINTWISE_COUNT, // + a comparison's opcode: a ? b of two floats chooses c or e
+  JOINED_MAX = 2 * FOVEA_POINTWISE_COUNT, // with a constant b that is not NaN
+  JOINED_MIN,
+};
 
 // Where the interpreter stands: one chunk of `count` elements, a multiple of LANES.
 struct PointwiseChunk {
@@ -154,21 +219,32 @@ static const int8_t pointwiseArity[] = {
 #undef X
 };
 
-static void runInstruction(const int32_t* code, const PointwiseChunk& chunk) {
-  uint32_t* d = chunk.registers[code[1]];
+template <class F>
+static inline void eachSelect(uint32_t* d, const uint32_t* a, const uint32_t* b, const uint32_t* c, const uint32_t* e, int32_t n, F f) {
+  for (int32_t i = 0; i < n; i += LANES) {
+    const IntVector isChosen = f(load((const float*)a + i), load((const float*)b + i));
+    storeInt((int32_t*)d + i, isChosen ? loadInt((const int32_t*)c + i) : loadInt((const int32_t*)e + i));
+  }
+}
+
+static void runStep(const PointwiseStep& step, const PointwiseChunk& chunk) {
+  uint32_t* d = chunk.registers[step.d];
   const int32_t n = chunk.count;
+  const int32_t* code = step.code;
   const uint32_t *a = nullptr, *b = nullptr, *c = nullptr;
-  const int32_t operands = pointwiseArity[code[0]];
-  if (operands > 0) a = chunk.registers[code[2]];
-  if (operands > 1) b = chunk.registers[code[3]];
-  if (operands > 2) c = chunk.registers[code[4]];
+  if (step.arity > 0) a = chunk.registers[step.a];
+  if (step.arity > 1) b = chunk.registers[step.b];
+  if (step.arity > 2) c = chunk.registers[step.c];
 #define FLOAT1(name, expression) case FOVEA_POINTWISE_##name: return eachFloat1(d, a, n, [](Vector x) { return expression; });
 #define FLOAT2(name, expression) case FOVEA_POINTWISE_##name: return eachFloat2(d, a, b, n, [](Vector x, Vector y) { return expression; });
 #define TEST1(name, expression) case FOVEA_POINTWISE_##name: return eachTest1(d, a, n, [](Vector x) { return expression; });
 #define TEST2(name, expression) case FOVEA_POINTWISE_##name: return eachTest2(d, a, b, n, [](Vector x, Vector y) { return expression; });
+#define SELECT2(name, expression)                                                                                \
+  case JOINED_SELECT + FOVEA_POINTWISE_##name:                                                                   \
+    return eachSelect(d, a, b, c, chunk.registers[step.e], n, [](Vector x, Vector y) { return expression; });
 #define INT1(name, expression) case FOVEA_POINTWISE_##name: return eachInt1(d, a, n, [](IntVector x) { return expression; });
 #define INT2(name, expression) case FOVEA_POINTWISE_##name: return eachInt2(d, a, b, n, [](IntVector x, IntVector y) { return expression; });
-  switch (code[0]) {
+  switch (step.opcode) {
     case FOVEA_POINTWISE_constant:
       for (int32_t i = 0; i < n; i += LANES) storeInt((int32_t*)d + i, splatInt(code[2]));
       return;
@@ -202,6 +278,7 @@ static void runInstruction(const int32_t* code, const PointwiseChunk& chunk) {
     FLOAT1(fsigmoid, vectorSigmoid(x))
     FLOAT1(fsoftplus, vectorSoftplus(x))
     FLOAT1(ferf, vectorErf(x))
+    FLOAT1(fgelu, vectorGelu(x))
     FLOAT1(ffloor, vectorFloor(x))
     FLOAT1(fceil, vectorCeil(x))
     FLOAT1(fround, vectorRound(x))
@@ -211,6 +288,20 @@ static void runInstruction(const int32_t* code, const PointwiseChunk& chunk) {
     TEST2(fle, x <= y)
     TEST2(fgt, x > y)
     TEST2(fge, x >= y)
+    SELECT2(feq, x == y)
+    SELECT2(fne, x != y)
+    SELECT2(flt, x < y)
+    SELECT2(fle, x <= y)
+    SELECT2(fgt, x > y)
+    SELECT2(fge, x >= y)
+    case JOINED_MAX: {
+      const Vector bound = load((const float*)b);
+      return eachFloat1(d, a, n, [bound](Vector x) { return larger(bound, x); }); // a NaN in x stays
+    }
+    case JOINED_MIN: {
+      const Vector bound = load((const float*)b);
+      return eachFloat1(d, a, n, [bound](Vector x) { return smaller(bound, x); });
+    }
     TEST1(fisNan, truth(x != x))
     TEST1(fisFinite, truth((asInt(x) & splatInt(0x7f800000)) != splatInt(0x7f800000)))
     case FOVEA_POINTWISE_select:
@@ -259,6 +350,7 @@ static void runInstruction(const int32_t* code, const PointwiseChunk& chunk) {
 #undef FLOAT2
 #undef TEST1
 #undef TEST2
+#undef SELECT2
 #undef INT1
 #undef INT2
 }
@@ -285,7 +377,7 @@ static int32_t collapseDims(int32_t rank, int64_t* dims, int32_t operands, int64
 
 struct PointwisePlan {
   const FoveaCall* call;
-  int32_t inputs, outputs, rank, registers, instructions, chunkElements;
+  int32_t inputs, outputs, rank, registers, instructions, steps, chunkElements;
   const int32_t *inputDtypes, *outputDtypes, *outRegisters, *code;
   int64_t dims[POINTWISE_MAX_RANK];
   int64_t strides[POINTWISE_MAX_INPUTS][POINTWISE_MAX_RANK];
@@ -295,9 +387,12 @@ struct PointwisePlan {
   int64_t chunks;
   bool isDense[POINTWISE_MAX_INPUTS];  // walks like the output
   bool isFixed[POINTWISE_MAX_INPUTS];  // the same values in every chunk: loaded once a task
-  bool canRead[POINTWISE_MAX_INPUTS];  // 32-bit and never overwritten: may be read in place
+  bool isKept[POINTWISE_MAX_INPUTS];   // its register is never overwritten
+  bool canRead[POINTWISE_MAX_INPUTS];  // that, and 32-bit: may be read in place
   bool canWrite[POINTWISE_MAX_OUTPUTS];
   bool isHoisted[POINTWISE_MAX_REGISTERS]; // a constant, written once a task
+  PointwiseStep* step;     // what is left to run for each chunk
+  bool isFetchedAhead;     // operands come from beyond the second-level cache
 };
 
 static int64_t rowOffset(const PointwisePlan& plan, const int64_t* strides, int64_t row) {
@@ -325,7 +420,12 @@ static void loadInput(const PointwisePlan& plan, int32_t input, int64_t row, int
   }
   while (count > 0) {
     int32_t part = (int32_t)(plan.row - column < count ? plan.row - column : count);
-    loadElements(dtype, base, offset + column * step, step, part, to);
+    if (step == 0 && dtypeBytes(dtype) == 4) { // whole vectors: the next row or the pad takes what is too much
+      const IntVector value = splatInt(static_cast<const IntAlias*>(base)[offset]);
+      for (int32_t i = 0; i < part; i += LANES) storeInt((int32_t*)to + i, value);
+    } else {
+      loadElements(dtype, base, offset + column * step, step, part, to);
+    }
     to += part;
     count -= part;
     column = 0;
@@ -338,9 +438,31 @@ static void loadInput(const PointwisePlan& plan, int32_t input, int64_t row, int
   }
 }
 
+// What a register of an input holds from the chunk before: `count` elements that repeat from `offset`.
+struct LoadedRow {
+  int64_t offset;
+  int32_t count;
+};
+
+// As loadInput, but not again what is there already: a scale per picture and channel changes with the picture.
+static void loadChanged(const PointwisePlan& plan, int32_t input, int64_t row, int64_t column, int32_t count, uint32_t* to, LoadedRow& last) {
+  const int64_t* strides = plan.strides[input];
+  bool isSame = plan.isKept[input] && !plan.isDense[input];
+  if (isSame && plan.piecesPerRow > 1) {
+    isSame = strides[plan.rank - 1] == 0;
+  } else if (isSame) {
+    const int64_t repeats = plan.rank > 1 ? plan.dims[plan.rank - 2] : 1, lastRow = row + (count - 1) / plan.row;
+    isSame = plan.rank > 1 && strides[plan.rank - 2] == 0 && row / repeats == lastRow / repeats;
+  }
+  const int64_t offset = isSame ? rowOffset(plan, strides, row) : -1;
+  if (isSame && offset == last.offset && count <= last.count) return;
+  loadInput(plan, input, row, column, count, to);
+  last = {offset, count};
+}
+
 // Runs [column, column + count) of `row` onwards. Where count is not a multiple of LANES nothing is read
 // or written in place: whole vectors would pass the end.
-static void runChunk(const PointwisePlan& plan, int64_t row, int64_t column, int32_t count, uint32_t* slots) {
+static void runChunk(const PointwisePlan& plan, int64_t row, int64_t column, int32_t count, uint32_t* slots, LoadedRow* loaded) {
   const FoveaCall& call = *plan.call;
   const int32_t slotWords = plan.chunkElements + REGISTER_PAD;
   uint32_t* registers[POINTWISE_MAX_REGISTERS];
@@ -354,40 +476,110 @@ static void runChunk(const PointwisePlan& plan, int64_t row, int64_t column, int
       int64_t offset = plan.isDense[i] ? index : rowOffset(plan, plan.strides[i], row) + column;
       registers[i] = call.operand<uint32_t>(i) + offset;
     } else {
-      loadInput(plan, i, row, column, count, registers[i]);
+      loadChanged(plan, i, row, column, count, registers[i], loaded[i]);
     }
   }
   for (int32_t o = 0; o < plan.outputs; o++)
     if (isWhole && plan.canWrite[o]) registers[plan.outRegisters[o]] = call.operand<uint32_t>(plan.inputs + o) + index;
   PointwiseChunk chunk = {registers, call.operands, index, (count + LANES - 1) / LANES * LANES};
-  for (int32_t i = 0; i < plan.instructions; i++)
-    if (!plan.isHoisted[plan.code[5 * i + 1]]) runInstruction(plan.code + 5 * i, chunk);
+  // While a step computes, its share of every input's next chunk is on the way: a step reads too little of one
+  // stream for the processor to see where it goes.
+  const int32_t lines = plan.isFetchedAhead ? (count + 15) / 16 : 0;
+  for (int32_t i = 0; i < plan.steps; i++) {
+    for (int32_t k = 0; k < plan.inputs && lines > 0; k++) {
+      if (!plan.isDense[k] || plan.inputDtypes[k] == FOVEA_KEY) continue;
+      const int32_t bytes = dtypeBytes(plan.inputDtypes[k]);
+      const char* next = call.operand<const char>(k) + (index + count) * bytes;
+      const int32_t last = lines * (i + 1) / plan.steps * bytes / 4;
+      for (int32_t line = lines * i / plan.steps * bytes / 4; line < last; line++) __builtin_prefetch(next + 64 * line);
+    }
+    runStep(plan.step[i], chunk);
+  }
   for (int32_t o = 0; o < plan.outputs; o++)
     if (!(isWhole && plan.canWrite[o]))
       storeElements(plan.outputDtypes[o], registers[plan.outRegisters[o]], count, call.operands[plan.inputs + o], index);
 }
 
-// Which operands may be used where they lie. An output may share its memory with an input of the same
-// layout: then nothing may read that input after the first write.
-static void planInPlace(PointwisePlan& plan) {
-  const FoveaCall& call = *plan.call;
+// The Program's instructions as steps: without constants, which are written once a task; a comparison of
+// floats joined with the one `select` that reads it; maxima with a constant without the care for NaN.
+static void planSteps(PointwisePlan& plan) {
   uint16_t writes[POINTWISE_MAX_REGISTERS];
   for (int32_t r = 0; r < plan.registers; r++) writes[r] = 0;
   for (int32_t i = 0; i < plan.instructions; i++) {
-    uint16_t& count = writes[plan.code[5 * i + 1]];
-    if (count < 2) count++;
+    const int32_t* code = plan.code + 5 * i;
+    if (writes[code[1]] < 2) writes[code[1]]++;
   }
   for (int32_t r = 0; r < plan.registers; r++) plan.isHoisted[r] = false;
   for (int32_t i = 0; i < plan.instructions; i++) {
     const int32_t d = plan.code[5 * i + 1];
     if (plan.code[5 * i] == FOVEA_POINTWISE_constant && writes[d] == 1 && d >= plan.inputs) plan.isHoisted[d] = true;
   }
+  plan.steps = 0;
+  for (int32_t i = 0; i < plan.instructions; i++) {
+    const int32_t* code = plan.code + 5 * i;
+    if (plan.isHoisted[code[1]]) continue;
+    plan.step[plan.steps++] = {code[0], code[1], code[2], code[3], code[4], 0, pointwiseArity[code[0]], code};
+  }
+  auto constantOf = [&](int32_t r) {
+    float value = NAN_F;
+    for (int32_t i = 0; i < plan.instructions && plan.isHoisted[r]; i++)
+      if (plan.code[5 * i + 1] == r) __builtin_memcpy(&value, &plan.code[5 * i + 2], 4);
+    return value;
+  };
+  auto isRead = [](const PointwiseStep& step, int32_t r) {
+    return (step.arity > 0 && step.a == r) || (step.arity > 1 && step.b == r) || (step.arity > 2 && step.c == r) ||
+           (step.arity > 3 && step.e == r);
+  };
+  for (int32_t i = 0; i < plan.steps; i++) {
+    PointwiseStep& step = plan.step[i];
+    if (step.opcode == FOVEA_POINTWISE_fmax || step.opcode == FOVEA_POINTWISE_fmin) {
+      if (plan.isHoisted[step.a]) {
+        const int32_t swapped = step.a;
+        step.a = step.b;
+        step.b = swapped;
+      }
+      const float value = constantOf(step.b);
+      if (value == value) step.opcode = step.opcode == FOVEA_POINTWISE_fmax ? JOINED_MAX : JOINED_MIN;
+      continue;
+    }
+    if (step.opcode != FOVEA_POINTWISE_select) continue;
+    const int32_t mask = step.a;
+    int32_t from = i - 1;
+    while (from >= 0 && plan.step[from].d != mask) from--;
+    if (from < 0) continue;
+    const PointwiseStep test = plan.step[from];
+    bool mayJoin = test.opcode >= FOVEA_POINTWISE_feq && test.opcode <= FOVEA_POINTWISE_fge && step.b != mask && step.c != mask;
+    for (int32_t j = from + 1; j < i; j++) // its operands must last, and nobody else may want it
+      mayJoin = mayJoin && plan.step[j].d != test.a && plan.step[j].d != test.b && !isRead(plan.step[j], mask);
+    bool isWritten = step.d == mask;
+    for (int32_t j = i + 1; j < plan.steps && !isWritten; j++) {
+      mayJoin = mayJoin && !isRead(plan.step[j], mask);
+      isWritten = plan.step[j].d == mask;
+    }
+    for (int32_t o = 0; o < plan.outputs && !isWritten; o++) mayJoin = mayJoin && plan.outRegisters[o] != mask;
+    if (!mayJoin) continue;
+    plan.step[i] = {JOINED_SELECT + test.opcode, step.d, test.a, test.b, step.b, step.c, 4, step.code};
+    for (int32_t j = from; j + 1 < plan.steps; j++) plan.step[j] = plan.step[j + 1];
+    plan.steps--;
+    i--;
+  }
+}
+
+// Which operands may be used where they lie. An output may share its memory with an input of the same
+// layout: then nothing may read that input after the first write.
+static void planInPlace(PointwisePlan& plan) {
+  const FoveaCall& call = *plan.call;
+  bool isWritten[POINTWISE_MAX_INPUTS];
+  for (int32_t i = 0; i < plan.inputs; i++) isWritten[i] = false;
+  for (int32_t i = 0; i < plan.steps; i++)
+    if (plan.step[i].d < plan.inputs) isWritten[plan.step[i].d] = true;
   for (int32_t i = 0; i < plan.inputs; i++) {
     const bool isWord = plan.inputDtypes[i] == FOVEA_FLOAT32 || plan.inputDtypes[i] == FOVEA_INT32;
-    plan.canRead[i] = isWord && writes[i] == 0;
+    plan.isKept[i] = !isWritten[i];
+    plan.canRead[i] = isWord && !isWritten[i];
     // An input that is itself an output is copied first: the chunk's other outputs may overwrite it.
     for (int32_t o = 0; o < plan.outputs; o++) plan.canRead[i] = plan.canRead[i] && plan.outRegisters[o] != i;
-    if (writes[i] != 0) plan.isFixed[i] = false;
+    if (isWritten[i]) plan.isFixed[i] = false;
   }
   const int64_t total = plan.row * plan.rows;
   for (int32_t o = 0; o < plan.outputs; o++) {
@@ -395,16 +587,17 @@ static void planInPlace(PointwisePlan& plan) {
     const bool isWord = plan.outputDtypes[o] == FOVEA_FLOAT32 || plan.outputDtypes[o] == FOVEA_INT32;
     bool isFree = isWord && r >= plan.inputs && !plan.isHoisted[r];
     for (int32_t p = 0; p < o; p++) isFree = isFree && !(plan.canWrite[p] && plan.outRegisters[p] == r);
-    int32_t firstWrite = plan.instructions;
-    for (int32_t i = plan.instructions - 1; i >= 0; i--)
-      if (plan.code[5 * i + 1] == r) firstWrite = i;
+    int32_t firstWrite = plan.steps;
+    for (int32_t i = plan.steps - 1; i >= 0; i--)
+      if (plan.step[i].d == r) firstWrite = i;
     const char* begin = call.operand<char>(plan.inputs + o);
     for (int32_t input = 0; input < plan.inputs && isFree; input++) {
       if (!plan.canRead[input]) continue;
       if (call.operand<char>(input) != begin) continue;
-      for (int32_t i = firstWrite + 1; i < plan.instructions; i++) {
-        const int32_t* code = plan.code + 5 * i;
-        for (int32_t k = 0; k < pointwiseArity[code[0]]; k++) isFree = isFree && code[2 + k] != input;
+      for (int32_t i = firstWrite + 1; i < plan.steps; i++) {
+        const PointwiseStep& step = plan.step[i];
+        const int32_t operands[] = {step.a, step.b, step.c, step.e};
+        for (int32_t k = 0; k < step.arity; k++) isFree = isFree && operands[k] != input;
       }
     }
     plan.canWrite[o] = isFree && total > 0;
@@ -440,6 +633,8 @@ static void pointwise(const FoveaCall& call) {
   plan.rows = total / plan.row;
   int32_t chunk = 8192 / (plan.registers > 0 ? plan.registers : 1);
   chunk = chunk > 2048 ? 2048 : chunk < 128 ? 128 : chunk / 64 * 64;
+  const int64_t least = (total + 63) / 64 * 64;
+  if (chunk > least) chunk = (int32_t)least;
   plan.chunkElements = chunk;
   if (plan.row >= chunk) {
     plan.piecesPerRow = (plan.row + chunk - 1) / chunk;
@@ -469,14 +664,25 @@ static void pointwise(const FoveaCall& call) {
     plan.isDense[i] = isDense;
     plan.isFixed[i] = plan.inputDtypes[i] != FOVEA_KEY && (isScalar || (isRepeated && plan.piecesPerRow == 1 && plan.rows > 1));
   }
+  // The steps lie behind the registers, which take at most 7/8 of a thread's scratch.
+  constexpr int64_t stepBytes = FOVEA_THREAD_SCRATCH / 8;
+  if (plan.instructions > stepBytes / (int64_t)sizeof(PointwiseStep)) __builtin_trap();
+  plan.step = reinterpret_cast<PointwiseStep*>(call.scratch<char>(0) + FOVEA_THREAD_SCRATCH - stepBytes);
+  planSteps(plan);
   planInPlace(plan);
+  int64_t streams = 0;
+  for (int32_t i = 0; i < plan.inputs; i++) streams += plan.isDense[i] && plan.inputDtypes[i] != FOVEA_KEY;
+  // With few streams the processor sees where each goes, unless they come from memory.
+  plan.isFetchedAhead = plan.steps > 1 && total * streams > (streams > 2 ? 262144 : 8388608);
 
   const int64_t perChunk = plan.piecesPerRow > 1 ? chunk : plan.rowsPerChunk * plan.row;
-  const int64_t wanted = 131072 / (2 + plan.instructions); // elements a task: some ten microseconds
+  const int64_t wanted = 131072 / (2 + plan.steps); // elements a task: some ten microseconds
   const int64_t chunksPerTask = wanted > perChunk ? wanted / perChunk : 1;
   auto body = [&](int64_t task, int32_t thread) {
     uint32_t* slots = call.scratch<uint32_t>(thread);
     const int32_t slotWords = plan.chunkElements + REGISTER_PAD;
+    LoadedRow loaded[POINTWISE_MAX_INPUTS];
+    for (int32_t i = 0; i < plan.inputs; i++) loaded[i] = {-1, 0};
     const int64_t first = task * chunksPerTask;
     const int64_t last = first + chunksPerTask < plan.chunks ? first + chunksPerTask : plan.chunks;
     for (int32_t i = 0; i < plan.inputs; i++) {
@@ -504,10 +710,10 @@ static void pointwise(const FoveaCall& call) {
       }
       const int32_t whole = count / LANES * LANES;
       if (whole == count || (plan.rank > 1 && plan.piecesPerRow == 1)) { // rows that share a chunk stay together
-        runChunk(plan, row, column, count, slots);
+        runChunk(plan, row, column, count, slots, loaded);
       } else {
-        if (whole > 0) runChunk(plan, row, column, whole, slots);
-        runChunk(plan, row, column + whole, count - whole, slots);
+        if (whole > 0) runChunk(plan, row, column, whole, slots, loaded);
+        runChunk(plan, row, column + whole, count - whole, slots, loaded);
       }
     }
   };

@@ -32,11 +32,13 @@ static inline DoubleVector loadDoubles(const double* p) {
 }
 static inline void storeDoubles(double* p, DoubleVector v) { __builtin_memcpy(p, &v, sizeof v); }
 
-// Calls fold(states, p, isPart): whole vectors of columns, then the rest.
-template <class Each> static inline void eachColumnVector(double* states, const float* p, int32_t n, Each each) {
+// Calls each(states, load of row) for each vector of columns. The states behind the last column are given
+// `neutral`, since they may be those of other columns.
+template <class Each>
+static inline void eachColumnVector(double* states, const float* p, int32_t n, float neutral, Each each) {
   int32_t i = 0;
   for (; i + LANES <= n; i += LANES) each(states + i, [p, i](int64_t row) { return load(p + row + i); });
-  if (i < n) each(states + i, [p, i, n](int64_t row) { return loadEnd(p + row + i, n - i, Vector{}); });
+  if (i < n) each(states + i, [p, i, n, neutral](int64_t row) { return loadEnd(p + row + i, n - i, splat(neutral)); });
 }
 struct FloatSum {
   typedef double State;
@@ -51,11 +53,11 @@ struct FloatSum {
       storeDoubles(to + LANES / 2, loadDoubles(to + LANES / 2) + toDouble(highHalf(v)));
     };
     for (; rows >= 8; rows -= 8, p += 8 * stride)
-      eachColumnVector(states, p, n, [&](double* to, auto row) {
+      eachColumnVector(states, p, n, 0.0f, [&](double* to, auto row) {
         const Vector a = (row(0) + row(stride)) + (row(2 * stride) + row(3 * stride));
         add(to, a + ((row(4 * stride) + row(5 * stride)) + (row(6 * stride) + row(7 * stride))));
       });
-    for (; rows > 0; rows--, p += stride) eachColumnVector(states, p, n, [&](double* to, auto row) { add(to, row(0)); });
+    for (; rows > 0; rows--, p += stride) eachColumnVector(states, p, n, 0.0f, [&](double* to, auto row) { add(to, row(0)); });
   }
   static Vector shortRows(const float* p, int64_t stride, int32_t rows, int64_t n) {
     Vector sums[LANES];
@@ -143,10 +145,10 @@ template <bool IS_MIN> struct FloatExtreme {
       storeDoubles(to + LANES / 2, toDouble(highHalf(v)));
     };
     for (; rows >= 4; rows -= 4, p += 4 * stride)
-      eachColumnVector(states, p, n, [&](double* to, auto row) {
+      eachColumnVector(states, p, n, (float)init(), [&](double* to, auto row) {
         take(to, better(better(row(0), row(stride)), better(row(2 * stride), row(3 * stride))));
       });
-    for (; rows > 0; rows--, p += stride) eachColumnVector(states, p, n, [&](double* to, auto row) { take(to, row(0)); });
+    for (; rows > 0; rows--, p += stride) eachColumnVector(states, p, n, (float)init(), [&](double* to, auto row) { take(to, row(0)); });
   }
   static Vector shortRows(const float* p, int64_t stride, int32_t rows, int64_t n) {
     const Vector start = splat((float)init());

@@ -68,6 +68,7 @@ export const KERNELS = {
   bf16PackMatrix: 30,
   bf16Matmul: 31,
   softmaxGradient: 32,
+  channelSums: 33,
 } as const;
 export type KernelName = keyof typeof KERNELS;
 
@@ -107,6 +108,7 @@ const POINTWISE_ARITIES = [
   ['fsigmoid', 1],
   ['fsoftplus', 1],
   ['ferf', 1],
+  ['fgelu', 1],
   ['ffloor', 1],
   ['fceil', 1],
   ['fround', 1],

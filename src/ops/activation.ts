@@ -4,7 +4,7 @@ import { definePointwise, toTensor, unify } from '../graph/define.js';
 import type { Tensor, TensorLike } from '../graph/tensor.js';
 import { add, cast, divide, multiply, negative, subtract } from './arithmetic.js';
 import { greater, less, logicalAnd } from './compare.js';
-import { abs, erf, exp, expm1, sigmoid, softplus, square, tanh } from './unary.js';
+import { abs, erf, exp, expm1, referenceErf, sigmoid, softplus, square, tanh } from './unary.js';
 import { where } from './where.js';
 
 type None = Record<string, never>;
@@ -68,6 +68,20 @@ const siluOp = definePointwise({
   epilogueActivation: { name: 'silu' },
 });
 
+const geluOp = definePointwise({
+  name: 'gelu',
+  summary: 'x * Phi(x), where Phi is the normal distribution function',
+  arity: 1,
+  domain: 'float',
+  scalar: ([x]) => (x as number) * 0.5 * (1 + referenceErf((x as number) * Math.SQRT1_2)),
+  lower: (p, [x]) => p.emit('fgelu', x!),
+  gradient: ({ inputs: [x], dy }) => {
+    const below = multiply(add(erf(multiply(x!, Math.SQRT1_2)), 1), 0.5);
+    const density = multiply(exp(multiply(square(x!), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+    return [multiply(dy, add(below, multiply(x!, density)))];
+  },
+});
+
 function floating(x: TensorLike): Tensor {
   return unify([x], cast, 'float')[0] as Tensor;
 }
@@ -103,8 +117,8 @@ export function selu(x: TensorLike): Tensor {
 /** x * Phi(x), by the error function, or with `approximate` by tanh (Hendrycks and Gimpel, "Gaussian error linear units"). */
 export function gelu(x: TensorLike, { approximate = false }: { approximate?: boolean } = {}): Tensor {
   const from = floating(x);
+  if (!approximate) return geluOp.one([from], none);
   const half = multiply(from, 0.5);
-  if (!approximate) return multiply(half, add(erf(multiply(from, Math.SQRT1_2)), 1));
   const inner = multiply(multiply(from, add(multiply(square(from), 0.044715), 1)), Math.sqrt(2 / Math.PI));
   return multiply(half, add(tanh(inner), 1));
 }
@@ -152,4 +166,4 @@ export function logSigmoid(x: TensorLike): Tensor {
   return negative(softplus(negative(floating(x))));
 }
 
-export const activationOps = [reluOp, relu6Op, leakyReluOp, siluOp] as const;
+export const activationOps = [reluOp, relu6Op, leakyReluOp, siluOp, geluOp] as const;

@@ -170,6 +170,11 @@ export function divide(a: TensorLike, b: TensorLike): Tensor {
 
 /** a to the power b, elementwise with broadcasting; NaN for a negative a and a fractional b. */
 export function power(a: TensorLike, b: TensorLike): Tensor {
+  if (b === 2 || b === 3) {
+    const [base] = unify([a], cast, 'float') as [Tensor];
+    const product = multiply(base, base);
+    return b === 2 ? product : multiply(product, base);
+  }
   return powerOp.one(unify([a, b], cast, 'float'), none);
 }
 

@@ -3,10 +3,11 @@
 import { PARTIAL_SUMS } from '../core/abi.js';
 import { FoveaError } from '../core/errors.js';
 import { formatShape, normalizeAxes, sameShape, sizeOf } from '../core/shape.js';
-import { defineOp, toTensor, unify } from '../graph/define.js';
+import { defineOp, definePointwise, toTensor, unify } from '../graph/define.js';
 import type { ReferenceArray, TensorType } from '../graph/op.js';
 import type { Tensor, TensorLike } from '../graph/tensor.js';
-import { add, cast, divide, maximum, multiply, subtract } from './arithmetic.js';
+import { add, cast, divide, maximum, multiply, negative, subtract } from './arithmetic.js';
+import { zerosLike } from './create.js';
 import { mean, sum, variance } from './reduce.js';
 import { broadcastTo, reshape } from './shape.js';
 import { rsqrt, square } from './unary.js';
@@ -103,6 +104,99 @@ function rowsOf({ shape }: TensorType): number {
   return sizeOf(shape.slice(0, -1));
 }
 
+const channelSumsOp = defineOp<None>({
+  name: 'channelSums',
+  summary: 'for every channel the sums of dy and of dy * (x - mean), in float32',
+  shape: ([dy, x, average]) => {
+    const [y, { shape, dtype }, { shape: channels }] = [dy, x, average] as [TensorType, TensorType, TensorType];
+    if (!sameShape(y.shape, shape) || !sameShape(channels, shape.slice(-1))) {
+      throw new FoveaError({
+        code: 'internal',
+        op: 'channelSums',
+        message: `dy is ${formatShape(y.shape)}, x ${formatShape(shape)}, mean ${formatShape(channels)}.`,
+      });
+    }
+    return [
+      { shape: channels, dtype },
+      { shape: channels, dtype },
+    ];
+  },
+  gradient({ inputs, outputs, dys: [dSum, dProduct] }) {
+    const [dy, x, average] = inputs as [Tensor, Tensor, Tensor];
+    const fromSum = dSum === undefined ? undefined : broadcastTo(dSum, dy.shape);
+    if (dProduct === undefined) return [fromSum, undefined, undefined];
+    const fromProduct = multiply(subtract(x, average), dProduct);
+    return [
+      fromSum === undefined ? fromProduct : add(fromProduct, fromSum),
+      multiply(dy, dProduct),
+      negative(multiply(dProduct, outputs[0] as Tensor)),
+    ];
+  },
+  reference(inputs) {
+    const [dy, x, average] = inputs as [ReferenceArray, ReferenceArray, ReferenceArray];
+    const channels = average.data.length;
+    const sums = new Float64Array(channels);
+    const products = new Float64Array(channels);
+    dy.data.forEach((value, i) => {
+      const c = i % channels;
+      sums[c] = (sums[c] as number) + value;
+      products[c] = (products[c] as number) + value * ((x.data[i] as number) - (average.data[c] as number));
+    });
+    return [sums, products];
+  },
+  reduces: ([x]) => rowsOf(x as TensorType),
+  flops: ([x]) => 4 * sizeOf((x as TensorType).shape),
+  kernels({ inputs: [x] }) {
+    const type = x as TensorType;
+    const channels = type.shape.at(-1) as number;
+    return [
+      {
+        kernel: 'channelSums',
+        operands: [
+          { kind: 'input', index: 0 },
+          { kind: 'input', index: 1 },
+          { kind: 'input', index: 2 },
+          { kind: 'output', index: 0 },
+          { kind: 'output', index: 1 },
+          { kind: 'scratch' },
+        ],
+        parameters: [rowsOf(type), channels],
+        scratchBytes: PARTIAL_SUMS * 16 * channels,
+      },
+    ];
+  },
+  cases: () =>
+    [[2, 3, 5, 1], [2, 3, 5, 7], [2, 3, 5, 8], [4, 17], [5, 33], [3, 65], [1, 9], [9], [3001, 3], [131, 259]].map(
+      (shape) => ({
+        name: formatShape(shape),
+        inputs: [{ shape }, { shape }, { shape: shape.slice(-1) }],
+        params: {},
+      }),
+    ),
+});
+
+const normalizeOp = definePointwise({
+  name: 'normalize',
+  summary: '(x - mean) * scale + shift',
+  arity: 4,
+  domain: 'float',
+  scalar: ([x, average, scale, shift]) => ((x as number) - (average as number)) * (scale as number) + (shift as number),
+  lower: (p, [x, average, scale, shift]) =>
+    p.emit('fadd', p.emit('fmul', p.emit('fsub', x!, average!), scale!), shift!),
+  gradient({ inputs, dy }) {
+    const [x, average, scale, shift] = inputs as [Tensor, Tensor, Tensor, Tensor];
+    const channels = x.shape.slice(-1);
+    const isPerChannel = [average, scale, shift].every(({ shape }) => sameShape(shape, channels));
+    if (!isPerChannel || x.rank < 2 || dy.dtype !== 'float32') {
+      const dCentred = multiply(dy, scale);
+      return [dCentred, negative(dCentred), multiply(dy, subtract(x, average)), dy];
+    }
+    // One pass over dy and x for all three sums.
+    const [total, product] = channelSumsOp.apply([dy, x, average], {}) as [Tensor, Tensor];
+    return [multiply(dy, scale), negative(multiply(scale, total)), product, total];
+  },
+});
+
 /** Mean and population variance of every channel, [...,c] to two of [c], in float32 whatever the dtype of x. */
 export function moments(x: TensorLike): { mean: Tensor; variance: Tensor } {
   const [average, spread] = momentsOp.apply([cast(x, 'float32')], {}) as [Tensor, Tensor];
@@ -147,8 +241,15 @@ export function batchNormTrain(
   options: { gamma?: TensorLike | undefined; beta?: TensorLike | undefined; epsilon?: number } = {},
 ): BatchNormResult {
   const from = toTensor(x);
-  const statistics = moments(from);
-  return { y: batchNorm(from, { ...options, ...statistics }), ...statistics };
+  const { gamma, beta, epsilon = 1e-3 } = options;
+  checkChannels('batchNorm', from, { gamma, beta });
+  const wide = cast(from, 'float32');
+  const statistics = moments(wide);
+  const inverse = rsqrt(add(statistics.variance, epsilon));
+  const scale = gamma === undefined ? inverse : multiply(cast(gamma, 'float32'), inverse);
+  const shift = beta === undefined ? zerosLike(scale) : cast(beta, 'float32');
+  const y = normalizeOp.one([wide, statistics.mean, scale, shift], {});
+  return { y: isHalf(from) ? cast(y, from.dtype) : y, ...statistics };
 }
 
 function isHalf({ dtype }: Tensor): boolean {
@@ -254,4 +355,4 @@ export function l2Normalize(
   return multiply(from, rsqrt(maximum(sum(square(from), { axis, keepDims: true }), epsilon)));
 }
 
-export const normOps = [momentsOp] as const;
+export const normOps = [momentsOp, channelSumsOp, normalizeOp] as const;

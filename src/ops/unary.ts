@@ -192,7 +192,7 @@ const erfOp = defineUnary({
 });
 
 /** erf in float64 by the series whose terms are all of one sign: no digits cancel. */
-function referenceErf(x: number): number {
+export function referenceErf(x: number): number {
   if (Number.isNaN(x)) return x;
   if (Math.abs(x) > 6) return Math.sign(x);
   let term = x;

@@ -48,6 +48,7 @@ const FLOAT: Partial<Record<PointwiseName, Instruction>> = {
   fsigmoid: (a) => 1 / (1 + Math.exp(-(a as number))),
   fsoftplus: (a) => Math.log1p(Math.exp(a as number)),
   ferf: byReference('erf'),
+  fgelu: byReference('gelu'),
   ffloor: (a) => Math.floor(a as number),
   fceil: (a) => Math.ceil(a as number),
   fround: byReference('round'),
