@@ -99,9 +99,11 @@ static inline void addLanes(DoubleVector& low, DoubleVector& high, Vector v) {
   high += toDouble(highHalf(v));
 }
 static inline double sumDoubles(DoubleVector v) {
-  double total = 0;
-  for (int32_t i = 0; i < LANES / 2; i++) total += v[i];
-  return total;
+  double lanes[LANES / 2];
+  __builtin_memcpy(lanes, &v, sizeof v);
+  for (int32_t width = LANES / 4; width > 0; width /= 2)
+    for (int32_t i = 0; i < width; i++) lanes[i] += lanes[i + width];
+  return lanes[0];
 }
 
 // The sum of term(i) over whole vectors and of `tail`.

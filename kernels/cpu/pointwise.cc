@@ -182,6 +182,7 @@ enum PointwiseJoined {
   JOINED_SELECT = FOVEA_POINTWISE_COUNT, // + a comparison's opcode: a ? b of two floats chooses c or e
   JOINED_MAX = 2 * FOVEA_POINTWISE_COUNT, // with a constant b that is not NaN
   JOINED_MIN,
+  JOINED_PAIR, // + 4 * the first of add, sub, mul of a and b + the second of add, sub, sub from, mul with c
 };
 
 // Where the interpreter stands: one chunk of `count` elements, a multiple of LANES.
@@ -227,6 +228,33 @@ static inline void eachSelect(uint32_t* d, const uint32_t* a, const uint32_t* b,
   }
 }
 
+// What one step gives and another takes up, rounded as if it had been stored: no compiler may fuse them.
+static inline Vector rounded(Vector x) {
+#if defined(__x86_64__)
+  __asm__("" : "+x"(x));
+#elif defined(__aarch64__)
+  __asm__("" : "+w"(x));
+#elif defined(__wasm__)
+  __asm__("" : "+r"(x));
+#else
+  __asm__("" : "+m"(x));
+#endif
+  return x;
+}
+template <int32_t FIRST>
+static void eachPair(int32_t second, uint32_t* d, const uint32_t* a, const uint32_t* b, const uint32_t* c, int32_t n) {
+  auto each = [&](auto f) {
+    for (int32_t i = 0; i < n; i += LANES) {
+      const Vector x = load((const float*)a + i), y = load((const float*)b + i);
+      store((float*)d + i, f(rounded(FIRST == 0 ? x + y : FIRST == 1 ? x - y : x * y), load((const float*)c + i)));
+    }
+  };
+  if (second == 0) each([](Vector x, Vector z) { return x + z; });
+  else if (second == 1) each([](Vector x, Vector z) { return x - z; });
+  else if (second == 2) each([](Vector x, Vector z) { return z - x; });
+  else each([](Vector x, Vector z) { return x * z; });
+}
+
 static void runStep(const PointwiseStep& step, const PointwiseChunk& chunk) {
   uint32_t* d = chunk.registers[step.d];
   const int32_t n = chunk.count;
@@ -244,6 +272,12 @@ static void runStep(const PointwiseStep& step, const PointwiseChunk& chunk) {
     return eachSelect(d, a, b, c, chunk.registers[step.e], n, [](Vector x, Vector y) { return expression; });
 #define INT1(name, expression) case FOVEA_POINTWISE_##name: return eachInt1(d, a, n, [](IntVector x) { return expression; });
 #define INT2(name, expression) case FOVEA_POINTWISE_##name: return eachInt2(d, a, b, n, [](IntVector x, IntVector y) { return expression; });
+  if (step.opcode >= JOINED_PAIR) {
+    const int32_t pair = step.opcode - JOINED_PAIR;
+    if (pair < 4) return eachPair<0>(pair, d, a, b, c, n);
+    if (pair < 8) return eachPair<1>(pair - 4, d, a, b, c, n);
+    return eachPair<2>(pair - 8, d, a, b, c, n);
+  }
   switch (step.opcode) {
     case FOVEA_POINTWISE_constant:
       for (int32_t i = 0; i < n; i += LANES) storeInt((int32_t*)d + i, splatInt(code[2]));
@@ -500,8 +534,59 @@ static void runChunk(const PointwisePlan& plan, int64_t row, int64_t column, int
       storeElements(plan.outputDtypes[o], registers[plan.outRegisters[o]], count, call.operands[plan.inputs + o], index);
 }
 
+static bool isRead(const PointwiseStep& step, int32_t r) {
+  return (step.arity > 0 && step.a == r) || (step.arity > 1 && step.b == r) || (step.arity > 2 && step.c == r) ||
+         (step.arity > 3 && step.e == r);
+}
+
+// The only step that reads the result of step i, where i might as well be computed there; else -1.
+static int32_t onlyReader(const PointwisePlan& plan, int32_t i) {
+  const PointwiseStep& step = plan.step[i];
+  int32_t reader = -1;
+  for (int32_t j = i + 1; j < plan.steps; j++) {
+    const PointwiseStep& later = plan.step[j];
+    if (isRead(later, step.d)) {
+      if (reader >= 0) return -1;
+      reader = j;
+    }
+    if (later.d == step.d) return reader;
+    if (reader < 0 && isRead(step, later.d)) return -1; // an operand would be gone
+  }
+  for (int32_t o = 0; o < plan.outputs; o++)
+    if (plan.outRegisters[o] == step.d) return -1;
+  return reader;
+}
+
+// The two steps as one, in the place of the later; false where there is no such step.
+static bool joinSteps(const PointwiseStep& step, PointwiseStep& later) {
+  const bool isTest = step.opcode >= FOVEA_POINTWISE_feq && step.opcode <= FOVEA_POINTWISE_fge;
+  if (isTest && later.opcode == FOVEA_POINTWISE_select && later.b != step.d && later.c != step.d) {
+    later = {JOINED_SELECT + step.opcode, later.d, step.a, step.b, later.b, later.c, 4, later.code};
+    return true;
+  }
+  int32_t first, second;
+  switch (step.opcode) {
+    case FOVEA_POINTWISE_fadd: first = 0; break;
+    case FOVEA_POINTWISE_fsub: first = 1; break;
+    case FOVEA_POINTWISE_fmul:
+    case FOVEA_POINTWISE_fsquare: first = 2; break;
+    default: return false;
+  }
+  switch (later.opcode) {
+    case FOVEA_POINTWISE_fadd: second = 0; break;
+    case FOVEA_POINTWISE_fsub: second = later.a == step.d ? 1 : 2; break;
+    case FOVEA_POINTWISE_fmul: second = 3; break;
+    default: return false;
+  }
+  if (later.a == later.b) return false;
+  const int32_t other = later.a == step.d ? later.b : later.a;
+  later = {JOINED_PAIR + 4 * first + second, later.d, step.a, step.arity == 1 ? step.a : step.b, other, 0, 3, later.code};
+  return true;
+}
+
 // The Program's instructions as steps: without constants, which are written once a task; a comparison of
-// floats joined with the one `select` that reads it; maxima with a constant without the care for NaN.
+// floats joined with the one `select` that reads it, and sums and products in pairs, which spares a way through
+// the cache; maxima with a constant without the care for NaN.
 static void planSteps(PointwisePlan& plan) {
   uint16_t writes[POINTWISE_MAX_REGISTERS];
   for (int32_t r = 0; r < plan.registers; r++) writes[r] = 0;
@@ -526,10 +611,6 @@ static void planSteps(PointwisePlan& plan) {
       if (plan.code[5 * i + 1] == r) __builtin_memcpy(&value, &plan.code[5 * i + 2], 4);
     return value;
   };
-  auto isRead = [](const PointwiseStep& step, int32_t r) {
-    return (step.arity > 0 && step.a == r) || (step.arity > 1 && step.b == r) || (step.arity > 2 && step.c == r) ||
-           (step.arity > 3 && step.e == r);
-  };
   for (int32_t i = 0; i < plan.steps; i++) {
     PointwiseStep& step = plan.step[i];
     if (step.opcode == FOVEA_POINTWISE_fmax || step.opcode == FOVEA_POINTWISE_fmin) {
@@ -542,24 +623,9 @@ static void planSteps(PointwisePlan& plan) {
       if (value == value) step.opcode = step.opcode == FOVEA_POINTWISE_fmax ? JOINED_MAX : JOINED_MIN;
       continue;
     }
-    if (step.opcode != FOVEA_POINTWISE_select) continue;
-    const int32_t mask = step.a;
-    int32_t from = i - 1;
-    while (from >= 0 && plan.step[from].d != mask) from--;
-    if (from < 0) continue;
-    const PointwiseStep test = plan.step[from];
-    bool mayJoin = test.opcode >= FOVEA_POINTWISE_feq && test.opcode <= FOVEA_POINTWISE_fge && step.b != mask && step.c != mask;
-    for (int32_t j = from + 1; j < i; j++) // its operands must last, and nobody else may want it
-      mayJoin = mayJoin && plan.step[j].d != test.a && plan.step[j].d != test.b && !isRead(plan.step[j], mask);
-    bool isWritten = step.d == mask;
-    for (int32_t j = i + 1; j < plan.steps && !isWritten; j++) {
-      mayJoin = mayJoin && !isRead(plan.step[j], mask);
-      isWritten = plan.step[j].d == mask;
-    }
-    for (int32_t o = 0; o < plan.outputs && !isWritten; o++) mayJoin = mayJoin && plan.outRegisters[o] != mask;
-    if (!mayJoin) continue;
-    plan.step[i] = {JOINED_SELECT + test.opcode, step.d, test.a, test.b, step.b, step.c, 4, step.code};
-    for (int32_t j = from; j + 1 < plan.steps; j++) plan.step[j] = plan.step[j + 1];
+    const int32_t reader = onlyReader(plan, i);
+    if (reader < 0 || !joinSteps(step, plan.step[reader])) continue;
+    for (int32_t j = i; j + 1 < plan.steps; j++) plan.step[j] = plan.step[j + 1];
     plan.steps--;
     i--;
   }

@@ -127,15 +127,24 @@ template <bool IS_MIN> struct FloatExtreme {
   static void rowFold(State& state, const float* p, int32_t n, int64_t) {
     const Vector start = splat((float)init());
     Vector s0 = start, s1 = start, s2 = start, s3 = start;
+    Vector t0{}, t1{}, t2{}, t3{}; // sums tell whether there may be a NaN: cheaper than to care for it at every step
+    auto take = [](Vector& best, Vector& sum, Vector v) {
+      best = IS_MIN ? smaller(v, best) : larger(v, best);
+      sum += v;
+    };
     int32_t i = 0;
     for (; i + 4 * LANES <= n; i += 4 * LANES) {
-      s0 = better(s0, load(p + i));
-      s1 = better(s1, load(p + i + LANES));
-      s2 = better(s2, load(p + i + 2 * LANES));
-      s3 = better(s3, load(p + i + 3 * LANES));
+      take(s0, t0, load(p + i));
+      take(s1, t1, load(p + i + LANES));
+      take(s2, t2, load(p + i + 2 * LANES));
+      take(s3, t3, load(p + i + 3 * LANES));
     }
-    for (; i + LANES <= n; i += LANES) s0 = better(s0, load(p + i));
-    s1 = better(s1, loadEnd(p + i, n - i, start));
+    for (; i + LANES <= n; i += LANES) take(s0, t0, load(p + i));
+    const Vector tail = loadEnd(p + i, n - i, start);
+    s1 = better(s1, tail);
+    const Vector sum = (t0 + t1) + (t2 + t3);
+    if (__builtin_expect(sumLanes(sum - sum) != 0, 0)) // NaN, or infinities
+      for (i = 0; i + LANES <= n; i += LANES) s0 = better(s0, load(p + i));
     state = step(state, (double)acrossLanes(better(better(s0, s1), better(s2, s3))));
   }
   static void columnFold(State* states, const float* p, int64_t stride, int32_t rows, int32_t n, int64_t) {

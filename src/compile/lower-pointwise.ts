@@ -157,7 +157,10 @@ function assemble(code: readonly Instruction[], outRegisters: readonly number[],
 
 const IMMEDIATES = new Set<PointwiseName>(['constant', 'randomUniform', 'randomNormal', 'randomBits', 'index']);
 
-/** Reuses registers whose last reader has passed, so that a block of all of them stays in the first-level cache. */
+/**
+ * Reuses registers whose last reader has passed, so that a block of all of them stays in the first-level cache. Constants
+ * keep theirs: the kernel then writes them once, not for every block.
+ */
 function allocateRegisters(code: readonly Instruction[], inputs: number, outRegisters: readonly number[]) {
   const lastUse = new Map<number, number>();
   code.forEach(({ opcode, operands }, at) => {
@@ -167,6 +170,7 @@ function allocateRegisters(code: readonly Instruction[], inputs: number, outRegi
   const assigned = new Map<number, number>();
   for (let i = 0; i < inputs; i++) assigned.set(i, i);
   const free: number[] = [];
+  const constants = new Set<number>();
   let registers = inputs;
   const place = (virtual: number): number => assigned.get(virtual) as number;
   const instructions = code.map(({ opcode, dst, operands }, at): Instruction => {
@@ -174,11 +178,12 @@ function allocateRegisters(code: readonly Instruction[], inputs: number, outRegi
     if (!IMMEDIATES.has(opcode)) {
       // Inputs keep their registers: the kernel reads them in place.
       for (const operand of new Set(operands))
-        if (operand >= inputs && lastUse.get(operand) === at) free.push(place(operand));
+        if (operand >= inputs && lastUse.get(operand) === at && !constants.has(operand)) free.push(place(operand));
     }
-    const target = free.pop() ?? registers++;
+    if (opcode === 'constant') constants.add(dst);
+    const target = opcode === 'constant' ? registers++ : (free.pop() ?? registers++);
     assigned.set(dst, target);
-    if (!lastUse.has(dst)) free.push(target);
+    if (!lastUse.has(dst) && opcode !== 'constant') free.push(target);
     return { opcode, dst: target, operands: read };
   });
   return { instructions, registers, outputs: outRegisters.map(place) };
