@@ -157,10 +157,10 @@ function assemble(code: readonly Instruction[], outRegisters: readonly number[],
 
 const IMMEDIATES = new Set<PointwiseName>(['constant', 'randomUniform', 'randomNormal', 'randomBits', 'index']);
 
-/**
- * Reuses registers whose last reader has passed, so that a block of all of them stays in the first-level cache. Constants
- * keep theirs: the kernel then writes them once, not for every block.
- */
+/** Constants with registers of their own, which the kernel writes once instead of for every block. */
+const KEPT_CONSTANTS = 16;
+
+/** Reuses registers whose last reader has passed, so that a block of all of them stays in the first-level cache. */
 function allocateRegisters(code: readonly Instruction[], inputs: number, outRegisters: readonly number[]) {
   const lastUse = new Map<number, number>();
   code.forEach(({ opcode, operands }, at) => {
@@ -180,10 +180,11 @@ function allocateRegisters(code: readonly Instruction[], inputs: number, outRegi
       for (const operand of new Set(operands))
         if (operand >= inputs && lastUse.get(operand) === at && !constants.has(operand)) free.push(place(operand));
     }
-    if (opcode === 'constant') constants.add(dst);
-    const target = opcode === 'constant' ? registers++ : (free.pop() ?? registers++);
+    const isKept = opcode === 'constant' && constants.size < KEPT_CONSTANTS;
+    if (isKept) constants.add(dst);
+    const target = isKept ? registers++ : (free.pop() ?? registers++);
     assigned.set(dst, target);
-    if (!lastUse.has(dst) && opcode !== 'constant') free.push(target);
+    if (!lastUse.has(dst) && !isKept) free.push(target);
     return { opcode, dst: target, operands: read };
   });
   return { instructions, registers, outputs: outRegisters.map(place) };
