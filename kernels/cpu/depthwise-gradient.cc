@@ -24,6 +24,31 @@ template <class T> struct FilterTiles {
   int64_t channels, channel, multiplier;
 };
 
+// One tile from pixel j of the block on. IS_EDGE: some pixel is outside or there are fewer than PIXELS.
+template <class T, int32_t LINES, int32_t TAPS, int32_t STEP, bool IS_EDGE>
+static inline __attribute__((always_inline)) void addTile(const FilterTiles<T>& t, int64_t j, int64_t at, int64_t count,
+                                                          uint32_t inside, Vector (&sum)[LINES][TAPS]) {
+  constexpr int32_t PIXELS = FILTER_TILE_PIXELS, COLUMNS = (PIXELS - 1) * STEP + TAPS;
+  Vector d[PIXELS];
+  const T* dy = t.dy + j * t.toDy + at;
+#pragma GCC unroll 8
+  for (int32_t p = 0; p < PIXELS; p++, dy += t.toDy) d[p] = !IS_EDGE || p < count ? load(dy) : Vector{};
+  const T* x = t.x + j * STEP * t.toPixel + at;
+#pragma GCC unroll 8
+  for (int32_t a = 0; a < LINES; a++) {
+    if (!(t.lines >> a & 1)) continue;
+    const T* pixel = x + a * t.toLine;
+#pragma GCC unroll 20
+    for (int32_t q = 0; q < COLUMNS; q++, pixel += t.toPixel) {
+      if (IS_EDGE && !(inside >> q & 1)) continue;
+      const Vector v = inRegister(load(pixel));
+#pragma GCC unroll 8
+      for (int32_t b = 0; b < TAPS; b++)
+        if (q >= b && (q - b) % STEP == 0 && (q - b) / STEP < PIXELS) sum[a][b] += v * d[(q - b) / STEP];
+    }
+  }
+}
+
 // TAPS neighbouring taps of LINES filter lines, dy's pixels STEP pixels of x apart.
 template <class T, int32_t LINES, int32_t TAPS, int32_t STEP> static void filterTiles(const FilterTiles<T>& t) {
   constexpr int32_t PIXELS = FILTER_TILE_PIXELS, COLUMNS = (PIXELS - 1) * STEP + TAPS;
@@ -42,24 +67,8 @@ template <class T, int32_t LINES, int32_t TAPS, int32_t STEP> static void filter
       const int64_t from = larger(0, -left), until = smaller((count - 1) * STEP + TAPS, t.width - left);
       if (until <= from) continue;
       const uint32_t inside = ((1u << until) - 1) & ~((1u << from) - 1);
-      Vector d[PIXELS];
-      const T* dy = t.dy + j * t.toDy + at;
-#pragma GCC unroll 8
-      for (int32_t p = 0; p < PIXELS; p++, dy += t.toDy) d[p] = p < count ? load(dy) : Vector{};
-      const T* x = t.x + j * STEP * t.toPixel + at;
-#pragma GCC unroll 8
-      for (int32_t a = 0; a < LINES; a++) {
-        if (!(t.lines >> a & 1)) continue;
-        const T* pixel = x + a * t.toLine;
-#pragma GCC unroll 20
-        for (int32_t q = 0; q < COLUMNS; q++, pixel += t.toPixel) {
-          if (!(inside >> q & 1)) continue;
-          const Vector v = inRegister(load(pixel));
-#pragma GCC unroll 8
-          for (int32_t b = 0; b < TAPS; b++)
-            if (q >= b && (q - b) % STEP == 0 && (q - b) / STEP < PIXELS) sum[a][b] += v * d[(q - b) / STEP];
-        }
-      }
+      if (count == PIXELS && inside == (1u << COLUMNS) - 1) addTile<T, LINES, TAPS, STEP, false>(t, j, at, count, inside, sum);
+      else addTile<T, LINES, TAPS, STEP, true>(t, j, at, count, inside, sum);
     }
 #pragma GCC unroll 8
     for (int32_t a = 0; a < LINES; a++)
