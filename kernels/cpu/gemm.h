@@ -222,64 +222,6 @@ static inline RowsKernel rowsKernel(int32_t rows, int64_t width) {
   return width > LANES ? rowsKernelOf<2>(rows) : rowsKernelOf<1>(rows);
 }
 
-// sums[r*COLUMNS + j] = sum over taps t and k of rows[t*ROWS + r][k] * b[t][k][j], with vectors along k: for few
-// columns. b lies as IndirectGemm::packDots leaves it; depth >= LANES.
-typedef void (*DotsKernel)(const float* const* rows, int64_t taps, int64_t depth, const float* b, float* sums);
-template <int32_t ROWS, int32_t COLUMNS>
-static void multiplyDots(const float* const* rows, int64_t taps, int64_t depth, const float* b, float* sums) {
-  Vector sum[ROWS][COLUMNS] = {};
-  const int64_t whole = depth / LANES * LANES;
-  IntVector isLast; // the lanes of the last LANES channels that the whole vectors leave
-  for (int32_t i = 0; i < LANES; i++) isLast[i] = i >= LANES - (depth - whole) ? -1 : 0;
-  for (int64_t t = 0; t < taps; t++, rows += ROWS) {
-    for (int64_t k = 0; k < whole; k += LANES, b += COLUMNS * LANES)
-#pragma GCC unroll 16
-      for (int32_t r = 0; r < ROWS; r++) {
-        const Vector a = load(rows[r] + k);
-#pragma GCC unroll 8
-        for (int32_t j = 0; j < COLUMNS; j++) sum[r][j] += a * load(b + j * LANES);
-      }
-    if (whole == depth) continue;
-#pragma GCC unroll 16
-    for (int32_t r = 0; r < ROWS; r++) {
-      const Vector a = asFloat(asInt(load(rows[r] + depth - LANES)) & isLast);
-#pragma GCC unroll 8
-      for (int32_t j = 0; j < COLUMNS; j++) sum[r][j] += a * load(b + j * LANES);
-    }
-    b += COLUMNS * LANES;
-  }
-#pragma GCC unroll 16
-  for (int32_t r = 0; r < ROWS; r++)
-#pragma GCC unroll 8
-    for (int32_t j = 0; j < COLUMNS; j++) sums[r * COLUMNS + j] = sumLanes(sum[r][j]);
-}
-
-constexpr int32_t MOST_DOT_COLUMNS = LANES / 2;
-struct Dots {
-  DotsKernel kernel;
-  int32_t rows;
-};
-template <int32_t COLUMNS> static inline Dots dotsFor() {
-  constexpr int32_t FIT = 2 * TILE_ROWS / COLUMNS, ROWS = FIT < TILE_ROWS ? FIT : TILE_ROWS;
-  return {multiplyDots<ROWS, COLUMNS>, ROWS};
-}
-static inline Dots dotsOf(int32_t columns) {
-  switch (columns) {
-  case 1: return dotsFor<1>();
-#if FOVEA_VECTOR_BYTES >= 32
-  case 3: return dotsFor<3>();
-  case 4: return dotsFor<4>();
-#endif
-#if FOVEA_VECTOR_BYTES >= 64
-  case 5: return dotsFor<5>();
-  case 6: return dotsFor<6>();
-  case 7: return dotsFor<7>();
-  case 8: return dotsFor<8>();
-#endif
-  default: return dotsFor<2>();
-  }
-}
-
 // out[r] (+)= sum over runs and p of run.a[p*step + r] * run.b[p]: A's rows lie next to each other.
 struct Run {
   const float* a;
@@ -391,5 +333,6 @@ static void packTurned(const float* from, int64_t stride, int64_t depth, int64_t
 }
 #undef FOVEA_SHUFFLE_QUADS
 
+#include "gemm-channels.h"
 #include "indirect.h"
 #include "indirect-run.h"

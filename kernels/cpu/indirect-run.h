@@ -130,14 +130,15 @@ static void runUnit(const IndirectGemm& g, const IndirectUnit& unit, char* scrat
     float* tile = sums;
     for (int64_t row = 0; row < unit.rows; row += TILE_ROWS) {
       const int64_t rows = smaller(TILE_ROWS, unit.rows - row);
-      const int32_t kernel = kernelRows(rows);
+      const int32_t kernel = g.groupSize ? TILE_ROWS : kernelRows(rows);
       pointRows(g, unit, unit.row + row, rows, kernel, tap, tapCount, channel, zero, pointers);
       if (g.isSourceLinear && row + TILE_ROWS < unit.rows) fetchRows(g, pointers[0] + TILE_ROWS * g.sourceChannels, channels);
       for (int64_t panel = unit.panel; panel < unit.panel + unit.panels; panel++) {
         const int64_t width = panelWidth(g.columns, panel * TILE_COLUMNS);
         const float* b = own + (panel - unit.panel) * ownPanel;
         if (g.isPackedFirst) b = packed + panel * TILE_COLUMNS * taps * g.depth + done * width;
-        rowsKernel(kernel, width)(pointers, tapCount, channels, b, tile, tap + channel > 0);
+        if (g.groupSize) groupsKernel(g.groupSize)(pointers, tapCount, b, tile);
+        else rowsKernel(kernel, width)(pointers, tapCount, channels, b, tile, tap + channel > 0);
         if (isLast) finishTile(g, unit, unit.row + row, rows, panel, tile);
         if (!isOneChunk) tile += TILE_ROWS * TILE_COLUMNS;
       }
@@ -275,9 +276,19 @@ static bool isForDots(int64_t depth, int64_t columns, int64_t taps, int64_t leng
          8 * columns * LANES < length * (LANES - columns);
 }
 
+// Small groups of as many inputs as outputs: a vector's worth of them counts as one group from here on.
+static void joinGroups(IndirectGemm& g) {
+  const bool isSmall = g.groups > 1 && g.depth == g.columns && g.filterGroup > 0 && g.outChannels % LANES == 0;
+  if (!isSmall || !groupsKernel(g.depth) || g.geometry.kh * g.geometry.kw > MAX_TAPS) return;
+  g.groupSize = g.depth;
+  g.groups = (int32_t)(g.outChannels / LANES);
+  g.depth = g.columns = g.sourceGroup = g.filterGroup = g.outGroup = g.biasGroup = LANES;
+}
+
 // How to cut the work; sums never depend on it.
 static void planIndirect(IndirectGemm& g, int32_t threads) {
   const Geometry& geometry = g.geometry;
+  joinGroups(g);
   g.phasesH = g.isTurned ? geometry.strideH : 1;
   g.phasesW = g.isTurned ? geometry.strideW : 1;
   const int64_t taps = (int64_t)geometry.kh * geometry.kw;
@@ -290,8 +301,9 @@ static void planIndirect(IndirectGemm& g, int32_t threads) {
   g.isOutLinear = g.phasesH == 1 && g.phasesW == 1;
   g.isSourceLinear = g.isOutLinear && taps == 1 && h.step == 1 && w.step == 1 && h.base == 0 && w.base == 0 &&
                      g.sourceWidth == w.count && g.sourceHeight == h.count;
-  g.isDots = isForDots(g.depth, g.columns, taps, sumLength);
-  g.packedTap = g.isDots ? roundUp(g.depth, LANES) * g.columns : g.depth * roundUp(g.columns, LANES);
+  g.isDots = !g.groupSize && isForDots(g.depth, g.columns, taps, sumLength);
+  if (g.groupSize) g.packedTap = g.groupSize * LANES;
+  else g.packedTap = g.isDots ? roundUp(g.depth, LANES) * g.columns : g.depth * roundUp(g.columns, LANES);
   g.packedGroup = g.filterGroup == 0 ? 0 : taps * g.packedTap;
 
   const int64_t panelBytes = smaller(sumLength, CHUNK_LENGTH) * TILE_COLUMNS * 4;
@@ -326,9 +338,9 @@ static void planIndirect(IndirectGemm& g, int32_t threads) {
   const int64_t lineFloats = width * g.depth * h.step;
   const int64_t margin = width * g.depth * (larger(0, mostH - 1) * h.delta + 1);
   const int64_t budget = PANEL_BYTES / 8; // floats: half the room, so that it stays in L2
-  g.isNarrow = !g.isDots && g.depth > 0 && g.depth < 16 && taps > 1 && taps <= MAX_TAPS && w.delta == 1 && hasTaps &&
+  g.isNarrow = !g.isDots && !g.groupSize && g.depth > 0 && g.depth < 16 && taps > 1 && taps <= MAX_TAPS && w.delta == 1 && hasTaps &&
                rows > 0 && taps * g.depth <= PANEL_BYTES / (4 * TILE_COLUMNS) && lineFloats + margin <= budget;
-  g.isPackedFirst = g.isNarrow || g.isDots || g.isPacked || tiles > 8;
+  g.isPackedFirst = g.isNarrow || g.isDots || g.groupSize || g.isPacked || tiles > 8;
   if (g.isNarrow) {
     const int64_t perImage = (int64_t)h.count * w.count, target = g.tilesPerUnit * TILE_ROWS;
     const int64_t imageFloats = lineFloats * h.count + margin;

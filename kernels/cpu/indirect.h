@@ -76,6 +76,7 @@ struct IndirectGemm {
   int32_t phasesH, phasesW;
   bool isNarrow; // few input channels: units copy a padded source, a filter row is one tap
   bool isDots;   // few columns: vectors run along the channels
+  int64_t groupSize; // not 0: small groups, of which `groups` stands for as many as a vector holds
   bool isSourceLinear, isOutLinear; // pixels follow each other as the rows of the product do
   int64_t packedTap, packedGroup, panels, panelsPerUnit, tilesPerUnit, rowUnits;
   bool isPackedFirst; // else each unit packs its own panel: few rows, B is read once anyway
@@ -93,7 +94,7 @@ struct IndirectGemm {
   }
   // A chunk of the sum is so many taps by so many channels: whole taps where they fit, else pieces of one.
   int64_t chunkTaps(int64_t taps) const {
-    if (isNarrow || isDots) return larger(1, taps);
+    if (isNarrow || isDots || groupSize) return larger(1, taps);
     const int64_t most = smaller(MAX_TAPS, larger(1, CHUNK_LENGTH / larger(1, depth)));
     return larger(1, divideUp(taps, larger(1, divideUp(taps, most))));
   }
@@ -117,7 +118,8 @@ struct IndirectGemm {
     const int64_t tap = (int64_t)line * geometry.kw + column, first = panel * TILE_COLUMNS;
     const int64_t count = smaller(columns - first, TILE_COLUMNS), width = panelWidth(columns, first);
     const float* from = filter + group * filterGroup;
-    if (isDots) packDots(from + tap * (isTurned ? columns : depth) * filterStride, to);
+    if (groupSize) packGroups(from + tap * groupSize * filterStride, to);
+    else if (isDots) packDots(from + tap * (isTurned ? columns : depth) * filterStride, to);
     else if (isTurned)
       packTurned(from + (tap * columns + first) * filterStride + channel, filterStride, channels, count, width, to);
     else packRows(from + (tap * depth + channel) * filterStride + first, filterStride, channels, count, width, to);
@@ -131,6 +133,12 @@ struct IndirectGemm {
         for (int64_t i = 0; i < LANES; i++)
           to[i] = first + i < k ? 0.0f : isTurned ? from[j * filterStride + first + i] : from[(first + i) * filterStride + j];
     }
+  }
+  // to[k][lane] of one tap: what channel k of a group gives to each of the group's.
+  void packGroups(const float* from, float* to) const {
+    for (int64_t k = 0; k < groupSize; k++)
+      for (int64_t i = 0; i < LANES; i++, to++)
+        *to = isTurned ? from[i % groupSize * filterStride + i / groupSize * groupSize + k] : from[k * filterStride + i];
   }
   // Tap number `index` of a chunk for several panels, which lie `toPanel` apart. Whole panels take a row
   // of the filter together: memory is then read in long pieces.
@@ -174,7 +182,7 @@ static void packPanels(const FoveaCall& call, const IndirectGemm& g) {
       const int64_t tap = (int64_t)(line - h.firstTap) / h.tapStep * w.taps + (column - w.firstTap) / w.tapStep;
       const int64_t phaseTaps = (int64_t)h.taps * w.taps, width = panelWidth(g.columns, panel * TILE_COLUMNS);
       float* to = g.packedPhase(group, phaseH, phaseW);
-      if (g.isDots) {
+      if (g.isDots || g.groupSize) {
         g.packTap(group, line, column, 0, g.depth, 0, to + tap * g.packedTap);
         continue;
       }

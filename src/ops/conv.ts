@@ -370,6 +370,13 @@ function convCases(): ConvCase[] {
     build('whole picture', [3, 5, 4, 6], [5, 4, 6, 13]),
     build('filter larger than picture', [1, 2, 3, 4], [5, 5, 4, 6], same),
     build('one pixel', [5, 1, 1, 9], [3, 3, 9, 8], same),
+    // Few filters: vectors along the channels, whole or with a rest.
+    ...[32, 37, 64].map((c, i) => build(`${c} to ${i + 1}`, [1, 4, 5, c], [3, 3, c, i + 1], same)),
+    build('1x1 to 1', [2, 5, 7, 64], [1, 1, 64, 1]),
+    build('few filters stride 2', [1, 9, 8, 41], [5, 5, 41, 3], { ...same, strides: 2 }),
+    build('a sum in chunks', [1, 3, 4, 530], [3, 3, 530, 9], same),
+    ...[2, 4, 8].map((c) => build(`groups of ${c}`, [1, 5, 6, 32], [3, 3, c, 32], { ...same, groups: 32 / c })),
+    build('groups of 4 stride 2', [2, 7, 6, 16], [3, 3, 4, 16], { ...same, groups: 4, strides: 2 }),
     build('groups 2', [1, 5, 6, 8], [3, 3, 4, 6], { ...same, groups: 2 }),
     build('groups 3 stride 2', [2, 7, 6, 9], [3, 3, 3, 6], { groups: 3, strides: 2 }),
     build('groups 4 wide', [1, 4, 4, 32], [3, 3, 8, 64], { ...same, groups: 4 }),
