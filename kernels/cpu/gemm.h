@@ -236,7 +236,7 @@ static void multiplyColumns(const Run* runs, int64_t runCount, int64_t length, i
 #pragma GCC unroll 16
   for (int32_t r = 0; r < ROWS; r++)
 #pragma GCC unroll 4
-    for (int32_t v = 0; v < VECTORS; v++) sum[r][v] = isResumed ? load(out + r * outStride + v * LANES) : Vector{};
+    for (int32_t v = 0; v < VECTORS; v++) sum[r][v] = Vector{};
   for (int64_t i = 0; i < runCount; i++) {
     const float* a = runs[i].a;
     const float* panel = runs[i].b;
@@ -254,6 +254,11 @@ static void multiplyColumns(const Run* runs, int64_t runCount, int64_t length, i
       panel += VECTORS * LANES;
     }
   }
+  if (isResumed)
+#pragma GCC unroll 16
+    for (int32_t r = 0; r < ROWS; r++)
+#pragma GCC unroll 4
+      for (int32_t v = 0; v < VECTORS; v++) sum[r][v] += load(out + r * outStride + v * LANES);
 #pragma GCC unroll 16
   for (int32_t r = 0; r < ROWS; r++)
 #pragma GCC unroll 4

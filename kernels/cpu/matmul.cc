@@ -7,13 +7,18 @@ constexpr int64_t VECTOR_STRIP = 8 * LANES; // outputs of one block when the mat
 // out[n] (+)= sum over k of x[k] * matrix[k][n], n < count <= VECTOR_STRIP.
 static void multiplyStrip(const float* x, const float* matrix, int64_t stride, int64_t depth, int64_t count, float* sums) {
   if (count == VECTOR_STRIP) {
-    Vector sum[8] = {};
-    for (int64_t k = 0; k < depth; k++, matrix += stride) {
-      const Vector a = splat(x[k]);
+    Vector total[8] = {};
+    for (int64_t k = 0; k < depth;) { // pieces are summed apart: the errors of a long sum stay small
+      Vector sum[8] = {};
+      for (const int64_t end = smaller(k + CHUNK_LENGTH, depth); k < end; k++, matrix += stride) {
+        const Vector a = splat(x[k]);
 #pragma GCC unroll 8
-      for (int32_t v = 0; v < 8; v++) sum[v] += a * load(matrix + v * LANES);
+        for (int32_t v = 0; v < 8; v++) sum[v] += a * load(matrix + v * LANES);
+      }
+#pragma GCC unroll 8
+      for (int32_t v = 0; v < 8; v++) total[v] += sum[v];
     }
-    for (int32_t v = 0; v < 8; v++) store(sums + v * LANES, sum[v]);
+    for (int32_t v = 0; v < 8; v++) store(sums + v * LANES, total[v]);
     return;
   }
   for (int64_t j = 0; j < count; j += LANES) {
