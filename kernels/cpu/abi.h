@@ -89,7 +89,7 @@ enum FoveaReduction {
   X(conv2d, "x filter packed? bias? residual? y scratch", "geometry activation alpha")              \
   X(conv2dInputGradient, "dy filter packed? dx scratch", "geometry")                                \
   X(conv2dFilterGradient, "x dy dFilter scratch", "geometry")                                       \
-  /* groups == cin, cout = cin * multiplier; dtype is FOVEA_FLOAT32 or FOVEA_BFLOAT16, of all operands */ \
+  /* groups == cin, cout = cin * multiplier; dtype is FOVEA_FLOAT32 or FOVEA_BFLOAT16, bias float32 */    \
   X(depthwiseConv2d, "x filter bias? residual? y", "geometry activation alpha dtype")               \
   X(depthwiseConv2dInputGradient, "dy filter dx", "geometry dtype")                                 \
   X(depthwiseConv2dFilterGradient, "x dy dFilter scratch", "geometry dtype")                        \

@@ -10,7 +10,8 @@ template <class T> struct Depthwise {
   bool isTurned; // source is dy, out is dx
   const T *source, *filter;
   T* out;
-  const T *bias, *residual;
+  const float* bias;
+  const T* residual;
   int32_t activation;
   float alpha;
   int32_t multiplier;
@@ -33,7 +34,8 @@ template <class T> struct DepthwiseTile {
   int32_t count;   // pixels to write
   uint32_t inside; // bit q: source pixel q of the tile is inside and wanted
   int64_t channels;
-  const T *bias, *residual; // of the first channel; of the first pixel
+  const float* bias; // of the first channel
+  const T* residual; // of the first pixel
   int32_t activation;
   float alpha;
 };
@@ -273,7 +275,7 @@ template <class T> static void runDepthwiseForward(const FoveaCall& call) {
   const Geometry& geometry = g.geometry = geometryOf(call);
   g.source = call.operand<const T>(0);
   g.filter = call.operand<const T>(1);
-  g.bias = call.operand<const T>(2);
+  g.bias = call.operand<const float>(2);
   g.residual = call.operand<const T>(3);
   g.activation = call.parameters[GEOMETRY_WORDS];
   g.alpha = call.parameterFloat(GEOMETRY_WORDS + 1);

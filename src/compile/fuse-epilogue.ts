@@ -4,6 +4,7 @@ import { sameShape } from '../core/shape.js';
 import { isLeaf, type Node } from '../graph/node.js';
 import type { Epilogue } from '../graph/op.js';
 import type { Tensor } from '../graph/tensor.js';
+import { cast } from '../ops/arithmetic.js';
 import { reshape } from '../ops/shape.js';
 import { countUses, type Graph, nodesOf, outputsOf, replaceNode, rewrite } from './graph.js';
 
@@ -41,7 +42,7 @@ export function fuseEpilogue(graph: Graph): Graph {
       const next = value.node.inputs.length;
       // The bias is added first, so it may not come after a residual; the sum is the same but for rounding.
       if (before.bias === undefined && added.size === columns && added.shape.at(-1) === columns) {
-        return extend(value, [reshape(added, [columns])], { ...before, bias: next });
+        return extend(value, [reshape(wide(added), [columns])], { ...before, bias: next });
       }
       const [from, to] = [node.inputs[other]?.node as Node, node.inputs[side]?.node as Node];
       const isEarlier = isLeaf(from) || (order.get(from) as number) < (order.get(to) as number);
@@ -52,6 +53,13 @@ export function fuseEpilogue(graph: Graph): Graph {
     }
     return undefined;
   });
+}
+
+/** A bias as kernels take it: float32, as it was before a cast rounded it. */
+function wide(bias: Tensor): Tensor {
+  const { node } = bias;
+  const isRounded = node.op.name === 'cast' && node.storage === undefined && node.inputs[0]?.dtype === 'float32';
+  return isRounded ? (node.inputs[0] as Tensor) : cast(bias, 'float32');
 }
 
 function epilogueOf(value: Tensor): Epilogue | undefined {

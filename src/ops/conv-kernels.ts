@@ -20,6 +20,9 @@ function choose(g: Geometry, pass: Pass, { inputs, target, isConstant }: Request
 }
 
 const dtypeOf = ({ inputs }: Request, index: number): number => DTYPES[inputs[index]?.dtype ?? 'float32'];
+/** The level multiplies pairs of bfloat16; elsewhere a packed element is widened. */
+const isPaired = (request: Request): boolean => isNarrow(request) && request.target.level === 'avx512bf16';
+const isNarrow = ({ inputs }: Request): boolean => inputs[0]?.dtype === 'bfloat16';
 const dtypeOfResult = ({ outputs }: Request): number => DTYPES[outputs[0]?.dtype ?? 'float32'];
 
 /** y of x and the filter, with its epilogue. */
@@ -42,6 +45,7 @@ export function forwardCalls(g: Geometry, request: Request): KernelCall[] {
     ];
   }
   const { calls, operands: filter, scratchBytes } = filterOperands(g, request, false);
+  if (isNarrow(request)) return [...calls, narrowConvolution(g, request, false, filter, scratchBytes)];
   return [
     ...calls,
     {
@@ -80,6 +84,7 @@ export function inputGradientCalls(g: Geometry, request: Request): KernelCall[] 
     ];
   }
   const { calls, operands, scratchBytes } = filterOperands(g, request, true);
+  if (isNarrow(request)) return [...calls, narrowConvolution(g, request, true, operands, scratchBytes)];
   return [
     ...calls,
     {
@@ -111,26 +116,51 @@ export function filterGradientCalls(g: Geometry, request: Request): KernelCall[]
     const parameters = [...wordsOf(g), dtypeOf(request, 0)];
     return [{ kernel: 'depthwiseConv2dFilterGradient', operands, parameters, scratchBytes }];
   }
+  if (isNarrow(request)) {
+    const parameters = [...wordsOf(g), dtypeOf(request, 0), dtypeOf(request, 1), dtypeOfResult(request)];
+    return [{ kernel: 'bf16FilterGradient', operands, parameters, scratchBytes }];
+  }
   return [{ kernel: 'conv2dFilterGradient', operands, parameters: wordsOf(g), scratchBytes }];
 }
 
 /** The filter's two operands of a direct kernel: packed ahead where that is done once for many runs. */
 function filterOperands(
   g: Geometry,
-  { isConstant }: Request,
+  request: Request,
   isTurned: boolean,
 ): { calls: KernelCall[]; operands: KernelOperand[]; scratchBytes: number } {
   const [depth, columns] = isTurned ? [g.cout, g.cin] : [g.cin, g.cout];
-  const bytes = 4 * g.kh * g.kw * depth * roundUp(columns / g.groups, 64);
-  if (isConstant[1] !== true) return { calls: [], operands: [input(1), none], scratchBytes: bytes };
+  const bytes = isPaired(request)
+    ? // A pair of elements to a word, an odd one at the end of each phase of the stride.
+      2 * (g.kh * g.kw * depth + g.strideH * g.strideW * g.groups) * roundUp(columns / g.groups, 16)
+    : 4 * g.kh * g.kw * depth * roundUp(columns / g.groups, 64);
+  if (request.isConstant[1] !== true) return { calls: [], operands: [input(1), none], scratchBytes: bytes };
   const pack: KernelCall = {
-    kernel: 'packFilter',
+    kernel: isNarrow(request) ? 'bf16PackFilter' : 'packFilter',
     operands: [input(1), prepared],
-    parameters: [...wordsOf(g), Number(isTurned)],
+    parameters: [...wordsOf(g), Number(isTurned), ...(isNarrow(request) ? [dtypeOf(request, 1)] : [])],
     prepares: true,
     preparedBytes: bytes,
   };
   return { calls: [pack], operands: [none, prepared], scratchBytes: 0 };
+}
+
+/** y of x and the filter, or dx of dy and the filter, in bfloat16 with float32 sums. */
+function narrowConvolution(
+  g: Geometry,
+  request: Request,
+  isTurned: boolean,
+  filter: readonly KernelOperand[],
+  scratchBytes: number,
+): KernelCall {
+  const { words, operands } = epilogueWords(isTurned ? undefined : request.epilogue);
+  const dtypes = [dtypeOf(request, 0), dtypeOf(request, 1), DTYPES.float32, dtypeOfResult(request)];
+  return {
+    kernel: 'bf16Conv2d',
+    operands: [input(0), ...filter, ...operands, output, scratch],
+    parameters: [...wordsOf(g), Number(isTurned), ...words, ...dtypes],
+    scratchBytes,
+  };
 }
 
 function transformFilter(g: Geometry, request: Request, isTurned: boolean): KernelCall {

@@ -7,7 +7,7 @@ import { defineOp, toTensor, unify } from '../graph/define.js';
 import type { OpCase, ReferenceArray, TensorType } from '../graph/op.js';
 import type { Tensor, TensorLike } from '../graph/tensor.js';
 import { cast } from './arithmetic.js';
-import { type ConvParams, filterCells, type Geometry, geometryOf, isDepthwise, multiplyAdds } from './conv-geometry.js';
+import { type ConvParams, filterCells, type Geometry, geometryOf, multiplyAdds } from './conv-geometry.js';
 import { filterGradientCalls, forwardCalls, inputGradientCalls } from './conv-kernels.js';
 import { transpose } from './shape.js';
 import {
@@ -136,6 +136,7 @@ const conv2dOp = defineOp<ConvParams>({
   name: 'conv2d',
   summary: 'slides a filter over pictures [n,h,w,c]; strides, zero padding, dilation, groups',
   takesEpilogue: true,
+  takesBfloat16: () => true,
   shape(inputs, params) {
     const [x, filter] = inputs as readonly [TensorType, TensorType];
     checkRank('conv2d', 'x', x.shape, 'n,h,w,channels');
@@ -164,8 +165,6 @@ const conv2dOp = defineOp<ConvParams>({
   },
   flops: ([x, filter], params) =>
     2 * multiplyAdds(geometryOf((x as TensorType).shape, (filter as TensorType).shape, params)),
-  takesBfloat16: ([x, filter], params) =>
-    isDepthwise(geometryOf((x as TensorType).shape, (filter as TensorType).shape, params)),
   kernels: (request) =>
     forwardCalls(geometryOf(request.inputs[0]!.shape, request.inputs[1]!.shape, request.params), request),
   cases: () =>
@@ -177,6 +176,7 @@ const conv2dOp = defineOp<ConvParams>({
 const conv2dInputGradientOp = defineOp<InputGradientParams>({
   name: 'conv2dInputGradient',
   summary: 'the adjoint of conv2d in x: dy spread back over the cells it came from (transposed convolution)',
+  takesBfloat16: () => true,
   shape(inputs, params) {
     const [dy, filter] = inputs as readonly [TensorType, TensorType];
     checkRank('conv2dInputGradient', 'dy', dy.shape, 'n,h,w,channels');
@@ -205,8 +205,6 @@ const conv2dInputGradientOp = defineOp<InputGradientParams>({
     sizeOf((filter as TensorType).shape) / ((filter as TensorType).shape[2] as number) / groups,
   flops: ([, filter], params, [dx]) =>
     2 * multiplyAdds(geometryOf((dx as TensorType).shape, (filter as TensorType).shape, params)),
-  takesBfloat16: ([, filter], params, [dx]) =>
-    isDepthwise(geometryOf((dx as TensorType).shape, (filter as TensorType).shape, params)),
   kernels: (request) =>
     inputGradientCalls(geometryOf(request.outputs[0]!.shape, request.inputs[1]!.shape, request.params), request),
   cases: () =>
@@ -222,6 +220,7 @@ const conv2dInputGradientOp = defineOp<InputGradientParams>({
 const conv2dFilterGradientOp = defineOp<FilterGradientParams>({
   name: 'conv2dFilterGradient',
   summary: 'the adjoint of conv2d in the filter: products of x and dy summed over all places',
+  takesBfloat16: () => true,
   shape(inputs, params) {
     const [x, dy] = inputs as readonly [TensorType, TensorType];
     checkRank('conv2dFilterGradient', 'x', x.shape, 'n,h,w,channels');
@@ -248,8 +247,6 @@ const conv2dFilterGradientOp = defineOp<FilterGradientParams>({
   reduces: ([, dy]) => sizeOf((dy as TensorType).shape.slice(0, 3)),
   flops: ([x], params, [dFilter]) =>
     2 * multiplyAdds(geometryOf((x as TensorType).shape, (dFilter as TensorType).shape, params)),
-  takesBfloat16: ([x], params, [dFilter]) =>
-    isDepthwise(geometryOf((x as TensorType).shape, (dFilter as TensorType).shape, params)),
   kernels: (request) =>
     filterGradientCalls(geometryOf(request.inputs[0]!.shape, request.outputs[0]!.shape, request.params), request),
   cases: () =>

@@ -1,5 +1,5 @@
 // Matrix products: `matmul` over the last two axes, the leading ones broadcast. Kernel: kernels/cpu/matmul.cc.
-import { ACTIVATIONS } from '../core/abi.js';
+import { ACTIVATIONS, DTYPES } from '../core/abi.js';
 import { floatBits, isFloat } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import { broadcastShapes, broadcastStrides, formatShape, type Shape, sizeOf, stridesOf } from '../core/shape.js';
@@ -74,6 +74,7 @@ const matmulOp = defineOp<MatmulParams>({
   name: 'matmul',
   summary: 'matrix product over the last two axes',
   takesEpilogue: true,
+  takesBfloat16: () => true,
   shape([a, b], params) {
     for (const each of [a as TensorType, b as TensorType]) {
       if (each.shape.length < 2) {
@@ -152,6 +153,7 @@ const matmulOp = defineOp<MatmulParams>({
     const isSharedA = sizeOf(a!.shape.slice(0, -2)) === 1 && batches > 1;
     const isSharedB = sizeOf(b!.shape.slice(0, -2)) === 1;
     const { words, operands } = epilogueWords(epilogue);
+    const isNarrow = a!.dtype === 'bfloat16';
     const parameters = [
       batches,
       m,
@@ -162,12 +164,13 @@ const matmulOp = defineOp<MatmulParams>({
       isSharedA ? 0 : m * k,
       isSharedB ? 0 : k * n,
       ...words,
+      ...(isNarrow ? [DTYPES.bfloat16, DTYPES.bfloat16, DTYPES.float32, DTYPES.bfloat16] : []),
     ];
     const bytes = 4 * (isSharedB ? 1 : batches) * k * roundUp(n, 64);
     // A single row or column streams b as it lies.
-    const isPacked = isConstant[1] === true && m > 1 && n > 1;
+    const isPacked = isConstant[1] === true && (isNarrow || (m > 1 && n > 1));
     const pack: KernelCall = {
-      kernel: 'packMatrix',
+      kernel: isNarrow ? 'bf16PackMatrix' : 'packMatrix',
       operands: [{ kind: 'input', index: 1 }, { kind: 'prepared' }],
       parameters,
       prepares: true,
@@ -176,7 +179,7 @@ const matmulOp = defineOp<MatmulParams>({
     return [
       ...(isPacked ? [pack] : []),
       {
-        kernel: 'matmul',
+        kernel: isNarrow ? 'bf16Matmul' : 'matmul',
         operands: [
           { kind: 'input', index: 0 },
           isPacked ? { kind: 'none' } : { kind: 'input', index: 1 },

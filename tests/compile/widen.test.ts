@@ -4,12 +4,12 @@ import * as ops from '../../src/ops/index.js';
 import { Feeder, graphOf, opNames, passesUpTo, runPasses } from './harness.js';
 
 describe.each<Dtype>(['float16', 'bfloat16'])('widen, %s', (dtype) => {
-  it('puts casts around a matmul', () => {
+  it('puts casts around a matmul whose kernel does not know the dtype', () => {
     const feeder = new Feeder();
     const a = feeder.input({ shape: [3, 4], dtype });
     const b = feeder.input({ shape: [4, 5], dtype });
     const after = runPasses(graphOf([ops.matmul(a, b)]), feeder.feeds, passesUpTo('widen'));
-    expect(opNames(after)).toEqual(['cast', 'cast', 'matmul', 'cast']);
+    expect(opNames(after)).toEqual(dtype === 'bfloat16' ? ['matmul'] : ['cast', 'cast', 'matmul', 'cast']);
     expect(after.outputs[0]?.dtype).toBe(dtype);
   });
 

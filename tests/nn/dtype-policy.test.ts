@@ -59,11 +59,11 @@ function kerasModel(dtype?: DtypePolicyName) {
 const kerasX = { data: numbers(200, 43, -1, 1), shape: [4, 5, 5, 2], dtype: 'float32' } as const;
 const kerasY = { data: Int32Array.of(0, 2, 1, 2), shape: [4], dtype: 'int32' } as const;
 
-/** Within some units of bfloat16, whose unit at 1 is 2^-7. */
+/** Within some units of bfloat16, 2^-7 of the value; below 1/4 of that, since the terms of a sum were rounded, too. */
 function expectNear(got: ArrayLike<number>, want: readonly number[], units: number): void {
   want.forEach((value, i) => {
     expect(Math.abs((got[i] as number) - value), `[${i}] ${got[i]} for ${value}`).toBeLessThanOrEqual(
-      units * 2 ** -7 * Math.max(Math.abs(value), 0.01),
+      units * 2 ** -7 * Math.max(Math.abs(value), 0.25),
     );
   });
 }
