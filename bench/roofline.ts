@@ -90,7 +90,7 @@ function roofs(limits: Peaks): plot.Shape[] {
       ],
       'ink',
     ),
-    label(BOX.right, yOf(height) - 6, `${name}: ${height.toFixed(0)} GFLOP/s`, 'end'),
+    label(xOf(height / limits.read) + 6, yOf(height) - 6, `${name}: ${height.toFixed(0)} GFLOP/s`, 'start'),
   ]);
   for (const [speed, name] of [
     [limits.read, 'memory'],
