@@ -11,6 +11,7 @@ export { disposeEngine, engineInfo, engineMemory, setEngine } from './engine/cur
 export type { Engine, EngineInfo, EngineMemory, EngineOptions } from './engine/engine.js';
 export { realize } from './engine/execute.js';
 export { type Precision, setPrecision } from './engine/precision.js';
+export { type Profile, type ProfiledCall, profile } from './engine/profile.js';
 export { type EngineStatus, engineReport } from './engine/select.js';
 export { defineOp, definePointwise } from './graph/define.js';
 export { Tensor, type TensorLike, tensor } from './graph/tensor.js';

@@ -47,7 +47,7 @@ struct Command {
   int32_t kind;
   uint32_t id; // of the run or read, for its completion
   void* from;  // run: the image; free: the memory
-  void* to;
+  void* to;    // run: where times go, if anywhere
   uint64_t bytes; // of a run: how many bindings follow
   // Behind it: a write's bytes, or a run's bindings.
   void* tail() { return this + 1; }
@@ -101,7 +101,8 @@ static FoveaFault runCommand(Engine* engine, Command* command) {
     engine->workspaceBytes = need;
   }
   return foveaRun({engine->pool, engine->level, command->from, engine->workspace, engine->workspaceBytes,
-                   static_cast<FoveaBinding*>(command->tail()), (int32_t)command->bytes, engine->poison, &engine->stop});
+                   static_cast<FoveaBinding*>(command->tail()), (int32_t)command->bytes, engine->poison, &engine->stop,
+                   static_cast<double*>(command->to)});
 }
 
 static void complete(Engine* engine, uint32_t id, FoveaFault fault) {
@@ -399,7 +400,7 @@ static napi_value load(napi_env env, napi_callback_info info) {
   return makeNumber(env, 0);
 }
 
-// run(engine, program, bindings: Float64Array's buffer of address, bytes, ..., count, id)
+// run(engine, program, bindings: Float64Array's buffer of address, bytes, ..., count, id, times: address or 0)
 static napi_value run(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   Engine* engine = arguments.engine();
@@ -409,6 +410,7 @@ static napi_value run(napi_env env, napi_callback_info info) {
   Command* command = makeCommand(COMMAND_RUN, (uint64_t)count * sizeof(FoveaBinding));
   command->id = (uint32_t)arguments.number(4);
   command->from = arguments.address(1);
+  command->to = arguments.address(5);
   command->bytes = (uint64_t)count;
   FoveaBinding* tail = static_cast<FoveaBinding*>(command->tail());
   for (int32_t i = 0; i < count; i++)

@@ -41,6 +41,7 @@ struct FoveaRun {
   int32_t bindingCount;
   bool poison;                  // fill the workspace with NaN first, watch the guards
   const volatile int32_t* stop; // leave before the next instruction once this is not zero
+  double* times;                // milliseconds, before the first instruction and after each; null: not wanted
 };
 
 // Memory for a pool of `threads`, the caller's thread included; the caller provides it zeroed and aligned.

@@ -24,7 +24,7 @@ EXPORT(check) void check(const void* image, uint32_t bytes, FoveaFault* fault) {
 
 EXPORT(run)
 void run(FoveaPool* pool, const void* image, void* workspace, uint32_t workspaceBytes, const FoveaBinding* bindings,
-         int32_t bindingCount, int32_t poison, FoveaFault* fault) {
+         int32_t bindingCount, int32_t poison, double* times, FoveaFault* fault) {
   *fault = foveaRun({pool, &FOVEA_WASM_TABLE, image, workspace, workspaceBytes, bindings, bindingCount, poison != 0,
-                     nullptr});
+                     nullptr, times});
 }

@@ -74,7 +74,7 @@ function totals({ prepare, instructions, bindings, constants, workspaceBytes, re
   ];
 }
 
-function formatType({ shape, dtype }: TensorType): string {
+export function formatType({ shape, dtype }: TensorType): string {
   return dtype === 'float32' ? formatShape(shape) : `${dtype}${formatShape(shape)}`;
 }
 
@@ -87,12 +87,14 @@ function formatMega(flops: number): string {
   return mega >= 100 ? formatCount(Math.round(mega)) : mega.toFixed(3);
 }
 
-function formatTable(rows: readonly (readonly string[])[]): string[] {
-  const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
+/** Rows under their headings; numbers, the columns named in `right`, end in line. */
+export function formatTable(rows: readonly (readonly string[])[], right: ReadonlySet<string> = RIGHT): string[] {
+  const headings = rows[0] as readonly string[];
+  const widths = headings.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
   return rows.map((row) =>
     row
       .map((cell, column) =>
-        RIGHT.has(HEADINGS[column] as string)
+        right.has(headings[column] as string)
           ? cell.padStart(widths[column] as number)
           : cell.padEnd(widths[column] as number),
       )

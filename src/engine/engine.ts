@@ -52,9 +52,10 @@ export interface Engine {
   load(image: Uint8Array): LoadedProgram;
   /**
    * Queues one run over the bindings, in the Program's order. Resolves when it has finished; a caller
-   * that reads afterwards need not wait for it.
+   * that reads afterwards need not wait for it. `times` takes milliseconds as float64, of the start and of the end of
+   * each instruction.
    */
-  run(program: LoadedProgram, bindings: readonly EngineBuffer[]): Promise<void>;
+  run(program: LoadedProgram, bindings: readonly EngineBuffer[], times?: EngineBuffer): Promise<void>;
   memory(): EngineMemory;
   /** Ends threads and workers and gives all memory back; the engine cannot be used again. */
   dispose(): Promise<void>;

@@ -101,18 +101,22 @@ export class Executable {
 
   /**
    * Queues a run over buffers in the order of `program.bindings`; allocates nothing. `sourceOf` gives the storage
-   * behind a binding of `program.preparedFrom`; not needed where nothing is prepared.
+   * behind a binding of `program.preparedFrom`; not needed where nothing is prepared. `times`: see `Engine.run`.
    */
-  runOver(buffers: readonly EngineBuffer[], sourceOf: (binding: number) => Storage = noSource): Promise<void> {
+  runOver(
+    buffers: readonly EngineBuffer[],
+    sourceOf: (binding: number) => Storage = noSource,
+    times?: EngineBuffer,
+  ): Promise<void> {
     const { prepare, main } = this.held;
-    if (prepare === undefined || !this.isStale(sourceOf)) return this.engine.run(main, buffers);
+    if (prepare === undefined || !this.isStale(sourceOf)) return this.engine.run(main, buffers, times);
     const stamps = this.program.preparedFrom.map((binding) => sourceOf(binding).stamp);
     this.preparedFrom = stamps;
     const preparing = this.engine.run(prepare, buffers).catch((error: unknown) => {
       if (this.preparedFrom === stamps) this.preparedFrom = undefined;
       throw error;
     });
-    return Promise.all([preparing, this.engine.run(main, buffers)]).then(() => undefined);
+    return Promise.all([preparing, this.engine.run(main, buffers, times)]).then(() => undefined);
   }
 
   /** Where `prepare` writes: given on first need, kept until the Executable is disposed of. */

@@ -23,7 +23,7 @@ interface Addon {
   write(engine: Handle, address: number, data: ArrayBufferLike, byteOffset: number, byteLength: number): boolean;
   read(engine: Handle, address: number, to: ArrayBuffer, id: number): boolean;
   load(engine: Handle, data: ArrayBufferLike, byteOffset: number, byteLength: number, fault: ArrayBuffer): number;
-  run(engine: Handle, program: number, bindings: ArrayBuffer, count: number, id: number): void;
+  run(engine: Handle, program: number, bindings: ArrayBuffer, count: number, id: number, times: number): void;
   workspaceBytes(engine: Handle): number;
   stop(engine: Handle, id: number): void;
   end(engine: Handle): void;
@@ -180,7 +180,7 @@ class NativeEngine implements Engine {
     return new NativeProgram(this, address, bindings);
   }
 
-  async run(program: LoadedProgram, bindings: readonly EngineBuffer[]): Promise<void> {
+  async run(program: LoadedProgram, bindings: readonly EngineBuffer[], times?: EngineBuffer): Promise<void> {
     this.checkAlive();
     const isOwn = program instanceof NativeProgram && program.engine === this && program.address !== 0;
     if (!isOwn) throw foreignProgram();
@@ -193,8 +193,9 @@ class NativeEngine implements Engine {
       table[2 * i] = address;
       table[2 * i + 1] = byteLength;
     }
+    const timesAt = times === undefined ? 0 : this.own(times, 'run').address;
     const id = this.nextId();
-    this.addon.run(this.handle, program.address, table.buffer, bindings.length, id);
+    this.addon.run(this.handle, program.address, table.buffer, bindings.length, id, timesAt);
     await this.wait(id, undefined);
   }
 

@@ -195,7 +195,7 @@ class WasmEngine implements Engine {
     return new WasmProgram(this, address, image.byteLength, workspaceBytes, word(HEADER.bindings));
   }
 
-  async run(program: LoadedProgram, bindings: readonly EngineBuffer[]): Promise<void> {
+  async run(program: LoadedProgram, bindings: readonly EngineBuffer[], times?: EngineBuffer): Promise<void> {
     this.checkAlive();
     const isOwn = program instanceof WasmProgram && program.engine === this && !program.isDisposed;
     if (!isOwn) throw foreignProgram();
@@ -208,6 +208,7 @@ class WasmEngine implements Engine {
       table[2 * i] = address;
       table[2 * i + 1] = byteLength;
     }
+    const timesAt = times === undefined ? 0 : this.own(times, 'run').address;
     this.growWorkspace(program.workspaceBytes);
     await this.ask((id) => ({
       kind: 'run',
@@ -218,6 +219,7 @@ class WasmEngine implements Engine {
       workspaceBytes: this.workspaceBytes,
       bindings: table,
       poison: this.poison,
+      times: timesAt,
       end: this.heap.end,
     }));
   }

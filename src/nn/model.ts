@@ -1,6 +1,7 @@
 // Models: layers put together, as a graph (functional) or in a row (Sequential). Training, saving and the
 // summary live in their own files and are methods here.
 import { FoveaError } from '../core/errors.js';
+import type { Profile } from '../engine/profile.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { Variable } from '../graph/variable.js';
 import { buildLayerGraph, type LayerGraph, runLayerGraph } from './functional.js';
@@ -128,6 +129,14 @@ export abstract class TrainableModel extends Layer {
   /** The outputs for these inputs, as plain typed arrays with their shapes. */
   predict(x: TrainingInput | TrainingData, options: PredictOptions = {}): Promise<Predictions> {
     return this.trainer.predict(x, options);
+  }
+
+  /**
+   * Times one batch, kernel call by kernel call: a prediction, or where labels are given a training step, which changes
+   * nothing. The median of `runs` (default 9). Print it for a table: `console.log(String(await model.profile(x, y)))`.
+   */
+  profile(x: TrainingInput, y?: TrainingLabels, { runs }: { runs?: number } = {}): Promise<Profile> {
+    return this.trainer.profile(x, y, runs);
   }
 
   /** One step on one batch; gives the loss and metrics of that batch. */

@@ -44,6 +44,8 @@ export interface RunMessage {
   /** Address and bytes of each binding. */
   bindings: Float64Array;
   poison: boolean;
+  /** Where times go; 0: nowhere. */
+  times: number;
   end: number;
 }
 

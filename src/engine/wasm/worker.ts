@@ -19,6 +19,7 @@ interface Exports {
     bindings: number,
     count: number,
     poison: number,
+    times: number,
     fault: number,
   ): void;
 }
@@ -40,7 +41,7 @@ function begin(message: StartMessage, port: Port): void {
   start = message;
   const pages = Math.ceil(message.end / PAGE);
   memory = message.memory ?? new WebAssembly.Memory({ initial: pages, maximum: 65536 });
-  const instance = new WebAssembly.Instance(message.module, { env: { memory } });
+  const instance = new WebAssembly.Instance(message.module, { env: { memory, now: () => performance.now() } });
   exports = instance.exports as unknown as Exports;
   if (exports.__heap_base.value > message.pool || exports.poolBytes() > message.calls - message.pool) {
     throw new Error('the binary is larger than the memory laid out for it');
@@ -83,6 +84,7 @@ function run(message: RunMessage): WorkerReply {
       start.calls + FAULT_BYTES,
       count,
       message.poison ? 1 : 0,
+      message.times,
       start.calls,
     );
   }

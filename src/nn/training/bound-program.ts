@@ -1,6 +1,6 @@
 // A traced step bound to its memory: arguments have buffers of their own that are written before each run,
 // variables are bound to where they live now. A run allocates nothing.
-import type { Dtype } from '../../core/dtype.js';
+import type { Dtype, TypedArray } from '../../core/dtype.js';
 import { bytesPerElement } from '../../core/dtype.js';
 import { sizeOf } from '../../core/shape.js';
 import { type CompiledTrace, compileTrace } from '../../engine/compile.js';
@@ -9,8 +9,8 @@ import { bring, upload } from '../../engine/execute.js';
 import type { Precision } from '../../engine/precision.js';
 import type { Node } from '../../graph/node.js';
 import type { TensorType } from '../../graph/op.js';
-import type { Storage } from '../../graph/storage.js';
-import type { Tensor } from '../../graph/tensor.js';
+import { Storage } from '../../graph/storage.js';
+import { fromStorage, type Tensor } from '../../graph/tensor.js';
 import { variableChanges } from '../../graph/variable.js';
 
 /** An array for one argument of a step. */
@@ -18,6 +18,12 @@ export interface ArgumentArray {
   readonly data: ArrayBufferView;
   readonly shape: readonly number[];
   readonly dtype: Dtype;
+}
+
+/** The array as a tensor. */
+export function argumentTensor({ data, shape, dtype }: ArgumentArray): Tensor {
+  const host = data as TypedArray;
+  return fromStorage(new Storage(dtype, host.length, { host }), shape);
 }
 
 /** A compiled step with its buffers. */

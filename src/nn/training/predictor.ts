@@ -4,13 +4,14 @@ import { FoveaError } from '../../core/errors.js';
 import { sizeOf } from '../../core/shape.js';
 import type { Engine } from '../../engine/engine.js';
 import { convolutionOf } from '../../engine/precision.js';
+import { type Profile, profile } from '../../engine/profile.js';
 import type { Tensor } from '../../graph/tensor.js';
 import { cast } from '../../ops/index.js';
 import { checkInput } from '../functional.js';
 import { inferenceContext } from '../layer.js';
 import type { TrainableModel } from '../model.js';
 import type { BatchSource, HostBatch } from './batches.js';
-import { BoundProgram } from './bound-program.js';
+import { argumentTensor, BoundProgram } from './bound-program.js';
 import type { Prediction, Predictions, PredictOptions } from './types.js';
 
 /** Predicts with one model on one engine. */
@@ -42,21 +43,28 @@ export class Predictor {
     return join(await Promise.all(parts), this.model);
   }
 
+  /** Times a prediction of one batch, kernel call by kernel call. */
+  profile(batch: HostBatch, runs: number | undefined): Promise<Profile> {
+    const precision = this.model.training.compiled?.options.precision;
+    return profile(this.trace, batch.x.map(argumentTensor), { precision, ...(runs === undefined ? {} : { runs }) });
+  }
+
+  private readonly trace = (...inputs: Tensor[]): readonly Tensor[] =>
+    this.model
+      .call(
+        inputs.map((input, i) => cast(input, this.model.inputs[i]?.dtype as Dtype)),
+        inferenceContext,
+      )
+      .map((each) => cast(each, 'float32'));
+
   private async runBatch(batch: HostBatch): Promise<Prediction[]> {
     const precision = this.model.training.compiled?.options.precision;
     const key = [convolutionOf(precision), ...batch.x.map(({ shape, dtype }) => `${dtype}[${shape}]`)].join();
     let program = this.programs.get(key);
     if (program === undefined) {
-      const fn = (...inputs: Tensor[]): readonly Tensor[] =>
-        this.model
-          .call(
-            inputs.map((input, i) => cast(input, this.model.inputs[i]?.dtype as Dtype)),
-            inferenceContext,
-          )
-          .map((each) => cast(each, 'float32'));
       program = new BoundProgram(
         this.engine,
-        fn,
+        this.trace,
         batch.x.map(({ shape, dtype }) => ({ shape, dtype })),
         precision,
       );

@@ -6,6 +6,7 @@ import { gradients } from '../../compile/autodiff.js';
 import type { Dtype } from '../../core/dtype.js';
 import type { Engine } from '../../engine/engine.js';
 import { convolutionOf } from '../../engine/precision.js';
+import { type Profile, profile } from '../../engine/profile.js';
 import { constant, scalar, type Tensor } from '../../graph/tensor.js';
 import { mapAssignments, Variable } from '../../graph/variable.js';
 import {
@@ -27,7 +28,7 @@ import { lossValue } from '../losses.js';
 import type { Mean, Metric } from '../metrics.js';
 import type { TrainableModel } from '../model.js';
 import type { HostBatch } from './batches.js';
-import { type ArgumentArray, BoundProgram } from './bound-program.js';
+import { type ArgumentArray, argumentTensor, BoundProgram } from './bound-program.js';
 import type { Compiled } from './trainer.js';
 
 /** Where in a batch's arguments each array stands. */
@@ -68,6 +69,16 @@ export class Steps {
   /** Queues one step that only updates the metrics. */
   test(batch: HostBatch): Promise<{ finished: Promise<void> }> {
     return this.run('test', batch);
+  }
+
+  /** Times a training step on one batch, kernel call by kernel call; nothing is trained. */
+  profile(batch: HostBatch, runs: number | undefined): Promise<Profile> {
+    const ports = { inputs: batch.x.length, outputs: batch.y.length };
+    const { precision } = this.compiled.options;
+    return profile((...tensors) => this.traceTrain(tensors, ports), argumentsOf(batch).map(argumentTensor), {
+      precision,
+      ...(runs === undefined ? {} : { runs }),
+    });
   }
 
   private run(kind: 'train' | 'test', batch: HostBatch): Promise<{ finished: Promise<void> }> {

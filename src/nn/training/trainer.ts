@@ -6,6 +6,7 @@ import { Dataset, rowCount } from '../../data/dataset.js';
 import { currentEngine } from '../../engine/current.js';
 import type { Engine } from '../../engine/engine.js';
 import { checkPrecision } from '../../engine/precision.js';
+import type { Profile } from '../../engine/profile.js';
 import type { Callback, FitControl, Logs, TrainingParams } from '../callbacks/callback.js';
 import { defaultCallbacks } from '../callbacks/progress.js';
 import { type Loss, makeLoss } from '../losses.js';
@@ -351,12 +352,7 @@ export class Trainer {
 
   async predict(x: TrainingInput | TrainingData, options: PredictOptions): Promise<Predictions> {
     const source = await this.openSource({ x }, options.batchSize ?? 32);
-    const engine = await currentEngine();
-    if (this.predictor?.engine !== engine) {
-      this.predictor?.dispose();
-      this.predictor = new Predictor(engine, this.model);
-    }
-    return this.predictor.run(source, options);
+    return this.predictorOn(await currentEngine()).run(source, options);
   }
 
   async trainOnBatch(
@@ -378,6 +374,31 @@ export class Trainer {
       await (await steps.train(weighByClass(batch as HostBatch, classWeight))).finished;
       return steps.readLogs();
     });
+  }
+
+  /** Times one batch, kernel call by kernel call: a prediction, or with labels a training step that trains nothing. */
+  async profile(x: TrainingInput, y: TrainingLabels | undefined, runs: number | undefined): Promise<Profile> {
+    const engine = await currentEngine();
+    if (y === undefined) {
+      const source = await this.openSource({ x }, Number.MAX_SAFE_INTEGER);
+      for await (const batch of source.batches(0)) return this.predictorOn(engine).profile(batch, runs);
+      throw new FoveaError({ code: 'data', op: 'profile', message: 'the data gave no batch.' });
+    }
+    return this.exclusively('profile', async () => {
+      const compiled = this.needCompiled('profile');
+      const data = await this.load({ x, y, sampleWeight: undefined }, compiled.losses);
+      const rows = (data.x[0] as HostArray).shape[0] as number;
+      const [batch] = memoryBatches(data, rows).batches(0) as Iterable<HostBatch>;
+      return this.stepsFor(engine, compiled).profile(batch as HostBatch, runs);
+    });
+  }
+
+  private predictorOn(engine: Engine): Predictor {
+    if (this.predictor?.engine !== engine) {
+      this.predictor?.dispose();
+      this.predictor = new Predictor(engine, this.model);
+    }
+    return this.predictor;
   }
 
   /** Whether a step has been compiled, and with it the optimizer's variables made. */
