@@ -4,7 +4,7 @@ import { sameShape } from '../core/shape.js';
 import { isLeaf, type Node } from '../graph/node.js';
 import type { Epilogue } from '../graph/op.js';
 import type { Tensor } from '../graph/tensor.js';
-import { cast } from '../ops/arithmetic.js';
+import { add, cast } from '../ops/arithmetic.js';
 import { reshape } from '../ops/shape.js';
 import { countUses, type Graph, nodesOf, outputsOf, replaceNode, rewrite } from './graph.js';
 
@@ -40,8 +40,16 @@ export function fuseEpilogue(graph: Graph): Graph {
       if (!sameShape(value.shape, type.shape) || added.dtype !== value.dtype) continue;
       const columns = type.shape.at(-1) as number;
       const next = value.node.inputs.length;
+      const isPerColumn = added.size === columns && added.shape.at(-1) === columns;
+      const bias = before.bias === undefined ? undefined : (value.node.inputs[before.bias] as Tensor);
+      // A second bias goes to the first (a batch norm's shift behind a bias): a row to add instead of a picture.
+      if (bias !== undefined && isPerColumn && bias.dtype === added.dtype) {
+        const both = add(bias, reshape(added, [columns]));
+        const withBoth = value.node.inputs.map((each, i) => (i === before.bias ? both : each));
+        return outputsOf(replaceNode(value.node, { inputs: withBoth }));
+      }
       // The bias is added first, so it may not come after a residual; the sum is the same but for rounding.
-      if (before.bias === undefined && added.size === columns && added.shape.at(-1) === columns) {
+      if (before.bias === undefined && isPerColumn) {
         return extend(value, [reshape(wide(added), [columns])], { ...before, bias: next });
       }
       const [from, to] = [node.inputs[other]?.node as Node, node.inputs[side]?.node as Node];

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { nodesOf } from '../../src/compile/graph.js';
 import type { Epilogue } from '../../src/graph/op.js';
 import type { Tensor } from '../../src/graph/tensor.js';
 import * as ops from '../../src/ops/index.js';
@@ -82,6 +83,19 @@ describe('fuseEpilogue', () => {
     const after = runPasses(graphOf([y]), feeder.feeds, passes);
     expect(epilogue(after)).toMatchObject({ bias: 3, residual: 2 });
     expect(opNames(after)).toEqual(['conv2d', 'add', 'add']);
+  });
+
+  it('adds a second bias to the first, with a residual between them too', () => {
+    for (const hasResidual of [false, true]) {
+      const feeder = new Feeder();
+      const [b, c] = [feeder.variable({ shape: [4] }), feeder.variable({ shape: [1, 1, 4] })];
+      const biased = ops.add(conv(feeder), b);
+      const between = hasResidual ? ops.add(biased, feeder.input({ shape: [2, 5, 5, 4] })) : biased;
+      const after = runPasses(graphOf([ops.relu(ops.add(between, c))]), feeder.feeds, passes);
+      expect(epilogue(after)).toMatchObject({ bias: 2, activation: 'relu' });
+      const sizes = nodesOf(after).flatMap(({ op, types }) => (op.name === 'add' ? [types[0]?.shape] : []));
+      expect(sizes).toEqual([[4]]);
+    }
   });
 
   it('gives two convolutions that meet one residual', () => {
