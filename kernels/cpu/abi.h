@@ -182,6 +182,7 @@ enum FoveaPointwise {
 // Scratch: the compiler plans it from shapes alone, never from the thread count or vector width.
 //   round(v, q) rounds v up to a multiple of q; all in bytes, 64-byte aligned
 //   matmul                 4 * batchOfB * k * round(n, 64)   (packed B; batchOfB = 1 where bBatchStride = 0)
+//                          0 where 2 to 48 rows that lie as they are multiply 64 columns or more: units pack for themselves
 //   conv2d                 4 * kh*kw*(cin/groups) * groups * round(cout/groups, 64)
 //   conv2dInputGradient    4 * kh*kw*(cout/groups) * groups * round(cin/groups, 64)
 //   conv2dFilterGradient,

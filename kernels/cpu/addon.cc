@@ -359,6 +359,15 @@ static napi_value writeBytes(napi_env env, napi_callback_info info) {
   return result;
 }
 
+// detach(arrayBuffer): its memory goes back at once, the array is empty
+static napi_value detach(napi_env env, napi_callback_info info) {
+  napi_value buffer;
+  size_t count = 1;
+  napi_get_cb_info(env, info, &count, &buffer, nullptr, nullptr);
+  if (count == 1) napi_detach_arraybuffer(env, buffer);
+  return nullptr;
+}
+
 // read(engine, address, arrayBuffer, id): whether it is done already; native.ts keeps the buffer alive
 static napi_value readBytes(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
@@ -448,7 +457,7 @@ NAPI_MODULE_INIT() {
     const char* name;
     napi_callback callback;
   } functions[] = {{"levels", getLevels}, {"create", create}, {"allocate", allocate}, {"free", release},
-                   {"write", writeBytes}, {"read", readBytes}, {"load", load}, {"run", run},
+                   {"write", writeBytes}, {"read", readBytes}, {"detach", detach}, {"load", load}, {"run", run},
                    {"workspaceBytes", getWorkspaceBytes}, {"stop", stop}, {"end", end}};
   for (const auto& function : functions) {
     napi_value value;

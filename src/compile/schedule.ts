@@ -1,6 +1,10 @@
 // The order in which nodes run. Program order (node ids) is kept where it can be, since a trace is written
-// in a good one; updates of variables run as early as their readers allow, which frees gradients soon.
+// in a good one; updates of variables run as early as their readers allow, which frees gradients soon. Gradients that
+// are larger than what they are made of wait for the end, when what the others need is gone.
+import { bytesPerElement } from '../core/dtype.js';
+import { sizeOf } from '../core/shape.js';
 import type { Node } from '../graph/node.js';
+import type { TensorType } from '../graph/op.js';
 import type { Graph } from './graph.js';
 import { computedNodes, type Placements } from './layout.js';
 
@@ -33,7 +37,24 @@ export function schedule(graph: Graph, placements: Placements): Node[] {
     for (const reader of others) order(reader, writer);
     writers.add(writer);
   }
-  return runInOrder(nodes, needs, users, writers);
+  const isLate = (node: Node): boolean => growsForWriters(node, users.get(node) ?? new Set(), writers);
+  return runInOrder(nodes, needs, users, { writers, late: new Set(nodes.filter(isLate)) });
+}
+
+const bytesOf = ({ shape, dtype }: TensorType): number => sizeOf(shape) * bytesPerElement(dtype);
+
+/** Whether only updates read what a node gives, and that is more than what it reads. */
+function growsForWriters(node: Node, users: ReadonlySet<Node>, writers: ReadonlySet<Node>): boolean {
+  if (users.size === 0 || writers.has(node)) return false;
+  for (const user of users) if (!writers.has(user)) return false;
+  const taken = node.inputs.reduce((sum, input) => sum + bytesOf(input), 0);
+  return node.types.reduce((sum, type) => sum + bytesOf(type), 0) > taken;
+}
+
+/** Nodes that run earlier or later than their place in the program. */
+interface Preferences {
+  readonly writers: ReadonlySet<Node>;
+  readonly late: ReadonlySet<Node>;
 }
 
 /** Whether any of `to` needs `from`. Searched forwards: little comes after an update, much before it. */
@@ -51,17 +72,18 @@ function leadsTo(from: Node, to: ReadonlySet<Node>, users: ReadonlyMap<Node, Rea
   return false;
 }
 
-/** Kahn's algorithm; among ready nodes writers first, then the oldest. */
+/** Kahn's algorithm; among ready nodes writers first, late ones last, then the oldest. */
 function runInOrder(
   nodes: readonly Node[],
   needs: ReadonlyMap<Node, ReadonlySet<Node>>,
   users: ReadonlyMap<Node, ReadonlySet<Node>>,
-  writers: ReadonlySet<Node>,
+  { writers, late }: Preferences,
 ): Node[] {
   const missing = new Map(nodes.map((node) => [node, needs.get(node)?.size ?? 0]));
   const rank = new Map(nodes.map((node, position) => [node, position]));
   const before = (a: Node, b: Node): boolean => {
     if (writers.has(a) !== writers.has(b)) return writers.has(a);
+    if (late.has(a) !== late.has(b)) return late.has(b);
     return a.id !== b.id ? a.id < b.id : (rank.get(a) as number) < (rank.get(b) as number);
   };
   const ready = new Heap(before);

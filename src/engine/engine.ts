@@ -49,6 +49,8 @@ export interface Engine {
   write(buffer: EngineBuffer, data: ArrayBufferView, byteOffset?: number): void;
   /** Copies bytes out, after everything queued before. */
   read(buffer: EngineBuffer, byteOffset?: number, byteLength?: number): Promise<ArrayBuffer>;
+  /** Gives an array's memory back at once instead of when it is collected; the array is empty then. */
+  discard?(buffer: ArrayBuffer): void;
   load(image: Uint8Array): LoadedProgram;
   /**
    * Queues one run over the bindings, in the Program's order. Resolves when it has finished; a caller

@@ -155,7 +155,7 @@ export function allocate(engine: Engine, { shape, dtype }: TensorType): Storage 
 export function upload(engine: Engine, storage: Storage): EngineBuffer {
   const { device } = storage;
   if (device instanceof EngineMemoryHandle && device.engine === engine) return device.buffer;
-  const { host } = storage;
+  const host = storage.hostToCopy;
   if (host === undefined) {
     throw new FoveaError({
       code: 'engine',
@@ -171,7 +171,7 @@ export function upload(engine: Engine, storage: Storage): EngineBuffer {
 
 /** Fetches a storage's elements from an engine that was replaced, so that it can be used in this one. */
 export async function bring(engine: Engine, storage: Storage): Promise<Storage> {
-  const { device, host } = storage;
+  const { device, hostToCopy: host } = storage;
   if (host === undefined && device instanceof EngineMemoryHandle && device.engine !== engine) {
     const elements = await storage.read(viewTypedArray);
     // Unless it was moved meanwhile.

@@ -22,6 +22,7 @@ interface Addon {
   free(engine: Handle, address: number): void;
   write(engine: Handle, address: number, data: ArrayBufferLike, byteOffset: number, byteLength: number): boolean;
   read(engine: Handle, address: number, to: ArrayBuffer, id: number): boolean;
+  detach(data: ArrayBuffer): void;
   load(engine: Handle, data: ArrayBufferLike, byteOffset: number, byteLength: number, fault: ArrayBuffer): number;
   run(engine: Handle, program: number, bindings: ArrayBuffer, count: number, id: number, times: number): void;
   workspaceBytes(engine: Handle): number;
@@ -166,6 +167,10 @@ class NativeEngine implements Engine {
     const id = this.nextId();
     if (this.addon.read(this.handle, address + byteOffset, data, id)) return data;
     return this.wait(id, data) as Promise<ArrayBuffer>;
+  }
+
+  discard(buffer: ArrayBuffer): void {
+    this.addon.detach(buffer);
   }
 
   load(image: Uint8Array): LoadedProgram {

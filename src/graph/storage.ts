@@ -18,16 +18,19 @@ export class Storage {
   readonly size: number;
   private currentStamp = ++stamps;
   private hostArray: TypedArray | undefined;
+  /** Nobody else can hold the host's array. */
+  private isOwn: boolean;
   private deviceMemory: DeviceMemory | undefined;
   private isDisposed = false;
   /** The run that computes the elements, while it may still fail. */
   private run: Promise<void> | undefined;
   private failure: unknown;
 
-  constructor(dtype: Dtype, size: number, from: { host?: TypedArray; device?: DeviceMemory }) {
+  constructor(dtype: Dtype, size: number, from: { host?: TypedArray; device?: DeviceMemory; isOwn?: boolean }) {
     this.dtype = dtype;
     this.size = size;
     this.hostArray = from.host;
+    this.isOwn = from.isOwn ?? false;
     this.deviceMemory = from.device;
     if (from.device !== undefined) collect(this, from.device);
   }
@@ -42,6 +45,13 @@ export class Storage {
   }
 
   get host(): TypedArray | undefined {
+    // Who has it may keep it.
+    this.isOwn = false;
+    return this.hostToCopy;
+  }
+
+  /** `host` for callers that keep no reference to it. */
+  get hostToCopy(): TypedArray | undefined {
     this.check();
     return this.hostArray;
   }
@@ -83,6 +93,14 @@ export class Storage {
     this.currentStamp = ++stamps;
   }
 
+  /** Gives up the host's copy, where an engine has one that is about to change; `discard` is given what nobody else can hold. */
+  releaseHost(discard?: (buffer: ArrayBuffer) => void): void {
+    const buffer = this.hostArray?.buffer;
+    if (this.deviceMemory === undefined || buffer === undefined) return;
+    this.hostArray = undefined;
+    if (this.isOwn && buffer instanceof ArrayBuffer) discard?.(buffer);
+  }
+
   /** Gives up the engine's copy, for an engine that ends; the host's copy must exist. */
   detach(): void {
     const device = this.deviceMemory;
@@ -98,12 +116,13 @@ export class Storage {
     this.check();
     this.detach();
     this.hostArray = host;
+    this.isOwn = false;
   }
 
   /** The elements, read back from the engine where the host has none. The caller must not change them. */
   async read(make: (dtype: Dtype, bytes: ArrayBuffer) => TypedArray): Promise<TypedArray> {
-    this.check();
-    if (this.hostArray !== undefined) return this.hostArray;
+    const { host } = this;
+    if (host !== undefined) return host;
     if (this.size === 0) return make(this.dtype, new ArrayBuffer(0));
     // Queued behind the run, so there is no need to wait for the one before asking for the other.
     const [bytes] = await Promise.all([(this.deviceMemory as DeviceMemory).read(), this.run]);

@@ -13,6 +13,8 @@ export interface VariableOptions {
   name?: string;
   dtype?: Dtype;
   trainable?: boolean;
+  /** The elements are nobody else's: their memory may be given up once an engine has them. */
+  isOwn?: boolean;
   /** Whether `value` may be given in the dtype that its reader computes in, see `readingVariables`; default true. */
   isCast?: boolean;
 }
@@ -83,7 +85,10 @@ export class Variable {
 
   /** A variable over elements on the host. */
   static from(elements: TypedArray, shape: Shape, dtype: Dtype, options: VariableOptions = {}): Variable {
-    const variable = new Variable(fromStorage(new Storage(dtype, elements.length, { host: elements }), shape), options);
+    const variable = new Variable(
+      fromStorage(new Storage(dtype, elements.length, { host: elements, isOwn: options.isOwn ?? false }), shape),
+      options,
+    );
     variable.isShared = false;
     return variable;
   }
@@ -126,8 +131,8 @@ export class Variable {
     changes++;
   }
 
-  /** Takes new elements. */
-  set(elements: TypedArray): void {
+  /** Takes new elements; `isOwn` says that nobody else holds the array. */
+  set(elements: TypedArray, { isOwn = false }: { isOwn?: boolean } = {}): void {
     if (elements.length !== this.size) {
       throw new FoveaError({
         code: 'shape',
@@ -137,7 +142,7 @@ export class Variable {
         want: this.size,
       });
     }
-    this.current = fromStorage(new Storage(this.dtype, elements.length, { host: elements }), this.shape);
+    this.current = fromStorage(new Storage(this.dtype, elements.length, { host: elements, isOwn }), this.shape);
     this.isShared = false;
     changes++;
   }
@@ -155,7 +160,7 @@ export class Variable {
       const from = this.current;
       const elements = (await from.elements()).slice();
       // Unless it was assigned meanwhile.
-      if (this.current === from) this.set(elements);
+      if (this.current === from) this.set(elements, { isOwn: true });
     }
   }
 

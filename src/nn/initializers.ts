@@ -84,7 +84,14 @@ class FixedInitializer implements Initializer {
         want: variable.size,
       });
     }
-    variable.set(variable.dtype === 'float32' ? values : encodeElements(variable.dtype, values));
+    const { isOwn } = this;
+    if (variable.dtype === 'float32') variable.set(values, { isOwn });
+    else variable.set(encodeElements(variable.dtype, values), { isOwn: true });
+  }
+
+  /** Whether `values` are new arrays that nobody keeps. */
+  protected get isOwn(): boolean {
+    return true;
   }
 
   getConfig(): Record<string, unknown> {
@@ -95,6 +102,10 @@ class FixedInitializer implements Initializer {
 class FunctionInitializer extends FixedInitializer {
   constructor(values: (shape: Shape) => Float32Array) {
     super('function', {}, values);
+  }
+
+  protected override get isOwn(): boolean {
+    return false;
   }
 
   override getConfig(): Record<string, unknown> {

@@ -4,6 +4,7 @@ import type { Graph } from '../../src/compile/graph.js';
 import { nodesOf } from '../../src/compile/graph.js';
 import { constant, type Tensor, whileTracing } from '../../src/graph/tensor.js';
 import * as ops from '../../src/ops/index.js';
+import { processorTime } from '../processor-time.js';
 import { Feeder, graphOf, nodeNamed, opNames, passesUpTo, runPasses } from './harness.js';
 
 const passes = passesUpTo('fusePointwise');
@@ -142,9 +143,9 @@ describe('fusePointwise', () => {
     whileTracing(() => {
       for (let i = 0; i < 20_000; i++) x = ops.multiply(ops.add(x, 1), 0.5);
     });
-    const started = performance.now();
+    const started = processorTime();
     const after = fusePointwise(graphOf([x]));
-    expect(performance.now() - started).toBeLessThan(5000);
+    expect(processorTime() - started).toBeLessThan(5000);
     expect(fused(after).length).toBeLessThan(500);
   });
 });

@@ -10,6 +10,7 @@ import {
   writeHdf5,
 } from '../../src/formats/hdf5.js';
 import { type StoredArray, storedArray, storedFloats } from '../../src/formats/stored.js';
+import { processorTime } from '../processor-time.js';
 
 function dataset(array: StoredArray, attributes: Hdf5Dataset['attributes'] = new Map()): Hdf5Dataset {
   return { shape: array.shape, dtype: array.dtype, data: () => array.data(), attributes };
@@ -160,14 +161,14 @@ describe('hdf5', () => {
       const bytes = new Uint8Array(good);
       for (let change = 0; change <= random(4); change++)
         bytes[random(bytes.length)] = [0, 255, random(256)][random(3)] ?? 0;
-      const start = performance.now();
+      const start = processorTime();
       try {
         readAll(readHdf5(bytes));
       } catch (error) {
         if (!(error instanceof FoveaError)) throw new Error(`round ${round}: ${String(error)}`, { cause: error });
         refused++;
       }
-      expect(performance.now() - start).toBeLessThan(1000);
+      expect(processorTime() - start).toBeLessThan(1000);
     }
     expect(refused).toBeGreaterThan(100);
   });

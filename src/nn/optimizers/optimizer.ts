@@ -225,7 +225,10 @@ export abstract class Optimizer {
         const start = new Float32Array(variable.size).fill(this.slotStart(slot));
         const elements = variable.dtype === 'float32' ? start : encodeElements(variable.dtype, start);
         const name = `${prefix}/${variable.name.replace(/[/:]/g, '_')}_${slot}`;
-        known.set(slot, Variable.from(elements, variable.shape, variable.dtype, { name, trainable: false }));
+        known.set(
+          slot,
+          Variable.from(elements, variable.shape, variable.dtype, { name, trainable: false, isOwn: true }),
+        );
       }
     }
     this.built = variables.slice();

@@ -91,6 +91,7 @@ export class BoundProgram {
       const storage = isAssigned.has(variable) ? await variable.own() : await variable.readable();
       storages.set(leaf, await bring(this.engine, storage));
     }
+    const overwritten = new Set(assigned.map((variable) => variable.storage));
     this.boundAt = variableChanges();
     this.sources = [];
     this.buffers = executable.program.bindings.map((binding, at) => {
@@ -100,7 +101,10 @@ export class BoundProgram {
       if (argument >= 0) return this.argumentBuffers[argument] as EngineBuffer;
       const storage = storages.get(binding.node) ?? (binding.node.storage?.[binding.output] as Storage);
       this.sources[at] = storage;
-      return upload(this.engine, storage);
+      const buffer = upload(this.engine, storage);
+      // What the Program will write over needs no copy: of a large network these are gigabytes.
+      if (overwritten.has(storage)) storage.releaseHost((memory) => this.engine.discard?.(memory));
+      return buffer;
     });
   }
 
