@@ -185,11 +185,12 @@ enum FoveaPointwise {
 //                          0 where 2 to 48 rows that lie as they are multiply 64 columns or more: units pack for themselves
 //   conv2d                 4 * kh*kw*(cin/groups) * groups * round(cout/groups, 64)
 //   conv2dInputGradient    4 * kh*kw*(cout/groups) * groups * round(cin/groups, 64)
-//   conv2dFilterGradient,
-//   depthwise the same     FOVEA_PARTIAL_SUMS * 4 * filter elements
+//   conv2dFilterGradient   FOVEA_PARTIAL_SUMS * 4 * filter elements, none where these are more than 2^17
+//   depthwise the same,
+//   bf16FilterGradient     FOVEA_PARTIAL_SUMS * 4 * filter elements
 //   reduce                 FOVEA_PARTIAL_SUMS * 8 * out elements
 //   moments, channelSums   FOVEA_PARTIAL_SUMS * 16 * channels
-//   bf16Conv2d, bf16Matmul, bf16FilterGradient as conv2d (isTurned: conv2dInputGradient), matmul, conv2dFilterGradient
+//   bf16Conv2d, bf16Matmul as conv2d (isTurned: conv2dInputGradient), matmul
 //   winogradFilterGradient 36 * parts * cin * cout, none where parts < 2;
 //                          parts = min(ceil(FOVEA_PARTIAL_SUMS / (ceil(cin/64) * ceil(cout/64))), floor(tiles / 96)),
 //                          tiles = n * ceil(oh/4) * ceil(ow/4)

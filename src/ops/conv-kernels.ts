@@ -120,7 +120,8 @@ export function filterGradientCalls(g: Geometry, request: Request): KernelCall[]
     const parameters = [...wordsOf(g), dtypeOf(request, 0), dtypeOf(request, 1), dtypeOfResult(request)];
     return [{ kernel: 'bf16FilterGradient', operands, parameters, scratchBytes }];
   }
-  return [{ kernel: 'conv2dFilterGradient', operands, parameters: wordsOf(g), scratchBytes }];
+  const isCut = filterCells(g) <= MOST_CELLS_OF_PARTS;
+  return [{ kernel: 'conv2dFilterGradient', operands, parameters: wordsOf(g), scratchBytes: isCut ? scratchBytes : 0 }];
 }
 
 /** The filter's two operands of a direct kernel: packed ahead where that is done once for many runs. */
@@ -173,6 +174,9 @@ function transformFilter(g: Geometry, request: Request, isTurned: boolean): Kern
     preparedBytes: FREQUENCY_BYTES * (depth + 4) * roundUp(columns, 16),
   };
 }
+
+/** The direct gradient of a larger filter is not summed in parts. */
+const MOST_CELLS_OF_PARTS = 2 ** 17;
 
 /** A number for each of 36 frequencies. */
 const FREQUENCY_BYTES = 4 * 36;
