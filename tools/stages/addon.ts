@@ -107,8 +107,9 @@ async function compileAddon(context: BuildContext, compiler: Compiler, output: s
   const include = join(root, 'node_modules/node-api-headers/include');
   const jobs = Object.entries(levels).map(([level, flags]) => ({
     object: `level-${level}`,
-    source: 'level.cc',
-    flags: [...COMPILE, ...flags, `-DFOVEA_LEVEL=${level}`],
+    source: level === 'avx512bf16' ? 'level-bf16.cc' : 'level.cc',
+    // What hardly any machine runs is compiled quickly rather than well.
+    flags: [...COMPILE, ...flags, ...(level === 'portable' ? ['-O2'] : []), `-DFOVEA_LEVEL=${level}`],
   }));
   const has = Object.keys(levels).map((level) => `-DFOVEA_HAS_${level.toUpperCase()}`);
   for (const object of ['addon', 'runtime']) {

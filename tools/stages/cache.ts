@@ -77,7 +77,7 @@ export function writeBeside(file: string, content: string | Uint8Array): void {
 export function objectInputs(root: string, source: string): string[] {
   const files = listFiles(root, 'kernels/cpu', ['.h', '.cc']);
   const entries = ['addon.cc', 'runtime.cc', 'runtime.h', 'wasm.cc'].map((name) => `kernels/cpu/${name}`);
-  if (source === 'level.cc') return files.filter((file) => !entries.includes(file));
+  if (source.startsWith('level')) return files.filter((file) => !entries.includes(file));
   const headers = ['abi.h', 'kernel.h', 'runtime.h'].map((name) => `kernels/cpu/${name}`);
   return files.filter((file) => headers.includes(file) || file === `kernels/cpu/${source}`);
 }
