@@ -169,7 +169,7 @@ const matmulOp = defineOp<MatmulParams>({
     const bytes = 4 * (isSharedB ? 1 : batches) * k * roundUp(n, 64);
     // A few rows pack the piece of b that they work on, in the thread's own scratch.
     const rows = isSharedB ? batches * m : m;
-    const packsPieces = !params.transposeA && m > 1 && rows <= 48 && n >= 64;
+    const packsPieces = !isNarrow && !params.transposeA && m > 1 && rows <= 48 && n >= 64;
     // A single row or column streams b as it lies.
     const isPacked = isConstant[1] === true && (isNarrow || (m > 1 && n > 1));
     const pack: KernelCall = {

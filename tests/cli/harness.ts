@@ -8,7 +8,7 @@ import { encode } from 'fast-png';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const dist = join(root, 'dist');
-const program = join(dist, 'cli/main.js');
+const program = join(dist, 'node/cli.js');
 
 /** What a process left behind. */
 export interface Finished {

@@ -60,7 +60,7 @@ describe('on a terminal', () => {
   it('draws a bar with the time left over itself', async (context) => {
     if (spawnSync('script', ['--version']).error !== undefined)
       return context.skip('script (util-linux) gives this test its terminal');
-    const command = `${process.execPath} ${dist}/cli/main.js train --model mnist-convnet --limit 3000 --epochs 2 --out bar`;
+    const command = `${process.execPath} ${dist}/node/cli.js train --model mnist-convnet --limit 3000 --epochs 2 --out bar`;
     const text = execFileSync('script', ['-qec', command, '/dev/null'], {
       cwd: folder.path,
       encoding: 'utf8',
