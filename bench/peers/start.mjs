@@ -9,7 +9,7 @@ const picture = new Float32Array(784).fill(0.5);
 const peers = () => createRequire(join(process.env.FOVEA_NODE_PEERS, 'package.json'));
 
 async function fovea() {
-  const { zoo } = await import(pathToFileURL(join(process.cwd(), 'dist/index.js')).href);
+  const { zoo } = await import(pathToFileURL(join(process.cwd(), 'dist/node/index.js')).href);
   return (await zoo.lectureCnn().predict({ data: picture, shape: [1, 28, 28, 1], dtype: 'float32' })).data;
 }
 
