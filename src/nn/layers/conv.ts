@@ -1,12 +1,13 @@
-// Convolution layers: Conv2D and Conv1D. Bias and activation follow the convolution directly, in its own axis
+// Convolution layers for sequences, pictures and volumes. Bias and activation follow the convolution directly, in its own axis
 // order, so that the compiler can fold them into its tile.
 import { FoveaError } from '../../core/errors.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { Variable } from '../../graph/variable.js';
 import { add } from '../../ops/arithmetic.js';
-import { conv2d as conv2dOp } from '../../ops/conv.js';
-import { conv1d as conv1dOp } from '../../ops/conv-variants.js';
+import { conv2d } from '../../ops/conv.js';
+import { conv1d } from '../../ops/conv-variants.js';
 import { transpose } from '../../ops/shape.js';
+import { conv3d, type Triple } from '../../ops/volume.js';
 import type { DataFormat, PaddingWord, Pair } from '../../ops/window.js';
 import type { Activation, ActivationLike } from '../activations.js';
 import type { ConstraintLike } from '../constraints.js';
@@ -21,11 +22,13 @@ import {
   choice,
   constraint,
   dataFormat,
+  type Field,
   flag,
   initializer,
   pair,
   regularizer,
   single,
+  triple,
   whole,
 } from './fields.js';
 
@@ -46,34 +49,31 @@ export interface KernelOptions extends CommonOptions {
   biasConstraint?: ConstraintLike;
 }
 
-/** See `layers.conv2d`. */
-export interface Conv2DOptions extends KernelOptions {
+interface ConvolutionOptions<Size> extends KernelOptions {
   /** Output channels. */
   filters: number;
-  kernelSize: number | Pair;
+  kernelSize: Size;
   /** Default 1. */
-  strides?: number | Pair;
+  strides?: Size;
   /** Default `valid`; `same` pads so that stride 1 keeps the size. */
   padding?: PaddingWord;
   /** Default `channelsLast`. */
   dataFormat?: DataFormat;
   /** Distance between the cells a filter touches; default 1. Not above 1 together with strides. */
-  dilationRate?: number | Pair;
+  dilationRate?: Size;
   /** Splits the channels; default 1. Divides filters and input channels. */
   groups?: number;
 }
 
 /** See `layers.conv1d`. */
-export interface Conv1DOptions extends KernelOptions {
-  filters: number;
-  kernelSize: number;
-  strides?: number;
+export interface Conv1DOptions extends Omit<ConvolutionOptions<number>, 'padding'> {
   /** `causal` pads in front only. */
   padding?: PaddingWord | 'causal';
-  dataFormat?: DataFormat;
-  dilationRate?: number;
-  groups?: number;
 }
+/** See `layers.conv2d`. */
+export type Conv2DOptions = ConvolutionOptions<number | Pair>;
+/** See `layers.conv3d`. */
+export type Conv3DOptions = ConvolutionOptions<number | Triple>;
 
 /** @internal The fields of layers with a kernel and a bias. */
 export const kernelFields = {
@@ -87,42 +87,42 @@ export const kernelFields = {
   biasConstraint: constraint(),
 };
 
-const conv2dFields = {
-  filters: whole(1),
-  kernelSize: pair(1),
-  strides: pair(1, 1),
-  padding: choice(['valid', 'same'], 'valid'),
+/** @internal How a filter slides, for sizes of one rank. */
+export const windowFieldsWith = <V, W extends string>(size: Field<V>, steps: Field<V>, paddings: readonly W[]) => ({
+  kernelSize: size,
+  strides: steps,
+  padding: choice(paddings, paddings[0] as W),
   dataFormat: dataFormat(),
-  dilationRate: pair(1, 1),
-  groups: whole(1, 1),
-  ...kernelFields,
-};
+  dilationRate: steps,
+});
 
-const conv1dFields = {
+const convolutionFieldsWith = <V, W extends string>(size: Field<V>, steps: Field<V>, paddings: readonly W[]) => ({
   filters: whole(1),
-  kernelSize: single(1),
-  strides: single(1, 1),
-  padding: choice(['valid', 'same', 'causal'], 'valid'),
-  dataFormat: dataFormat(),
-  dilationRate: single(1, 1),
+  ...windowFieldsWith(size, steps, paddings),
   groups: whole(1, 1),
   ...kernelFields,
-};
+});
+
+type ConvolutionFields<V, W extends string> = ReturnType<typeof convolutionFieldsWith<V, W>>;
+
+/** @internal One number, or one along each axis. */
+export type Size = number | readonly number[];
 
 /** @internal Throws `argument` for options that exclude each other. */
-export function checkSteps(layer: Layer, strides: readonly number[], dilationRate: readonly number[]): void {
-  if (Math.max(...strides) === 1 || Math.max(...dilationRate) === 1) return;
+export function checkSteps(layer: Layer, strides: Size, dilationRate: Size): void {
+  const largest = (size: Size): number => Math.max(...[size].flat());
+  if (largest(strides) === 1 || largest(dilationRate) === 1) return;
   throw new FoveaError({
     code: 'argument',
     op: layer.className,
-    message: `strides ${strides.join(',')} and dilationRate ${dilationRate.join(',')} cannot both be above 1.`,
+    message: `strides ${strides} and dilationRate ${dilationRate} cannot both be above 1.`,
     got: { strides, dilationRate },
     path: layer.name,
   });
 }
 
-/** @internal Throws `argument` where groups do not divide the filters. */
-export function checkGroups(layer: Layer, filters: number, groups: number): void {
+/** Throws `argument` where groups do not divide the filters. */
+function checkGroups(layer: Layer, filters: number, groups: number): void {
   if (filters % groups === 0) return;
   throw new FoveaError({
     code: 'argument',
@@ -133,8 +133,8 @@ export function checkGroups(layer: Layer, filters: number, groups: number): void
   });
 }
 
-/** @internal Throws `shape` where groups do not divide the input's channels. */
-export function checkChannelGroups(layer: Layer, channels: number | null, groups: number): void {
+/** Throws `shape` where groups do not divide the input's channels. */
+function checkChannelGroups(layer: Layer, channels: number | null, groups: number): void {
   if (channels === null || channels % groups === 0) return;
   throw new FoveaError({
     code: 'shape',
@@ -163,15 +163,24 @@ export function convolve(
   return activate.isPointwise ? back : activate.call(back, context);
 }
 
-/** Convolves pictures with a kernel [height,width,channels/groups,filters]. */
-export class Conv2D extends ConfiguredLayer<typeof conv2dFields> {
-  static override readonly className: string = 'Conv2D';
-  static override readonly fields = conv2dFields;
+/** What an op takes beside the tensors. */
+interface Steps<V, W> {
+  readonly strides: V;
+  readonly padding: W;
+  readonly dilationRate: V;
+  readonly groups: number;
+}
+
+abstract class Convolution<V extends Size, W extends string, O extends object> extends ConfiguredLayer<
+  ConvolutionFields<V, W>
+> {
   private kernel!: Variable;
   private bias: Variable | undefined;
   private channels = 0;
+  protected abstract readonly rank: 1 | 2 | 3;
+  protected abstract readonly op: (x: Tensor, kernel: Tensor, steps: Steps<V, W>) => Tensor;
 
-  constructor(options: Conv2DOptions) {
+  constructor(options: O) {
     super(options);
     const { filters, groups, strides, dilationRate } = this.settings;
     checkGroups(this, filters, groups);
@@ -180,14 +189,14 @@ export class Conv2D extends ConfiguredLayer<typeof conv2dFields> {
 
   override build([shape]: readonly [PartialShape]): void {
     const { filters, kernelSize, groups, ...set } = this.settings;
-    const axes = spatialAxes(2, set.dataFormat);
+    const axes = spatialAxes(this.rank, set.dataFormat);
     checkAxes(this, shape, axes);
     const channels = shape[axes.indexOf('channels')] ?? null;
     checkChannelGroups(this, channels, groups);
     this.channels = channels ?? Number.NaN;
     this.kernel = this.addConstrained({
       name: 'kernel',
-      shape: [...kernelSize, this.channels / groups, filters],
+      shape: [...[kernelSize as Size].flat(), this.channels / groups, filters],
       initializer: set.kernelInitializer,
       regularizer: set.kernelRegularizer,
       constraint: set.kernelConstraint,
@@ -197,55 +206,34 @@ export class Conv2D extends ConfiguredLayer<typeof conv2dFields> {
 
   override call([x]: readonly [Tensor], context: CallContext): Tensor {
     const { strides, padding, dilationRate, groups, dataFormat: format } = this.settings;
-    checkAxes(this, x.shape, spatialAxes(2, format), { channels: this.channels });
+    checkAxes(this, x.shape, spatialAxes(this.rank, format), { channels: this.channels });
     const { kernel, bias } = this;
     return convolve(x, format, { activation: this.settings.activation, bias, context }, (from) =>
-      conv2dOp(from, kernel.value, { strides, padding, dilationRate, groups }),
+      this.op(from, kernel.value, { strides, padding, dilationRate, groups }),
     );
   }
 }
 
 /** Convolves sequences [n,length,channels] with a kernel [width,channels/groups,filters]. */
-export class Conv1D extends ConfiguredLayer<typeof conv1dFields> {
+export class Conv1D extends Convolution<number, 'valid' | 'same' | 'causal', Conv1DOptions> {
   static override readonly className: string = 'Conv1D';
-  static override readonly fields = conv1dFields;
-  private kernel!: Variable;
-  private bias: Variable | undefined;
-  private channels = 0;
+  static override readonly fields = convolutionFieldsWith(single(1), single(1, 1), ['valid', 'same', 'causal']);
+  protected override readonly rank = 1;
+  protected override readonly op = conv1d;
+}
 
-  constructor(options: Conv1DOptions) {
-    super(options);
-    const { filters, groups, strides, dilationRate } = this.settings;
-    checkGroups(this, filters, groups);
-    checkSteps(this, [strides], [dilationRate]);
-  }
+/** Convolves pictures with a kernel [height,width,channels/groups,filters]. */
+export class Conv2D extends Convolution<Pair, 'valid' | 'same', Conv2DOptions> {
+  static override readonly className: string = 'Conv2D';
+  static override readonly fields = convolutionFieldsWith(pair(1), pair(1, 1), ['valid', 'same']);
+  protected override readonly rank = 2;
+  protected override readonly op = conv2d;
+}
 
-  private get axes(): readonly string[] {
-    return spatialAxes(1, this.settings.dataFormat);
-  }
-
-  override build([shape]: readonly [PartialShape]): void {
-    const { filters, kernelSize, groups, ...set } = this.settings;
-    checkAxes(this, shape, this.axes);
-    const channels = shape[this.axes.indexOf('channels')] ?? null;
-    checkChannelGroups(this, channels, groups);
-    this.channels = channels ?? Number.NaN;
-    this.kernel = this.addConstrained({
-      name: 'kernel',
-      shape: [kernelSize, this.channels / groups, filters],
-      initializer: set.kernelInitializer,
-      regularizer: set.kernelRegularizer,
-      constraint: set.kernelConstraint,
-    });
-    this.bias = this.addBias(filters, set);
-  }
-
-  override call([x]: readonly [Tensor], context: CallContext): Tensor {
-    const { strides, padding, dilationRate, groups, dataFormat: format } = this.settings;
-    checkAxes(this, x.shape, this.axes, { channels: this.channels });
-    const { kernel, bias } = this;
-    return convolve(x, format, { activation: this.settings.activation, bias, context }, (from) =>
-      conv1dOp(from, kernel.value, { strides, padding, dilationRate, groups }),
-    );
-  }
+/** Convolves volumes with a kernel [depth,height,width,channels/groups,filters]. */
+export class Conv3D extends Convolution<Triple, 'valid' | 'same', Conv3DOptions> {
+  static override readonly className: string = 'Conv3D';
+  static override readonly fields = convolutionFieldsWith(triple(1), triple(1, 1), ['valid', 'same']);
+  protected override readonly rank = 3;
+  protected override readonly op = conv3d;
 }

@@ -29,24 +29,25 @@ import {
   type ZeroPadding3DOptions,
 } from './borders.js';
 import type { CommonOptions } from './configured.js';
-import { Conv1D, type Conv1DOptions, Conv2D, type Conv2DOptions } from './conv.js';
+import { Conv1D, type Conv1DOptions, Conv2D, type Conv2DOptions, Conv3D, type Conv3DOptions } from './conv.js';
+import {
+  DepthwiseConv1D,
+  type DepthwiseConv1DOptions,
+  DepthwiseConv2D,
+  type DepthwiseConv2DOptions,
+  SeparableConv1D,
+  type SeparableConv1DOptions,
+  SeparableConv2D,
+  type SeparableConv2DOptions,
+} from './conv-depthwise.js';
 import {
   Conv1DTranspose,
   type Conv1DTransposeOptions,
-  DepthwiseConv1D,
-  type DepthwiseConv1DOptions,
-  SeparableConv1D,
-  type SeparableConv1DOptions,
-} from './conv-sequences.js';
-import {
   Conv2DTranspose,
   type Conv2DTransposeOptions,
-  DepthwiseConv2D,
-  type DepthwiseConv2DOptions,
-  SeparableConv2D,
-  type SeparableConv2DOptions,
-} from './conv-variants.js';
-import { Conv3D, type Conv3DOptions, Conv3DTranspose, type Conv3DTransposeOptions } from './conv-volumes.js';
+  Conv3DTranspose,
+  type Conv3DTransposeOptions,
+} from './conv-transposed.js';
 import { Dense, type DenseOptions } from './dense.js';
 import { Dot, type DotOptions } from './dot.js';
 import {
