@@ -135,8 +135,14 @@ static inline DoubleVector doubleRound(DoubleVector x) {
 }
 
 // The larger and the smaller, one instruction where there is one; of a NaN and a number in either order, b.
+#if defined(__wasm__)
+// By name: with relaxed SIMD the compiler would take an instruction that may drop a NaN.
+static inline Vector larger(Vector a, Vector b) { return (Vector)__builtin_wasm_pmax_f32x4(b, a); }
+static inline Vector smaller(Vector a, Vector b) { return (Vector)__builtin_wasm_pmin_f32x4(b, a); }
+#else
 static inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
 static inline Vector smaller(Vector a, Vector b) { return a < b ? a : b; }
+#endif
 static inline Vector vectorMax(Vector a, Vector b) { // NaN wins
   Vector larger = a > b ? a : b;
   return a != a ? a : larger;
