@@ -98,6 +98,9 @@ describe('lowerPointwise', () => {
     for (let i = 0; i < 80; i++) x = ops.sin(ops.add(x, i));
     // Sixteen constants keep theirs.
     expect(decode([x]).registers).toBeLessThan(6 + 16);
+    let y = input([3]);
+    for (let i = 0; i < 80; i++) y = ops.sin(ops.add(y, 3));
+    expect(decode([y]).registers).toBeLessThan(6);
   });
 
   it('keeps a register while anything still reads it', () => {
