@@ -152,6 +152,7 @@ describe.each(engines)('prepared weights on %s', (name) => {
     for (let i = 300; i < 3300; i++) await round(i);
     const after = await engineMemory();
     expect(after.bufferBytes).toBeLessThanOrEqual(before.bufferBytes);
-    expect(after.programs).toBe(before.programs);
+    // Fewer where the collector took a Program of an earlier test.
+    expect(after.programs).toBeLessThanOrEqual(before.programs);
   });
 });

@@ -39,12 +39,18 @@ describe.each(engines)('profile on %s', (name) => {
       w.assign(ops.add(w.value, 1));
       return [];
     };
-    await compile(step)();
+    // A new engine, and the compiled step kept: what the collector takes of an earlier test must not change the counts.
+    await disposeEngine();
+    await setEngine(name, { threads: 2 });
+    const compiled = compile(step);
+    await compiled();
     const before = await engineMemory();
     const timed = await profile(step);
     expect(timed.calls).toHaveLength(1);
     expect([...(await w.elements())]).toEqual([2, 3]);
     expect(await engineMemory()).toEqual(before);
+    await compiled();
+    expect([...(await w.elements())]).toEqual([3, 4]);
   });
 
   test("times a model's predictions and its training steps, and trains nothing", async () => {
