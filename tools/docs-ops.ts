@@ -3,6 +3,7 @@
 import { KERNELS } from '../src/core/abi.js';
 import { ANY_TARGET, type AnyOp } from '../src/graph/op.js';
 import { allOps } from '../src/ops/index.js';
+import { coverage, KINDS, type Kind, SKIPS } from '../tests/ops/coverage.js';
 
 /** How an op reaches the machine. */
 function wayOf(op: AnyOp): string {
@@ -11,8 +12,13 @@ function wayOf(op: AnyOp): string {
   return 'kernel';
 }
 
-/** How an op is differentiated: by its own rule, or not at all. */
-const gradientOf = (op: AnyOp): string => (op.gradient === 'none' ? 'no' : 'yes');
+/** The cases of an op that run so on both engines, or why none does; an engine that is excused is named. */
+function coverageCell(op: AnyOp, kind: Kind): string {
+  const found = coverage(op, kind);
+  if (found === undefined) throw new Error(`${op.name}: no case runs as ${kind} and nothing says why`);
+  const skips = SKIPS.filter((skip) => skip.op === op.name).map(({ engine, reason }) => `; not ${engine}: ${reason}`);
+  return `${found}${skips.join('')}`;
+}
 
 /** Kernels that the op's own cases ask for, in the order of their names. */
 function kernelsOf(op: AnyOp): string {
@@ -68,7 +74,7 @@ export function opsPage(): string {
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map(
       (op) =>
-        `| \`${op.name}\` | ${cell(op.summary)} | ${gradientOf(op)} | ${wayOf(op)} | ${kernelsOf(op)} | ${op.cases().length} |`,
+        `| \`${op.name}\` | ${cell(op.summary)} | ${wayOf(op)} | ${kernelsOf(op)} | ${KINDS.map((kind) => coverageCell(op, kind)).join(' | ')} |`,
     );
   return [
     '# Operations',
@@ -79,11 +85,13 @@ export function opsPage(): string {
     '`kernels/cpu`. The public functions, which are more (`std`, `stack`, `linspace`, ... are made of these), stand in',
     '`src/ops/index.ts`.',
     '',
-    'Every case runs against the float64 reference on the native and on the wasm engine at each instruction-set level the',
-    'machine has. "Gradient: no" means that none exists or that it is zero wherever it exists.',
+    'The last five columns count the cases that run against the float64 reference, on the native and on the wasm engine alike,',
+    'at each instruction-set level that the machine has (`tests/engine/parity.test.ts`): the values, the gradient, its own',
+    'gradient, and the values with their floats in 16 bits. Where none runs the cell says why: "zero" is a derivative that is',
+    'zero wherever it exists.',
     '',
-    '| op | what it computes | gradient | how | kernels | cases |',
-    '|---|---|---|---|---|---:|',
+    '| op | what it computes | how | kernels | values | gradient | second | float16 | bfloat16 |',
+    '|---|---|---|---|---:|---:|---:|---:|---:|',
     ...rows,
     '',
   ].join('\n');

@@ -102,13 +102,13 @@ const scatterAddOp: Op<ScatterParams> = defineOp({
   shape([dy, indices], { axis, size }) {
     const { shape, dtype } = dy as TensorType;
     checkIndices('scatterAdd', indices as TensorType);
-    if (dtype !== 'float32') {
+    if (!isFloat(dtype)) {
       throw new FoveaError({
         code: 'dtype',
         op: 'scatterAdd',
         message: `is not defined for ${dtype}; it takes floats.`,
         got: dtype,
-        want: 'float32',
+        want: 'a float dtype',
         hint: 'Cast the values with fovea.cast.',
       });
     }

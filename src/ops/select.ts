@@ -1,6 +1,7 @@
 // Choosing elements by their value: the largest of each row, sorting, and the places where something holds.
 // What is found may be fewer than the static bound; a count goes with it.
 import { DTYPES } from '../core/abi.js';
+import { isFloat } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import { formatShape, normalizeAxis, sameShape, sizeOf } from '../core/shape.js';
 import { defineOp, type Op, toTensor } from '../graph/define.js';
@@ -16,13 +17,14 @@ const topKOp: Op<{ k: number }> = defineOp({
   shape([x], { k }) {
     const { shape, dtype } = x as TensorType;
     const columns = shape.at(-1);
-    if (dtype !== 'float32') {
+    if (!isFloat(dtype)) {
       throw new FoveaError({
         code: 'dtype',
         op: 'topK',
-        message: `takes float32; got ${dtype}.`,
+        message: `is not defined for ${dtype}; it takes floats.`,
         got: dtype,
-        want: 'float32',
+        want: 'a float dtype',
+        hint: 'Cast the values with fovea.cast.',
       });
     }
     if (columns === undefined || !Number.isInteger(k) || k < 1 || k > columns) {

@@ -16,11 +16,9 @@ import * as ops from '../../src/ops/index.js';
 import { allOps } from '../../src/ops/index.js';
 import { makeCaseInputs, randomNumbers } from '../ops/cases.js';
 import { courseNumbers } from '../ops/course-numbers.js';
+import { caseFor, KINDS, type Kind, SKIPS } from '../ops/coverage.js';
 import { firstMismatch } from '../ops/tolerance.js';
 import { findVariants, withEngine } from './variants.js';
-
-/** What an engine is excused from, and why. An entry that is not needed any more fails. */
-const SKIPS: readonly { engine: string; op: string; reason: string }[] = [];
 
 type Feeds = Map<Node, ReferenceArray>;
 
@@ -40,9 +38,6 @@ interface Batch {
   readonly checks: readonly Check[];
 }
 
-type Kind = 'values' | 'gradients' | 'second derivatives';
-const KINDS: readonly Kind[] = ['values', 'gradients', 'second derivatives'];
-
 const made = new Map<Kind, Batch[]>();
 
 /** All batches of one kind; the reference is computed once for all engines. */
@@ -55,13 +50,16 @@ function batches(kind: Kind): Batch[] {
   return all;
 }
 
+const isDerived = (kind: Kind): boolean => kind === 'gradients' || kind === 'second derivatives';
+
 function makeBatch(op: AnyOp, kind: Kind): Batch {
   const feeds: Feeds = new Map();
   const checks: Check[] = [];
-  for (const each of op.cases()) {
-    const found = kind === 'values' ? valuesOf(op, each, feeds) : slopesOf(op, each, feeds, kind);
-    if (found === undefined) continue;
+  for (const stated of op.cases()) {
+    const each = caseFor(op, stated, kind);
+    if (each === undefined) continue;
     const inputs = makeCaseInputs(each);
+    const found = isDerived(kind) ? slopesOf(op, each, feeds, kind) : valuesOf(op, each, feeds);
     const reduces = op.reduces?.(inputs, each.params) ?? 1;
     const wanted = interpret(found, feeds);
     found.forEach((got, i) => {
@@ -78,7 +76,7 @@ function makeBatch(op: AnyOp, kind: Kind): Batch {
 
 /** A gradient is a sum over the op's outputs of products of sums; its second derivative goes that way twice. */
 function allowance(kind: Kind, reduces: number, factor: number): { reduces: number; factor: number } {
-  if (kind === 'values') return { reduces, factor };
+  if (!isDerived(kind)) return { reduces, factor };
   return kind === 'gradients'
     ? { reduces: 16 * reduces, factor: 2 * factor }
     : { reduces: 256 * reduces, factor: 8 * factor };
@@ -97,14 +95,10 @@ function valuesOf(op: AnyOp, each: OpCase<object>, feeds: Feeds): Tensor[] {
 }
 
 /** Gradients of the outputs' weighted sum; of the gradients' sum of squares for the second. */
-function slopesOf(op: AnyOp, each: OpCase<object>, feeds: Feeds, kind: Kind): Tensor[] | undefined {
-  if (op.gradient === 'none' || each.gradient === false) return undefined;
-  const inputs = makeCaseInputs(each);
-  if (kind === 'second derivatives' && inputs.some(({ shape }) => sizeOf(shape) > 300)) return undefined;
-  const xs = feed(inputs, feeds);
+function slopesOf(op: AnyOp, each: OpCase<object>, feeds: Feeds, kind: Kind): Tensor[] {
+  const xs = feed(makeCaseInputs(each), feeds);
   const by = xs.filter(({ dtype }) => dtype === 'float32');
   const outputs = applyOp(op, xs, each.params).filter(({ dtype }) => dtype === 'float32');
-  if (by.length === 0 || outputs.length === 0) return undefined;
   const terms = outputs.map((output, stream) => {
     const data = randomNumbers(output.size, 11, stream).map((unit) => Math.fround(2 * unit - 1));
     const [weight] = feed([{ shape: output.shape, dtype: 'float32', data }], feeds) as [Tensor];
