@@ -6,11 +6,19 @@ import { FoveaError } from '../core/errors.js';
 import { formatShape, type Shape, sizeOf } from '../core/shape.js';
 import { placeholder, Tensor, tensor, whileTracing } from '../graph/tensor.js';
 import { readingVariables, Variable } from '../graph/variable.js';
-import { cast } from '../ops/arithmetic.js';
+import { cast, divide } from '../ops/arithmetic.js';
 import { type DtypePolicy, type DtypePolicyName, makeDtypePolicy } from './dtype-policy.js';
 import { type InitializerLike, makeInitializer } from './initializers.js';
+import { describe } from './keras-config.js';
 import { snakeCase, uniqueName } from './naming.js';
 import { drawSeed } from './random.js';
+import {
+  makeRegularizer,
+  penalty,
+  type Regularizer,
+  type RegularizerLike,
+  serializeRegularizer,
+} from './regularizers.js';
 import { type CallOptions, type LayerCall, type PartialShape, SymbolicTensor } from './symbolic.js';
 
 /** What every layer accepts. */
@@ -20,6 +28,8 @@ export interface LayerOptions {
   trainable?: boolean;
   /** What the layer computes in and keeps its weights in; default: what `setDtypePolicy` has set, at first float32. */
   dtype?: DtypePolicyName;
+  /** A penalty on what the layer gives, over the size of the batch; training adds it to the loss. */
+  activityRegularizer?: RegularizerLike | null;
 }
 
 /** What a layer's `call` is told. */
@@ -53,8 +63,10 @@ export abstract class Layer {
   static readonly module: string = 'keras.layers';
 
   readonly name: string;
+  /** The penalty on what the layer gives, where it has one. */
+  readonly activityRegularizer: Regularizer | null;
   private readonly policy: DtypePolicy;
-  trainable: boolean;
+  private isTrainable: boolean;
   isBuilt = false;
   /** The shapes the weights were made for. */
   builtFor: readonly PartialShape[] = [];
@@ -62,11 +74,26 @@ export abstract class Layer {
   readonly calls: LayerCall[] = [];
   private readonly ownTrainable: Variable[] = [];
   private readonly ownFixed: Variable[] = [];
+  private readonly lossFunctions: (() => Tensor)[] = [];
+  /** What `call` has added since the outermost call began. */
+  private addedLosses: Tensor[] = [];
 
   constructor(options: LayerOptions = {}) {
     this.name = options.name ?? uniqueName(snakeCase(this.className));
-    this.trainable = options.trainable ?? true;
+    this.isTrainable = options.trainable ?? true;
     this.policy = makeDtypePolicy(options.dtype, this.className);
+    const { activityRegularizer: like } = options;
+    this.activityRegularizer = like === undefined || like === null ? null : makeRegularizer(like, this.className);
+  }
+
+  /** Whether training changes the weights; setting it sets it in all layers inside, too. */
+  get trainable(): boolean {
+    return this.isTrainable;
+  }
+
+  set trainable(value: boolean) {
+    this.isTrainable = value;
+    for (const layer of this.sublayers) layer.trainable = value;
   }
 
   /** The symbolic tensor the layer gave when it was first applied: where to cut a model open. Throws `argument` before that. */
@@ -116,10 +143,55 @@ export abstract class Layer {
     return undefined;
   }
 
-  /** The penalties of this layer and of those inside it. */
-  losses(): Tensor[] {
+  /**
+   * Adds a term to the loss that training minimises: in `call` a tensor that was made from the inputs, anywhere a function
+   * that makes one from weights. Elements are summed. Throws `argument` for anything else.
+   *
+   * @example
+   * class Sparse extends Layer {
+   *   override call([x]: readonly [Tensor]): Tensor {
+   *     this.addLoss(multiply(mean(abs(x)), 0.01));
+   *     return x;
+   *   }
+   * }
+   */
+  addLoss(loss: Tensor | (() => Tensor)): void {
+    if (loss instanceof Tensor) this.addedLosses.push(loss);
+    else if (typeof loss === 'function') this.lossFunctions.push(loss);
+    else {
+      throw new FoveaError({
+        code: 'argument',
+        op: 'addLoss',
+        message: `takes a tensor, or a function that gives one; got ${describe(loss)}.`,
+        got: loss,
+        path: this.name,
+      });
+    }
+  }
+
+  /**
+   * The terms that training adds to the loss, of this layer and of those inside it: what the last call added, then the
+   * penalties of weights that are trainable.
+   */
+  get losses(): Tensor[] {
+    const added = (layer: Layer): Tensor[] => [
+      ...layer.addedLosses,
+      ...layer.lossFunctions.map((loss) => loss()),
+      ...layer.sublayers.flatMap(added),
+    ];
+    return [...added(this), ...this.penalties()];
+  }
+
+  private penalties(): Tensor[] {
+    if (!this.trainable) return [];
     const own = this.regularization();
-    return [...(own === undefined ? [] : [own]), ...this.sublayers.flatMap((layer) => layer.losses())];
+    return [...(own === undefined ? [] : [own]), ...this.sublayers.flatMap((layer) => layer.penalties())];
+  }
+
+  /** @internal Forgets what calls have added to the losses, here and in the layers inside. */
+  clearLosses(): void {
+    this.addedLosses = [];
+    for (const layer of this.sublayers) layer.clearLosses();
   }
 
   /** The layer's arguments, as Keras saves them (without name, trainable and dtype, which the base adds). */
@@ -129,7 +201,9 @@ export abstract class Layer {
 
   /** All of what Keras writes under `config`. */
   get config(): LayerConfig {
-    return { name: this.name, trainable: this.trainable, dtype: this.dtypePolicy, ...this.getConfig() };
+    const { activityRegularizer: regularizer } = this;
+    const activity = regularizer === null ? {} : { activity_regularizer: serializeRegularizer(regularizer) };
+    return { name: this.name, trainable: this.trainable, dtype: this.dtypePolicy, ...activity, ...this.getConfig() };
   }
 
   /** The output shapes for inputs of these shapes, found by tracing `call`; unknown sizes stay unknown. */
@@ -169,7 +243,11 @@ export abstract class Layer {
       );
       // Weights are made for the shapes as they are known, not for the probe's.
       this.buildNamed(inputShapes);
-      return whileTracing(() => this.run(inputs, inferenceContext));
+      try {
+        return whileTracing(() => this.run(inputs, inferenceContext));
+      } finally {
+        this.clearLosses();
+      }
     }) as [readonly Tensor[], readonly Tensor[]];
   }
 
@@ -179,12 +257,23 @@ export abstract class Layer {
       this.ensureBuilt(inputs.map(({ shape }) => shape));
       const { computeDtype, variableDtype } = this.policy;
       const toCompute = (value: Tensor): Tensor => (isFloat(value.dtype) ? cast(value, computeDtype) : value);
-      const result = readingVariables(computeDtype === variableDtype ? undefined : toCompute, () =>
-        this.call(this.castsInputs ? inputs.map(toCompute) : inputs, context),
+      const result = entering(this, () =>
+        readingVariables(computeDtype === variableDtype ? undefined : toCompute, () =>
+          this.call(this.castsInputs ? inputs.map(toCompute) : inputs, context),
+        ),
       );
-      return result instanceof Tensor ? [result] : result;
+      const outputs = result instanceof Tensor ? [result] : result;
+      if (this.activityRegularizer !== null) this.penalizeActivity(outputs, this.activityRegularizer);
+      return outputs;
     } catch (error) {
       throw error instanceof FoveaError ? error.at(this.name) : error;
+    }
+  }
+
+  private penalizeActivity(outputs: readonly Tensor[], regularizer: Regularizer): void {
+    for (const output of outputs) {
+      const value = penalty(cast(output, 'float32'), regularizer);
+      this.addLoss(divide(value, output.shape[0] ?? 1));
     }
   }
 
@@ -335,6 +424,19 @@ export abstract class Layer {
       const value = values[i] as Float32Array;
       weight.set(weight.dtype === 'bfloat16' ? encodeElements('bfloat16', value) : value.slice());
     });
+  }
+}
+
+let depth = 0;
+
+/** @internal Runs a call of a layer; the outermost one forgets what an earlier one has added to the losses. */
+export function entering<T>(layer: Layer, body: () => T): T {
+  if (depth === 0) layer.clearLosses();
+  depth++;
+  try {
+    return body();
+  } finally {
+    depth--;
   }
 }
 

@@ -106,9 +106,7 @@ function describeCall({ inputs, isList, options }: LayerCall, ref: (tensor: Symb
 
 /** The model that a description stands for, with new weights. */
 export function modelFromConfig(config: ModelConfig, lambdas: Lambdas = {}): TrainableModel {
-  const model = config.kind === 'sequential' ? makeSequential(config, lambdas) : makeFunctional(config, lambdas);
-  model.trainable = config.trainable;
-  return model;
+  return config.kind === 'sequential' ? makeSequential(config, lambdas) : makeFunctional(config, lambdas);
 }
 
 function makeLayer(stored: StoredLayer, lambdas: Lambdas): Layer {
@@ -121,15 +119,15 @@ function makeLayer(stored: StoredLayer, lambdas: Lambdas): Layer {
   );
 }
 
-function makeSequential({ name, dtype, layers }: ModelConfig, lambdas: Lambdas): Sequential {
+function makeSequential({ name, trainable, dtype, layers }: ModelConfig, lambdas: Lambdas): Sequential {
   const policy = policyFromConfig(dtype);
   return new Sequential(
     layers.map((layer) => makeLayer(layer, lambdas)),
-    { name, ...(policy !== undefined && 'name' in policy ? { dtype: policy.name } : {}) },
+    { name, trainable, ...(policy !== undefined && 'name' in policy ? { dtype: policy.name } : {}) },
   );
 }
 
-function makeFunctional({ name, layers, inputs, outputs }: ModelConfig, lambdas: Lambdas): Model {
+function makeFunctional({ name, trainable, layers, inputs, outputs }: ModelConfig, lambdas: Lambdas): Model {
   const made = new Map(layers.map((stored) => [stored.name, makeLayer(stored, lambdas)]));
   /** Outputs of each layer's calls in this model, by call number. */
   const results = new Map<string, (readonly SymbolicTensor[])[]>();
@@ -171,7 +169,7 @@ function makeFunctional({ name, layers, inputs, outputs }: ModelConfig, lambdas:
     }
     return tensor;
   };
-  return new Model({ inputs: inputs.map(end), outputs: outputs.map(end), name });
+  return new Model({ inputs: inputs.map(end), outputs: outputs.map(end), name, trainable });
 }
 
 function callOptions({ kwargs }: StoredCall): CallOptions {

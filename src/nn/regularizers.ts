@@ -135,10 +135,11 @@ export function regularizerFromConfig(value: unknown, op = 'regularizer'): Regul
   if (typeof value === 'string') return makeRegularizer(value, op);
   const found = readSerialized(value);
   const { l1: first, l2: second } = found?.config ?? {};
-  const factor = (given: unknown): number => (typeof given === 'number' ? given : 0);
-  if (found?.className === 'L1') return { l1: factor(first) };
-  if (found?.className === 'L2') return { l2: factor(second) };
-  if (found?.className === 'L1L2') return { l1: factor(first), l2: factor(second) };
+  // What Keras takes where a config says nothing.
+  const factor = (given: unknown, fallback: number): number => (typeof given === 'number' ? given : fallback);
+  if (found?.className === 'L1') return { l1: factor(first, 0.01) };
+  if (found?.className === 'L2') return { l2: factor(second, 0.01) };
+  if (found?.className === 'L1L2') return { l1: factor(first, 0), l2: factor(second, 0) };
   if (found?.className === 'OrthogonalRegularizer') return makeRegularizer(orthogonal(found.config), op);
   throw new FoveaError({
     code: 'unsupported',

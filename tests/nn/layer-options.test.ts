@@ -47,13 +47,13 @@ describe('unknown and wrong options', () => {
     [
       'nothing like it',
       () => layers.flatten({ colour: 1 } as never),
-      'Flatten: unknown option "colour".\n  Known are dataFormat, name, trainable, dtype, inputShape.',
+      'Flatten: unknown option "colour".\n  Known are dataFormat, name, trainable, dtype, activityRegularizer, inputShape.',
     ],
     ['missing', () => layers.dense({} as never), 'Dense: option "units" is missing.'],
     [
       'no object',
       () => layers.dense(10 as never),
-      'Dense: takes one object of options; got 10.\n  Its options are units, activation, useBias, kernelInitializer, biasInitializer, kernelRegularizer, biasRegularizer, kernelConstraint, biasConstraint, name, trainable, dtype, inputShape.',
+      'Dense: takes one object of options; got 10.\n  Its options are units, activation, useBias, kernelInitializer, biasInitializer, kernelRegularizer, biasRegularizer, kernelConstraint, biasConstraint, name, trainable, dtype, activityRegularizer, inputShape.',
     ],
     [
       'filters 0',
@@ -238,8 +238,8 @@ describe('configs', () => {
     [
       'activity regularizer',
       'Dense',
-      { name: 'd', units: 2, activity_regularizer: { class_name: 'L2' } },
-      'Dense: activity_regularizer {"class_name":"L2"} is not supported.\n  Without it the layer would compute something else.\n  at d',
+      { name: 'd', units: 2, activity_regularizer: { class_name: 'L3' } },
+      'Dense: regularizer "L3" is not supported.\n  L1, L2, L1L2 and OrthogonalRegularizer are.',
     ],
     [
       'renorm',
@@ -363,10 +363,10 @@ describe('modes', () => {
     const layer = layers.dense({ units: 2, kernelRegularizer: { l1: 0.5, l2: 0.25 }, biasRegularizer: l2(2) });
     layer.ensureBuilt([[null, 2]]);
     layer.setWeights([Float32Array.of(1, -2, 3, 0), Float32Array.of(1, 1)]);
-    const [loss, ...others] = layer.losses();
+    const [loss, ...others] = layer.losses;
     expect(others).toEqual([]);
     expect(await valuesOf(loss as Tensor)).toEqual([0.5 * 6 + 0.25 * 14 + 2 * 2]);
-    expect(layers.dense({ units: 1 }).losses()).toEqual([]);
+    expect(layers.dense({ units: 1 }).losses).toEqual([]);
   });
 
   it('activations take both spellings and aliases', () => {

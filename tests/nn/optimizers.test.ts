@@ -78,7 +78,7 @@ const RUNS = [
   'l2-bias-orthogonal',
 ];
 
-const penalties = (layer: Layer): Tensor[] => layer.losses();
+const penalties = (layer: Layer): Tensor[] => layer.losses;
 
 /** Runs a traced step again and again over values held here, in float64. */
 class Stepper {

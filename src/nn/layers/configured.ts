@@ -8,7 +8,7 @@ import { type DtypePolicyName, policyFromConfig } from '../dtype-policy.js';
 import type { InitializerLike } from '../initializers.js';
 import { describe, isRecord, toSnakeCase } from '../keras-config.js';
 import { Layer, type LayerConfig, type LayerOptions, type WeightOptions } from '../layer.js';
-import { penalty, type Regularizer } from '../regularizers.js';
+import { penalty, type Regularizer, regularizerFromConfig } from '../regularizers.js';
 import type { PartialShape } from '../symbolic.js';
 import { checkOptions, type Field, type Fields, type MakeLayer, type SettingsOf } from './fields.js';
 
@@ -39,7 +39,7 @@ export abstract class ConfiguredLayer<F extends Fields> extends Layer {
   readonly settings: SettingsOf<F>;
   /** The batch and the sizes of `inputShape`, where it was given. */
   readonly declaredInput: PartialShape | undefined;
-  private readonly penalties: { readonly weight: Variable; readonly regularizer: Regularizer }[] = [];
+  private readonly regularized: { readonly weight: Variable; readonly regularizer: Regularizer }[] = [];
 
   constructor(options: CommonOptions = {}) {
     super(isRecord(options) ? options : {});
@@ -61,7 +61,7 @@ export abstract class ConfiguredLayer<F extends Fields> extends Layer {
   }
 
   override regularization(): Tensor | undefined {
-    const parts = this.penalties.map(({ weight, regularizer }) => penalty(weight.value, regularizer));
+    const parts = this.regularized.map(({ weight, regularizer }) => penalty(weight.value, regularizer));
     return parts.length === 0 ? undefined : parts.reduce((total, part) => add(total, part));
   }
 
@@ -69,7 +69,7 @@ export abstract class ConfiguredLayer<F extends Fields> extends Layer {
   protected addConstrained({ regularizer, constraint, ...options }: WeightOptions & Obligations): Variable {
     const weight = this.addWeight(options);
     if (constraint !== null) weight.constraint = (value) => constraint.apply(value);
-    if (regularizer !== null) this.penalties.push({ weight, regularizer });
+    if (regularizer !== null) this.regularized.push({ weight, regularizer });
     return weight;
   }
 
@@ -159,6 +159,8 @@ export function optionsFromConfig(
     } else if (key === 'dtype') {
       const name = readPolicy(className, layer, value);
       if (name !== undefined) options.dtype = name;
+    } else if (key === 'activity_regularizer') {
+      if (value !== null && value !== undefined) options.activityRegularizer = regularizerFromConfig(value, className);
     } else if (key === 'batch_input_shape' || key === 'batch_shape') {
       if (Array.isArray(value)) options.inputShape = value.slice(1);
     } else if (!isHarmless(key, value)) {

@@ -290,7 +290,7 @@ function inLayer(error: unknown, className: string, layer: string | undefined): 
 }
 
 /** What every layer takes beside its own fields. */
-const COMMON = ['name', 'trainable', 'dtype', 'inputShape'];
+const COMMON = ['name', 'trainable', 'dtype', 'activityRegularizer', 'inputShape'];
 
 /** Checks a layer's options against its fields. Throws `argument`, naming what is unknown, missing or wrong. */
 export function checkOptions(className: string, fields: Fields, options: unknown): Record<string, unknown> {

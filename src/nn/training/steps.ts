@@ -20,10 +20,11 @@ import {
   reshape,
   slice,
   stack,
+  sum,
   where,
 } from '../../ops/index.js';
-import type { CallContext, Layer } from '../layer.js';
-import { inferenceContext } from '../layer.js';
+import type { CallContext } from '../layer.js';
+import { entering, inferenceContext } from '../layer.js';
 import { lossValue } from '../losses.js';
 import type { Mean, Metric } from '../metrics.js';
 import type { TrainableModel } from '../model.js';
@@ -133,7 +134,7 @@ export class Steps {
     const y = args.slice(inputs, inputs + outputs);
     const sampleWeight = args[inputs + outputs];
     // Losses and metrics are float32, whatever the model computes in.
-    const predictions = this.model.call(x, context).map((each) => cast(each, 'float32'));
+    const predictions = entering(this.model, () => this.model.call(x, context)).map((each) => cast(each, 'float32'));
     const size = scalar((x[0] as Tensor).shape[0] as number);
     const { losses, lossWeights, lossTracker, outputTrackers, metrics } = this.compiled;
     let total: Tensor = scalar(0);
@@ -142,7 +143,9 @@ export class Steps {
       outputTrackers[i]?.update(value, size);
       total = add(total, multiply(value, lossWeights[i] ?? 1));
     });
-    for (const penalty of penalties(this.model)) total = add(total, penalty);
+    for (const loss of this.model.losses) total = add(total, sum(cast(loss, 'float32')));
+    // Tensors of a trace have no values for anybody who looks later.
+    this.model.clearLosses();
     lossTracker.update(total, size);
     for (const { metric, output, isWeighted } of metrics) {
       metric.update(y[output] as Tensor, predictions[output] as Tensor, isWeighted ? sampleWeight : undefined);
@@ -247,10 +250,4 @@ function argumentsOf({ x, y, sampleWeight }: HostBatch): ArgumentArray[] {
 /** One element of a vector, as a scalar. */
 function elementOf(vector: Tensor, index: number): Tensor {
   return reshape(slice(vector, [index], [1]), []);
-}
-
-/** Regularisation terms of all layers. */
-function penalties(layer: Layer): Tensor[] {
-  const own = layer.regularization();
-  return [...(own === undefined ? [] : [own]), ...layer.sublayers.flatMap(penalties)];
 }
