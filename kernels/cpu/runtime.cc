@@ -43,6 +43,12 @@ template <class T> static inline T read(const T& value) { return __atomic_load_n
 template <class T> static inline void write(T& value, T to) { __atomic_store_n(&value, to, __ATOMIC_SEQ_CST); }
 template <class T> static inline T add(T& value, T by) { return __atomic_fetch_add(&value, by, __ATOMIC_SEQ_CST); }
 
+// Blocks next..end-1 of a job, on a cache line of their own.
+struct alignas(64) BlockRange {
+  int64_t next, end;
+};
+constexpr int32_t MOST_RANGES = 64;
+
 // Every word that threads fight over has a cache line of its own.
 struct alignas(64) FoveaPool {
   // Odd while a job is open, even between jobs. A helper raises `inside` before it looks; the caller closes
@@ -50,11 +56,10 @@ struct alignas(64) FoveaPool {
   // late never touches a job whose caller has gone on.
   alignas(64) uint32_t job;
   alignas(64) int32_t inside;
-  alignas(64) int64_t next;
-  alignas(64) int64_t blocks;
-  void (*body)(void*, int64_t, int32_t);
+  alignas(64) void (*body)(void*, int64_t, int32_t);
   void* context;
   int32_t threads;
+  int32_t ranges;
   uint8_t* scratch;
   alignas(64) int32_t running; // a Program is: helpers may spin for its next kernel
   alignas(64) int32_t sleepers;
@@ -65,12 +70,14 @@ struct alignas(64) FoveaPool {
   alignas(64) pthread_mutex_t mutex;
   pthread_cond_t wake;
 #endif
+  BlockRange range[MOST_RANGES];
 };
 
 uint64_t foveaPoolBytes() { return sizeof(FoveaPool); }
 
 void foveaPoolInit(FoveaPool* pool, int32_t threads, void* scratch) {
   pool->threads = threads;
+  pool->ranges = threads < MOST_RANGES ? threads : MOST_RANGES;
   pool->scratch = static_cast<uint8_t*>(scratch);
 #ifndef __wasm__
   pthread_mutex_init(&pool->mutex, nullptr);
@@ -124,10 +131,17 @@ static void wakeHelpers(FoveaPool* pool, int32_t count) {
 static void yieldTo(FoveaPool*, int32_t) { sched_yield(); }
 #endif
 
+// A thread takes the blocks of its own range in their order, then what is left of the others'. Neighbouring blocks
+// lie beside each other in memory: so the processor sees where a thread goes, and a thread finds in its cache what it
+// wrote in the kernel before. Taken in turns, the sum of two arrays of 26 MB took twice as long.
 static void takeBlocks(FoveaPool* pool, int32_t thread) {
-  int64_t blocks = pool->blocks;
-  for (int64_t block; (block = __atomic_fetch_add(&pool->next, (int64_t)1, __ATOMIC_RELAXED)) < blocks;)
-    pool->body(pool->context, block, thread);
+  for (int32_t i = 0; i < pool->ranges; i++) {
+    BlockRange& range = pool->range[(thread + i) % pool->ranges];
+    const int64_t end = range.end;
+    if (i > 0 && __atomic_load_n(&range.next, __ATOMIC_RELAXED) >= end) continue;
+    for (int64_t block; (block = __atomic_fetch_add(&range.next, (int64_t)1, __ATOMIC_RELAXED)) < end;)
+      pool->body(pool->context, block, thread);
+  }
 }
 
 void foveaPoolHelp(FoveaPool* pool, int32_t thread) {
@@ -167,8 +181,8 @@ extern "C" void foveaParallel(FoveaPool* pool, int64_t blocks, void (*body)(void
   }
   pool->body = body;
   pool->context = context;
-  pool->blocks = blocks;
-  pool->next = 0;
+  for (int32_t r = 0; r < pool->ranges; r++)
+    pool->range[r] = {blocks * r / pool->ranges, blocks * (r + 1) / pool->ranges};
   add(pool->job, 1u);
   int32_t helpers = pool->threads - 1;
   wakeHelpers(pool, blocks - 1 < helpers ? (int32_t)(blocks - 1) : helpers);
