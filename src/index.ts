@@ -37,4 +37,5 @@ export { History } from './nn/training/history.js';
 export type * from './nn/training/types.js';
 export * from './ops/index.js';
 export * as plot from './plot/index.js';
+export * as vision from './vision/index.js';
 export * as zoo from './zoo/index.js';

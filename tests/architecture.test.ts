@@ -7,7 +7,21 @@ import { transform } from 'esbuild';
 import { describe, expect, test } from 'vitest';
 
 /** Each folder imports from itself and from those before it. */
-const ORDER = ['core', 'graph', 'ops', 'compile', 'engine', 'data', 'formats', 'nn', 'plot', 'zoo', 'tasks', 'cli'];
+const ORDER = [
+  'core',
+  'graph',
+  'ops',
+  'compile',
+  'engine',
+  'vision',
+  'data',
+  'formats',
+  'nn',
+  'plot',
+  'zoo',
+  'tasks',
+  'cli',
+];
 
 interface Exception {
   readonly file: string;

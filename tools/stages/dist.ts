@@ -30,7 +30,7 @@ export async function buildDist(context: BuildContext): Promise<boolean> {
 
 /** The entry points for Node and the command, which share their parts: a model file's layers are then the command's. As deep as the folders of dist: files of the package are found by relative addresses. */
 async function bundle(dist: string): Promise<void> {
-  const entries = ['index', 'data/index', 'formats/index', 'plot/index', 'cli/main'];
+  const entries = ['index', 'data/index', 'formats/index', 'plot/index', 'vision/index', 'cli/main'];
   await build({
     entryPoints: Object.fromEntries(entries.map((entry) => [entry.split('/')[0], join(dist, `${entry}.js`)])),
     outdir: join(dist, 'node'),
