@@ -4,7 +4,7 @@ import { FoveaError } from '../core/errors.js';
 import { formatShape } from '../core/shape.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { CallContext, Layer } from './layer.js';
-import type { LayerCall, PartialShape, SymbolicTensor } from './symbolic.js';
+import { type LayerCall, mapTensors, type PartialShape, type SymbolicTensor, tensorsOf } from './symbolic.js';
 
 /** The calls of a functional model. */
 export interface LayerGraph {
@@ -45,7 +45,7 @@ export function buildLayerGraph(inputs: readonly SymbolicTensor[], outputs: read
           hint: 'List it in inputs.',
         });
       }
-      for (const input of call.inputs) visit(input, `layer "${call.layer.name}"`);
+      for (const input of tensorsOf(call)) visit(input, `layer "${call.layer.name}"`);
     }
     order.push(call);
   };
@@ -69,7 +69,7 @@ function orderLayers(
     depthOfCall.set(call, depth);
     depthOfLayer.set(call.layer, depth);
     if (call.outputs.some((output) => isInput.has(output))) continue;
-    for (const input of call.inputs) {
+    for (const input of tensorsOf(call)) {
       const before = (input.source as { call: LayerCall }).call;
       depthOfCall.set(before, Math.max(depthOfCall.get(before) ?? 0, depth + 1));
     }
@@ -103,10 +103,8 @@ export function runLayerGraph(
     if (call.outputs.every((output) => values.has(output))) continue;
     const { training } = call.options;
     const own = training === undefined ? context : { ...context, training: training && context.training };
-    const outputs = call.layer.run(
-      call.inputs.map((input) => values.get(input) as Tensor),
-      own,
-    );
+    const tensorOf = (input: SymbolicTensor): Tensor => values.get(input) as Tensor;
+    const outputs = call.layer.run(call.inputs.map(tensorOf), own, mapTensors(call.options, tensorOf));
     watch?.(call, outputs);
     call.outputs.forEach((output, index) => {
       values.set(output, outputs[index] as Tensor);

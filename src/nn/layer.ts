@@ -10,6 +10,7 @@ import { cast, divide } from '../ops/arithmetic.js';
 import { type DtypePolicy, type DtypePolicyName, makeDtypePolicy } from './dtype-policy.js';
 import { type InitializerLike, makeInitializer } from './initializers.js';
 import { describe } from './keras-config.js';
+import { maskOf, setMask } from './masks.js';
 import { snakeCase, uniqueName } from './naming.js';
 import { drawSeed } from './random.js';
 import {
@@ -19,7 +20,15 @@ import {
   type RegularizerLike,
   serializeRegularizer,
 } from './regularizers.js';
-import { type CallOptions, type LayerCall, type PartialShape, SymbolicTensor } from './symbolic.js';
+import {
+  type CallArguments,
+  type CallOptions,
+  type LayerCall,
+  mapTensors,
+  type PartialShape,
+  SymbolicTensor,
+  tensorsAmong,
+} from './symbolic.js';
 
 /** What every layer accepts. */
 export interface LayerOptions {
@@ -38,6 +47,16 @@ export interface CallContext {
   readonly training: boolean;
   /** The random key of this step and a stream of it that no other caller has. */
   random(): { key: Tensor; stream: number };
+  /** Which time steps of each input count; undefined where all do. */
+  readonly masks?: readonly (Tensor | undefined)[];
+  /** What this call was given beside its inputs. */
+  readonly options?: CallArguments<Tensor>;
+}
+
+/** Layers inside a layer, under Keras's attribute for them, by which files find their weights. */
+export interface LayerSlot {
+  readonly attribute: string;
+  readonly layers: Layer | readonly Layer[];
 }
 
 /** Plain data that describes a layer, as Keras writes it: snake_case keys. */
@@ -127,9 +146,28 @@ export abstract class Layer {
     return (this.constructor as typeof Layer).className;
   }
 
+  /** Keras's names of the inputs where `call` takes them one by one and not as a list, e.g. query, value, key. */
+  static readonly inputNames: readonly string[] = [];
+  /** Whether the output's time steps count as the first input's do. Layers that know better have a `computeMask`. */
+  static readonly supportsMasking: boolean = false;
+
   /** Layers inside this one, in order. */
   get sublayers(): readonly Layer[] {
     return [];
+  }
+
+  /** The layers inside by the attribute under which a file keeps them, in the file's order. */
+  get slots(): readonly LayerSlot[] {
+    return this.sublayers.length === 0 ? [] : [{ attribute: 'layers', layers: this.sublayers }];
+  }
+
+  /** Which time steps of each output count, from the inputs and their masks; undefined where all do. */
+  protected computeMask(
+    _inputs: readonly Tensor[],
+    masks: readonly (Tensor | undefined)[],
+    _outputs: readonly Tensor[],
+  ): readonly (Tensor | undefined)[] {
+    return (this.constructor as typeof Layer).supportsMasking ? [masks[0]] : [];
   }
 
   /** Makes the weights for inputs of these shapes. Layers without weights leave it. */
@@ -210,9 +248,10 @@ export abstract class Layer {
   computeOutputShapes(
     inputShapes: readonly PartialShape[],
     dtypes?: readonly Dtype[],
+    options: CallArguments<SymbolicTensor> = {},
   ): { shape: PartialShape; dtype: Dtype }[] {
     // Sizes that change with an unknown input size are unknown themselves.
-    const [first, second] = this.probe(inputShapes, dtypes);
+    const [first, second] = this.probe(inputShapes, dtypes, options);
     return first.map(({ shape, dtype }, index) => ({
       shape: shape.map((dim, axis) => (dim === second[index]?.shape[axis] ? dim : null)),
       dtype,
@@ -221,9 +260,11 @@ export abstract class Layer {
 
   private probe(
     inputShapes: readonly PartialShape[],
-    dtypes?: readonly Dtype[],
+    dtypes: readonly Dtype[] | undefined,
+    options: CallArguments<SymbolicTensor>,
   ): [readonly Tensor[], readonly Tensor[]] {
-    const isBatchOnly = inputShapes.every((shape) => shape.slice(1).every((dim) => dim !== null));
+    const allShapes = [...inputShapes, ...tensorsAmong(options).map(({ shape }) => shape)];
+    const isBatchOnly = allShapes.every((shape) => shape.slice(1).every((dim) => dim !== null));
     // Large enough for a deep stack of poolings where height and width are unknown.
     const probes = isBatchOnly
       ? [
@@ -235,35 +276,38 @@ export abstract class Layer {
           { batch: 3, size: 544 },
         ];
     return probes.map(({ batch, size }) => {
-      const inputs = inputShapes.map((shape, i) =>
-        placeholder({
-          shape: shape.map((dim, axis) => dim ?? (axis === 0 ? batch : size)),
-          dtype: dtypes?.[i] ?? 'float32',
-        }),
-      );
+      const stand = (shape: PartialShape, dtype: Dtype): Tensor =>
+        placeholder({ shape: shape.map((dim, axis) => dim ?? (axis === 0 ? batch : size)), dtype });
+      const inputs = inputShapes.map((shape, i) => stand(shape, dtypes?.[i] ?? 'float32'));
+      const more = mapTensors(options, ({ shape, dtype }) => stand(shape, dtype));
       // Weights are made for the shapes as they are known, not for the probe's.
       this.buildNamed(inputShapes);
       try {
-        return whileTracing(() => this.run(inputs, inferenceContext));
+        return whileTracing(() => this.run(inputs, inferenceContext, more));
       } finally {
         this.clearLosses();
       }
     }) as [readonly Tensor[], readonly Tensor[]];
   }
 
-  /** Builds if needed and calls, naming this layer in errors. */
-  run(inputs: readonly Tensor[], context: CallContext): readonly Tensor[] {
+  /** Builds if needed and calls, naming this layer in errors; masks go from the inputs to the outputs. */
+  run(inputs: readonly Tensor[], context: CallContext, options: CallArguments<Tensor> = {}): readonly Tensor[] {
     try {
       this.ensureBuilt(inputs.map(({ shape }) => shape));
       const { computeDtype, variableDtype } = this.policy;
       const toCompute = (value: Tensor): Tensor => (isFloat(value.dtype) ? cast(value, computeDtype) : value);
+      const masks = masksFor(inputs, options);
+      const own: CallContext = { ...context, masks, options: mapTensors(options, toCompute) };
       const result = entering(this, () =>
         readingVariables(computeDtype === variableDtype ? undefined : toCompute, () =>
-          this.call(this.castsInputs ? inputs.map(toCompute) : inputs, context),
+          this.call(this.castsInputs ? inputs.map(toCompute) : inputs, own),
         ),
       );
       const outputs = result instanceof Tensor ? [result] : result;
       if (this.activityRegularizer !== null) this.penalizeActivity(outputs, this.activityRegularizer);
+      this.computeMask(inputs, masks, outputs).forEach((mask, i) => {
+        if (mask !== undefined) setMask(outputs[i] as Tensor, mask);
+      });
       return outputs;
     } catch (error) {
       throw error instanceof FoveaError ? error.at(this.name) : error;
@@ -303,26 +347,42 @@ export abstract class Layer {
    * (in inference mode unless `training` is given).
    */
   apply(inputs: SymbolicTensor | readonly SymbolicTensor[], options?: CallOptions): SymbolicTensor;
-  apply(inputs: Tensor | readonly Tensor[], options?: CallOptions): Tensor;
+  apply(inputs: Tensor | readonly Tensor[], options?: CallOptions<Tensor>): Tensor;
   apply(
     inputs: SymbolicTensor | Tensor | readonly (SymbolicTensor | Tensor)[],
-    options: CallOptions = {},
+    options: CallOptions | CallOptions<Tensor> = {},
   ): SymbolicTensor | Tensor {
+    return this.applyAll(inputs as Tensor, options as CallOptions<Tensor>)[0] as Tensor;
+  }
+
+  /** `apply` for layers with several outputs, such as a recurrent layer that also gives its state. */
+  applyAll(inputs: SymbolicTensor | readonly SymbolicTensor[], options?: CallOptions): readonly SymbolicTensor[];
+  applyAll(inputs: Tensor | readonly Tensor[], options?: CallOptions<Tensor>): readonly Tensor[];
+  applyAll(
+    inputs: SymbolicTensor | Tensor | readonly (SymbolicTensor | Tensor)[],
+    options: CallOptions | CallOptions<Tensor> = {},
+  ): readonly (SymbolicTensor | Tensor)[] {
     const isList = Array.isArray(inputs);
     const list = (isList ? inputs : [inputs]) as readonly (SymbolicTensor | Tensor)[];
     if (list.every((each): each is Tensor => each instanceof Tensor)) {
-      return this.run(list, options.training ? eagerTraining() : inferenceContext)[0] as Tensor;
+      const { training, ...more } = options as CallOptions<Tensor>;
+      return this.run(list, training ? eagerTraining() : inferenceContext, more);
     }
-    return this.applySymbolic(list as readonly SymbolicTensor[], isList, options)[0] as SymbolicTensor;
+    const { inputNames } = this.constructor as typeof Layer;
+    return this.applySymbolic(
+      list as readonly SymbolicTensor[],
+      isList && inputNames.length === 0,
+      options as CallOptions,
+    );
   }
 
-  /** `apply` for layers with several outputs. */
+  /** Adds a call to the model being defined; `isList` says whether Keras would be given the inputs as a list. */
   applySymbolic(
     inputs: readonly SymbolicTensor[],
     isList: boolean,
     options: CallOptions = {},
   ): readonly SymbolicTensor[] {
-    for (const input of inputs) {
+    for (const input of [...inputs, ...tensorsAmong(options)]) {
       if (!(input instanceof SymbolicTensor)) {
         throw new FoveaError({
           code: 'argument',
@@ -338,6 +398,7 @@ export abstract class Layer {
     const types = this.computeOutputShapes(
       shapes,
       inputs.map(({ dtype }) => dtype),
+      options,
     );
     const call: LayerCall = { layer: this, inputs, isList, options, outputs: [] };
     types.forEach(({ shape, dtype }, index) => {
@@ -438,6 +499,12 @@ export function entering<T>(layer: Layer, body: () => T): T {
   } finally {
     depth--;
   }
+}
+
+/** The inputs' masks: those given, or those that earlier layers found. */
+function masksFor(inputs: readonly Tensor[], { mask }: CallArguments<Tensor>): (Tensor | undefined)[] {
+  const given: readonly (Tensor | null)[] = mask === undefined ? [] : mask instanceof Tensor ? [mask] : mask;
+  return inputs.map((input, i) => given[i] ?? maskOf(input));
 }
 
 /** The layer is not training and random ops do not run. */

@@ -10,12 +10,21 @@ import {
   type TensorRef,
 } from '../formats/index.js';
 import { policyFromConfig } from './dtype-policy.js';
+import { toCamelCase, toSnakeCase } from './keras-config.js';
 import type { Layer } from './layer.js';
 import { InputLayer } from './layers/input.js';
 import { Lambda, type LambdaFunction } from './layers/other.js';
 import { layerFromConfig, registeredName } from './layers/registry.js';
 import { Model, Sequential, TrainableModel } from './model.js';
-import type { CallOptions, LayerCall, SymbolicTensor } from './symbolic.js';
+import {
+  type CallOptions,
+  FLAG_ARGUMENTS,
+  type LayerCall,
+  mapTensors,
+  type SymbolicTensor,
+  TENSOR_ARGUMENTS,
+  tensorsAmong,
+} from './symbolic.js';
 
 /** Functions for Lambda layers, by layer name. */
 export type Lambdas = Readonly<Record<string, LambdaFunction>>;
@@ -100,7 +109,8 @@ function describeLayer(layer: Layer, inbound: readonly StoredCall[]): StoredLaye
 
 function describeCall({ inputs, isList, options }: LayerCall, ref: (tensor: SymbolicTensor) => TensorRef): StoredCall {
   const tensors = inputs.map(ref);
-  const kwargs: Record<string, CallValue> = options.training === undefined ? {} : { training: options.training };
+  const written = Object.entries(mapTensors(options, ref)).filter(([, value]) => value !== undefined);
+  const kwargs = Object.fromEntries(written.map(([name, value]) => [toSnakeCase(name), value as CallValue]));
   return { tensors, args: isList ? [tensors] : tensors, kwargs };
 }
 
@@ -140,10 +150,12 @@ function makeFunctional({ name, trainable, layers, inputs, outputs }: ModelConfi
     for (const stored of waiting) {
       const done = results.get(stored.name) as (readonly SymbolicTensor[])[];
       for (let next = stored.inbound[done.length]; next !== undefined; next = stored.inbound[done.length]) {
-        const found = next.tensors.map(find);
-        if (found.includes(undefined)) break;
-        const isList = Array.isArray(next.args[0]) || !isTensorRef(next.args[0]);
-        done.push((made.get(stored.name) as Layer).applySymbolic(found as SymbolicTensor[], isList, callOptions(next)));
+        const layer = made.get(stored.name) as Layer;
+        const { inputs: wanted, isList, options } = readCall(layer, next);
+        const needed = [...wanted, ...tensorsAmong(options)];
+        if (needed.some((each) => find(each) === undefined)) break;
+        const get = (each: TensorRef): SymbolicTensor => find(each) as SymbolicTensor;
+        done.push(layer.applySymbolic(wanted.map(get), isList, mapTensors(options, get)));
         hasMoved = true;
       }
     }
@@ -172,6 +184,29 @@ function makeFunctional({ name, trainable, layers, inputs, outputs }: ModelConfi
   return new Model({ inputs: inputs.map(end), outputs: outputs.map(end), name, trainable });
 }
 
-function callOptions({ kwargs }: StoredCall): CallOptions {
-  return typeof kwargs.training === 'boolean' ? { training: kwargs.training } : {};
+/** What a stored call gives a layer: inputs, in place or by name, and other arguments. */
+function readCall(
+  layer: Layer,
+  { args, tensors, kwargs }: StoredCall,
+): { inputs: readonly TensorRef[]; isList: boolean; options: CallOptions<TensorRef> } {
+  const { inputNames } = layer.constructor as typeof Layer;
+  const options: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(kwargs)) {
+    const name = toCamelCase(key);
+    const isTensor = TENSOR_ARGUMENTS.some((each) => each === name) && (isTensorRef(value) || Array.isArray(value));
+    const isFlag = FLAG_ARGUMENTS.some((each) => each === name) && typeof value === 'boolean';
+    if (isTensor || isFlag) options[name] = value;
+  }
+  if (inputNames.length === 0) {
+    return { inputs: tensors, isList: Array.isArray(args[0]) || !isTensorRef(args[0]), options };
+  }
+  // What follows the inputs in their places is a recurrent layer's state.
+  const inputs = args.slice(0, inputNames.length).flatMap((each) => (isTensorRef(each) ? [each] : []));
+  const state = args.slice(inputNames.length)[0];
+  if (options.initialState === undefined && (isTensorRef(state) || Array.isArray(state))) options.initialState = state;
+  for (const name of inputNames.slice(inputs.length)) {
+    const value = kwargs[name];
+    if (isTensorRef(value)) inputs.push(value);
+  }
+  return { inputs, isList: false, options };
 }

@@ -27,7 +27,7 @@ import {
 } from '../formats/index.js';
 import type { Variable } from '../graph/variable.js';
 import { makeCompileConfig, readCompileConfig } from './compile-config.js';
-import type { Layer } from './layer.js';
+import { Layer } from './layer.js';
 import { findLayerClass } from './layers/registry.js';
 import { putLegacyWeights } from './legacy-weights.js';
 import type { TrainableModel } from './model.js';
@@ -208,7 +208,10 @@ export function savedObject(layer: Layer): SavedObject {
       className: each.className,
       name: each.name,
       variables: each.ownWeights.map(({ name, shape }) => ({ name, shape })),
-      ...(each.sublayers.length === 0 ? {} : { children: [{ attribute: 'layers', items: each.sublayers.map(make) }] }),
+      children: each.slots.map(({ attribute, layers }) => ({
+        attribute,
+        items: layers instanceof Layer ? make(layers) : layers.map(make),
+      })),
     };
     cached.set(each, object);
     return object;
@@ -222,7 +225,7 @@ function savedVariables(model: TrainableModel): Variable[] {
   const visit = (layer: Layer): Variable[] => {
     if (seen.has(layer)) return [];
     seen.add(layer);
-    return [...layer.ownWeights, ...layer.sublayers.flatMap(visit)];
+    return [...layer.ownWeights, ...layer.slots.flatMap(({ layers }) => [layers].flat()).flatMap(visit)];
   };
   return visit(model);
 }

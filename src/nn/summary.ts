@@ -3,7 +3,7 @@ import { bytesPerElement } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import type { Variable } from '../graph/variable.js';
 import type { Layer } from './layer.js';
-import type { LayerCall, PartialShape } from './symbolic.js';
+import { type LayerCall, type PartialShape, tensorsOf } from './symbolic.js';
 
 /** How wide the table is. */
 export interface SummaryOptions {
@@ -60,11 +60,11 @@ export function summaryText(model: SummaryModel, options: SummaryOptions = {}): 
 function isChain(calls: readonly LayerCall[]): boolean {
   const layers = new Set(calls.map(({ layer }) => layer));
   const inputs = calls.filter((call) => call.inputs.length === 0).length;
-  const uses = calls.flatMap((call) => call.inputs.map(({ source }) => source?.call));
+  const uses = calls.flatMap((call) => tensorsOf(call).map(({ source }) => source?.call));
   return (
     layers.size === calls.length &&
     inputs <= 1 &&
-    calls.every((call) => call.inputs.length <= 1) &&
+    calls.every((call) => tensorsOf(call).length <= 1) &&
     new Set(uses).size === uses.length
   );
 }
@@ -131,7 +131,7 @@ function parametersText(layer: Layer): string {
 
 function connectionsText(layer: Layer, calls: readonly LayerCall[]): string {
   const own = calls.filter((call) => call.layer === layer);
-  const sources = own.flatMap((call) => call.inputs.map(({ source }) => source));
+  const sources = own.flatMap((call) => tensorsOf(call).map(({ source }) => source));
   const texts = sources.flatMap((source) => {
     if (source === undefined) return [];
     const { call, index } = source;

@@ -75,6 +75,7 @@ const floating = (x: Tensor): Tensor => (isFloat(x.dtype) ? x : cast(x, 'float32
 /** Applies an activation function. */
 export class Activation extends ConfiguredLayer<typeof activationFields> {
   static override readonly className: string = 'Activation';
+  static override readonly supportsMasking: boolean = true;
   static override readonly fields = activationFields;
 
   constructor(options: ActivationOptions) {
@@ -89,6 +90,7 @@ export class Activation extends ConfiguredLayer<typeof activationFields> {
 /** x from the threshold to the maximum, a slope below. */
 export class ReLU extends ConfiguredLayer<typeof reluFields> {
   static override readonly className: string = 'ReLU';
+  static override readonly supportsMasking: boolean = true;
   static override readonly fields = reluFields;
 
   constructor(options: ReLUOptions = {}) {
@@ -113,6 +115,7 @@ export class ReLU extends ConfiguredLayer<typeof reluFields> {
 /** x above 0, a slope below. */
 export class LeakyReLU extends ConfiguredLayer<typeof leakyFields> {
   static override readonly className: string = 'LeakyReLU';
+  static override readonly supportsMasking: boolean = true;
   static override readonly fields = leakyFields;
 
   constructor(options: LeakyReLUOptions = {}) {
@@ -127,6 +130,7 @@ export class LeakyReLU extends ConfiguredLayer<typeof leakyFields> {
 /** x above 0, alpha * (exp(x) - 1) below. */
 export class ELU extends ConfiguredLayer<typeof eluFields> {
   static override readonly className: string = 'ELU';
+  static override readonly supportsMasking: boolean = true;
   static override readonly fields = eluFields;
 
   constructor(options: ELUOptions = {}) {
@@ -141,6 +145,7 @@ export class ELU extends ConfiguredLayer<typeof eluFields> {
 /** Exponentials that sum to 1 along the axis. */
 export class Softmax extends ConfiguredLayer<typeof softmaxFields> {
   static override readonly className: string = 'Softmax';
+  static override readonly supportsMasking: boolean = true;
   static override readonly fields = softmaxFields;
 
   constructor(options: SoftmaxOptions = {}) {

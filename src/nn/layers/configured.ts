@@ -132,7 +132,6 @@ const HARMLESS: Readonly<Record<string, unknown>> = {
   autocast: true,
   sparse: false,
   ragged: false,
-  mask_zero: false,
 };
 
 /** The options that a config stands for. */

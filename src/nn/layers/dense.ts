@@ -23,6 +23,7 @@ const denseFields = { units: whole(1), ...kernelFields };
 /** Multiplies the last axis by a kernel [features,units]. */
 export class Dense extends ConfiguredLayer<typeof denseFields> {
   static override readonly className: string = 'Dense';
+  static override readonly supportsMasking: boolean = true;
   static override readonly fields = denseFields;
   private kernel!: Variable;
   private bias: Variable | undefined;

@@ -71,6 +71,7 @@ function drop(x: Tensor, share: number, seed: number | null, context: CallContex
 /** Drops elements while training, and scales the others so that the mean stays. */
 export class Dropout extends ConfiguredLayer<typeof dropoutFields> {
   static override readonly className: string = 'Dropout';
+  static override readonly supportsMasking: boolean = true;
   static override readonly fields = dropoutFields;
 
   constructor(options: DropoutOptions) {
@@ -111,6 +112,7 @@ abstract class SpatialDropout extends ConfiguredLayer<typeof spatialFields> {
 /** Drops whole channels of sequences while training. */
 export class SpatialDropout1D extends SpatialDropout {
   static override readonly className: string = 'SpatialDropout1D';
+  static override readonly supportsMasking: boolean = true;
   static override readonly fields = { rate, seed: seedField };
   protected override readonly rank = 1;
 }
@@ -118,6 +120,7 @@ export class SpatialDropout1D extends SpatialDropout {
 /** Drops whole channels of pictures while training. */
 export class SpatialDropout2D extends SpatialDropout {
   static override readonly className: string = 'SpatialDropout2D';
+  static override readonly supportsMasking: boolean = true;
   static override readonly fields = spatialFields;
   protected override readonly rank = 2;
 }
@@ -125,6 +128,7 @@ export class SpatialDropout2D extends SpatialDropout {
 /** Drops whole channels of volumes while training. */
 export class SpatialDropout3D extends SpatialDropout {
   static override readonly className: string = 'SpatialDropout3D';
+  static override readonly supportsMasking: boolean = true;
   static override readonly fields = spatialFields;
   protected override readonly rank = 3;
 }

@@ -2,12 +2,13 @@
 import type { Tensor } from '../../graph/tensor.js';
 import type { Variable } from '../../graph/variable.js';
 import { cast } from '../../ops/arithmetic.js';
+import { notEqual } from '../../ops/compare.js';
 import { gather } from '../../ops/gather.js';
 import type { ConstraintLike } from '../constraints.js';
 import { type InitializerLike, randomUniform } from '../initializers.js';
 import type { RegularizerLike } from '../regularizers.js';
 import { type CommonOptions, ConfiguredLayer } from './configured.js';
-import { constraint, initializer, regularizer, whole } from './fields.js';
+import { constraint, flag, initializer, regularizer, whole } from './fields.js';
 
 /** See `layers.embedding`. */
 export interface EmbeddingOptions extends CommonOptions {
@@ -18,6 +19,8 @@ export interface EmbeddingOptions extends CommonOptions {
   embeddingsInitializer?: InitializerLike;
   embeddingsRegularizer?: RegularizerLike;
   embeddingsConstraint?: ConstraintLike;
+  /** 0 stands for no number at all: later layers that heed masks skip such steps; default false. */
+  maskZero?: boolean;
 }
 
 const embeddingFields = {
@@ -26,6 +29,7 @@ const embeddingFields = {
   embeddingsInitializer: initializer(randomUniform()),
   embeddingsRegularizer: regularizer(),
   embeddingsConstraint: constraint(),
+  maskZero: flag(false),
 };
 
 /** Looks up a vector for every whole number: [n,...] to [n,...,outputDim]. A number outside gets zeros. */
@@ -47,6 +51,10 @@ export class Embedding extends ConfiguredLayer<typeof embeddingFields> {
       regularizer: embeddingsRegularizer,
       constraint: embeddingsConstraint,
     });
+  }
+
+  protected override computeMask([x]: readonly [Tensor]): readonly Tensor[] {
+    return this.settings.maskZero ? [notEqual(x, 0)] : [];
   }
 
   override call([x]: readonly [Tensor]): Tensor {

@@ -133,6 +133,7 @@ import {
 } from './upsampling.js';
 
 export { type InputOptions, input } from './input.js';
+export * from './sequence.js';
 
 /** Applies an activation function. */
 export const activation = (options: ActivationOptions): Activation => new Activation(options);

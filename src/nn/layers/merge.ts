@@ -4,8 +4,11 @@ import { formatShape, normalizeAxis } from '../../core/shape.js';
 import { broadcastAll } from '../../graph/define.js';
 import type { Tensor } from '../../graph/tensor.js';
 import { add, divide, maximum, minimum, multiply, subtract } from '../../ops/arithmetic.js';
+import { logicalOr } from '../../ops/compare.js';
+import { ones } from '../../ops/create.js';
 import { concat } from '../../ops/join.js';
-import { expandDims } from '../../ops/shape.js';
+import { any } from '../../ops/reduce.js';
+import { broadcastTo, expandDims } from '../../ops/shape.js';
 import { type CommonOptions, ConfiguredLayer } from './configured.js';
 import { type Field, refuseOption } from './fields.js';
 
@@ -40,6 +43,15 @@ abstract class Merge extends ConfiguredLayer<typeof noFields> {
 
   protected get most(): number {
     return Infinity;
+  }
+
+  /** A step counts where it does in any input; all count where an input has no mask. */
+  protected override computeMask(
+    _inputs: readonly Tensor[],
+    masks: readonly (Tensor | undefined)[],
+  ): readonly (Tensor | undefined)[] {
+    const known = masks.filter((mask) => mask !== undefined);
+    return known.length < masks.length || known.length === 0 ? [] : [known.reduce((a, b) => logicalOr(a, b))];
   }
 
   override call(inputs: readonly Tensor[]): Tensor {
@@ -135,6 +147,20 @@ export class Concatenate extends ConfiguredLayer<typeof concatenateFields> {
 
   constructor(options: ConcatenateOptions = {}) {
     super(options);
+  }
+
+  /** A step counts where it does for any feature of the result. */
+  protected override computeMask(
+    inputs: readonly Tensor[],
+    masks: readonly (Tensor | undefined)[],
+  ): readonly (Tensor | undefined)[] {
+    if (masks.every((mask) => mask === undefined)) return [];
+    const all = masks.map((mask, i) => {
+      const { shape, rank } = inputs[i] as Tensor;
+      if (mask === undefined) return ones(shape, { dtype: 'bool' });
+      return mask.rank < rank ? broadcastTo(expandDims(mask, -1), shape) : mask;
+    });
+    return [any(concat(all, this.settings.axis), { axis: -1 })];
   }
 
   override call(inputs: readonly Tensor[]): Tensor {

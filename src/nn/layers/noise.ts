@@ -37,6 +37,7 @@ const alphaFields = { rate: share, seed: seedField, noiseShape: noiseField };
 /** Adds normal noise of mean 0. */
 export class GaussianNoise extends ConfiguredLayer<typeof noiseFields> {
   static override readonly className: string = 'GaussianNoise';
+  static override readonly supportsMasking: boolean = true;
   static override readonly fields = noiseFields;
 
   constructor(options: GaussianNoiseOptions) {
@@ -54,6 +55,7 @@ export class GaussianNoise extends ConfiguredLayer<typeof noiseFields> {
 /** Multiplies by normal noise of mean 1. */
 export class GaussianDropout extends ConfiguredLayer<typeof gaussianFields> {
   static override readonly className: string = 'GaussianDropout';
+  static override readonly supportsMasking: boolean = true;
   static override readonly fields = gaussianFields;
 
   constructor(options: GaussianDropoutOptions) {
@@ -75,6 +77,7 @@ const SELU_FLOOR = -1.0507009873554805 * 1.6732632423543772;
 /** Dropout for SELU networks: sets elements to SELU's floor, then restores mean and variance. */
 export class AlphaDropout extends ConfiguredLayer<typeof alphaFields> {
   static override readonly className: string = 'AlphaDropout';
+  static override readonly supportsMasking: boolean = true;
   static override readonly fields = alphaFields;
 
   constructor(options: AlphaDropoutOptions) {

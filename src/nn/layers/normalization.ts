@@ -75,6 +75,7 @@ const batchNormFields = {
 /** Gives every channel mean 0 and variance 1, then scale gamma and shift beta. */
 export class BatchNormalization extends ConfiguredLayer<typeof batchNormFields> {
   static override readonly className: string = 'BatchNormalization';
+  static override readonly supportsMasking: boolean = true;
   static override readonly fields = batchNormFields;
   private gamma: Variable | undefined;
   private beta: Variable | undefined;

@@ -46,6 +46,7 @@ const noFields = {};
 /** x * scale + offset, in the dtype that the layer computes in. */
 export class Rescaling extends ConfiguredLayer<typeof rescalingFields> {
   static override readonly className: string = 'Rescaling';
+  static override readonly supportsMasking: boolean = true;
   static override readonly fields = rescalingFields;
 
   constructor(options: RescalingOptions) {
@@ -64,6 +65,7 @@ export class Rescaling extends ConfiguredLayer<typeof rescalingFields> {
 /** Its input. */
 export class Identity extends ConfiguredLayer<typeof noFields> {
   static override readonly className: string = 'Identity';
+  static override readonly supportsMasking: boolean = true;
 
   constructor(options: CommonOptions = {}) {
     super(options);

@@ -1,6 +1,7 @@
 // Pooling layers over sequences, pictures and volumes. Padding never counts, neither as a maximum nor in an average.
 import type { Tensor } from '../../graph/tensor.js';
 import { adaptiveAveragePool, adaptiveMaxPool } from '../../ops/adaptive-pool.js';
+import { cast, divide } from '../../ops/arithmetic.js';
 import {
   averagePool1d,
   averagePool2d,
@@ -9,8 +10,12 @@ import {
   maxPool1d,
   maxPool2d,
 } from '../../ops/pool.js';
+import { sum } from '../../ops/reduce.js';
+import { expandDims } from '../../ops/shape.js';
 import { averagePool3d, maxPool3d, type Triple } from '../../ops/volume.js';
+import { where } from '../../ops/where.js';
 import type { DataFormat, PaddingWord, Pair } from '../../ops/window.js';
+import type { CallContext } from '../layer.js';
 import { checkAxes, spatialAxes } from './check-input.js';
 import { type CommonOptions, ConfiguredLayer } from './configured.js';
 import { choice, dataFormat, type Field, flag, optional, pair, single, triple } from './fields.js';
@@ -153,6 +158,17 @@ export class GlobalAveragePooling1D extends GlobalPooling {
   static override readonly className: string = 'GlobalAveragePooling1D';
   protected override readonly rank = 1;
   protected override readonly pool = globalAveragePool;
+
+  /** Over the steps that count, where the input has a mask. */
+  override call([x]: readonly [Tensor], context?: CallContext): Tensor {
+    const mask = context?.masks?.[0];
+    if (mask === undefined) return super.call([x]);
+    const { dataFormat: format, keepDims } = this.settings;
+    checkAxes(this, x.shape, spatialAxes(1, format));
+    const counts = expandDims(mask, format === 'channelsLast' ? 2 : 1);
+    const over = { axis: format === 'channelsLast' ? 1 : 2, keepDims };
+    return divide(sum(where(counts, x, 0), over), sum(cast(counts, x.dtype), over));
+  }
 }
 
 /** The mean of every channel over the picture. */

@@ -29,6 +29,7 @@ const preluFields = {
 /** x above 0, alpha * x below, with an alpha for every input or channel. */
 export class PReLU extends ConfiguredLayer<typeof preluFields> {
   static override readonly className: string = 'PReLU';
+  static override readonly supportsMasking: boolean = true;
   static override readonly fields = preluFields;
   private alpha!: Variable;
 

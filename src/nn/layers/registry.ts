@@ -14,6 +14,7 @@ import { Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D } from '.
 import { Embedding } from './embedding.js';
 import type { MakeLayer } from './fields.js';
 import { InputLayer } from './input.js';
+import { Masking } from './masking.js';
 import { Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract } from './merge.js';
 import { AlphaDropout, GaussianDropout, GaussianNoise } from './noise.js';
 import { BatchNormalization } from './normalization.js';
@@ -100,6 +101,7 @@ const BUILT_IN: readonly LayerClass[] = [
   InputLayer,
   LayerNormalization,
   LeakyReLU,
+  Masking,
   MaxPooling1D,
   MaxPooling2D,
   MaxPooling3D,

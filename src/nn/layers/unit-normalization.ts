@@ -125,6 +125,7 @@ function sizesOf(shape: PartialShape, axis: number | readonly number[], op: stri
 /** Gives every example mean 0 and variance 1 over the axes, then scale gamma and shift beta of their sizes. */
 export class LayerNormalization extends Affine<typeof layerFields> {
   static override readonly className: string = 'LayerNormalization';
+  static override readonly supportsMasking: boolean = true;
   static override readonly fields = layerFields;
 
   constructor(options: LayerNormalizationOptions = {}) {
@@ -147,6 +148,7 @@ export class LayerNormalization extends Affine<typeof layerFields> {
 /** Gives each group of channels of every example mean 0 and variance 1, then scale gamma and shift beta by channel. */
 export class GroupNormalization extends Affine<typeof groupFields> {
   static override readonly className: string = 'GroupNormalization';
+  static override readonly supportsMasking: boolean = true;
   static override readonly fields = groupFields;
 
   constructor(options: GroupNormalizationOptions = {}) {
@@ -212,6 +214,7 @@ export class RMSNormalization extends ConfiguredLayer<typeof rmsFields> {
 /** Divides every example by its length over the axes. */
 export class UnitNormalization extends ConfiguredLayer<typeof unitFields> {
   static override readonly className: string = 'UnitNormalization';
+  static override readonly supportsMasking: boolean = true;
   static override readonly fields = unitFields;
 
   constructor(options: UnitNormalizationOptions = {}) {

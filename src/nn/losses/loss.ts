@@ -4,8 +4,10 @@ import { FoveaError } from '../../core/errors.js';
 import { formatShape, sameShape } from '../../core/shape.js';
 import { scalar, type Tensor } from '../../graph/tensor.js';
 import { add, cast, divide, multiply } from '../../ops/arithmetic.js';
+import { logicalAnd } from '../../ops/compare.js';
 import { sum } from '../../ops/reduce.js';
 import { broadcastTo, expandDims, reshape, squeeze } from '../../ops/shape.js';
+import { maskOf } from '../masks.js';
 
 /** Keras's epsilon: probabilities are kept this far from 0 and 1. */
 export const EPSILON = 1e-7;
@@ -34,18 +36,18 @@ export interface Loss {
 
 /**
  * The loss as a scalar (or one value per sample where the reduction is `none`): by default the sum of values times
- * weights over the number of values, as Keras divides. `sampleWeight` has the shape of the values or of their first axes.
+ * weights over the number of values, as Keras divides; over those that count where predictions have a mask. `sampleWeight` has the shape of the values or of their first axes.
  */
 export function lossValue(loss: Loss, yTrue: Tensor, yPred: Tensor, sampleWeight?: Tensor): Tensor {
   const values = loss.perSample(yTrue, yPred);
-  const mask = loss.mask?.(yTrue, yPred);
+  const mask = both(maskOf(yPred), loss.mask?.(yTrue, yPred));
   const isMean = loss.reduction === 'sumOverBatchSize';
   let weight = sampleWeight === undefined ? undefined : fitWeight(cast(sampleWeight, 'float32'), values);
   if (mask !== undefined) {
     const counts = cast(mask, 'float32');
     // The mean then goes over the samples that count.
     const scale = isMean ? divide(mask.size, add(sum(counts), EPSILON)) : scalar(1);
-    const factor = multiply(counts, scale);
+    const factor = fitWeight(multiply(counts, scale), values);
     weight = weight === undefined ? factor : multiply(weight, factor);
   }
   const weighted = weight === undefined ? values : multiply(values, weight);
@@ -54,6 +56,19 @@ export function lossValue(loss: Loss, yTrue: Tensor, yPred: Tensor, sampleWeight
   if (loss.reduction === 'sum') return total;
   if (isMean || weight === undefined) return divide(total, Math.max(1, values.size));
   return divide(total, add(sum(broadcastTo(weight, values.shape)), EPSILON));
+}
+
+/** What counts in both masks. */
+function both(a: Tensor | undefined, b: Tensor | undefined): Tensor | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : logicalAnd(a, b);
+}
+
+/** The weights of predictions of which some time steps may not count: those steps weigh nothing. */
+export function maskedWeight(yPred: Tensor, sampleWeight?: Tensor): Tensor | undefined {
+  const mask = maskOf(yPred);
+  if (mask === undefined) return sampleWeight;
+  const counts = cast(mask, 'float32');
+  return sampleWeight === undefined ? counts : multiply(counts, fitWeight(cast(sampleWeight, 'float32'), counts));
 }
 
 /** A weight per sample with axes added until it broadcasts over the values. */

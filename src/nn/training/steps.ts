@@ -25,7 +25,9 @@ import {
 } from '../../ops/index.js';
 import type { CallContext } from '../layer.js';
 import { entering, inferenceContext } from '../layer.js';
+import { maskedWeight } from '../losses/loss.js';
 import { lossValue } from '../losses.js';
+import { maskOf, setMask } from '../masks.js';
 import type { Mean, Metric } from '../metrics.js';
 import type { TrainableModel } from '../model.js';
 import type { HostBatch } from './batches.js';
@@ -134,7 +136,7 @@ export class Steps {
     const y = args.slice(inputs, inputs + outputs);
     const sampleWeight = args[inputs + outputs];
     // Losses and metrics are float32, whatever the model computes in.
-    const predictions = entering(this.model, () => this.model.call(x, context)).map((each) => cast(each, 'float32'));
+    const predictions = entering(this.model, () => this.model.call(x, context)).map(widened);
     const size = scalar((x[0] as Tensor).shape[0] as number);
     const { losses, lossWeights, lossTracker, outputTrackers, metrics } = this.compiled;
     let total: Tensor = scalar(0);
@@ -148,7 +150,8 @@ export class Steps {
     this.model.clearLosses();
     lossTracker.update(total, size);
     for (const { metric, output, isWeighted } of metrics) {
-      metric.update(y[output] as Tensor, predictions[output] as Tensor, isWeighted ? sampleWeight : undefined);
+      const prediction = predictions[output] as Tensor;
+      metric.update(y[output] as Tensor, prediction, maskedWeight(prediction, isWeighted ? sampleWeight : undefined));
     }
     return { total };
   }
@@ -250,4 +253,12 @@ function argumentsOf({ x, y, sampleWeight }: HostBatch): ArgumentArray[] {
 /** One element of a vector, as a scalar. */
 function elementOf(vector: Tensor, index: number): Tensor {
   return reshape(slice(vector, [index], [1]), []);
+}
+
+/** A prediction as float32, with its mask. */
+function widened(prediction: Tensor): Tensor {
+  const wide = cast(prediction, 'float32');
+  const mask = maskOf(prediction);
+  if (mask !== undefined) setMask(wide, mask);
+  return wide;
 }
