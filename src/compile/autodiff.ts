@@ -5,6 +5,7 @@ import { FoveaError } from '../core/errors.js';
 import { formatShape, sameShape } from '../core/shape.js';
 import { topological } from '../graph/interpret.js';
 import type { Node } from '../graph/node.js';
+import type { AnyOp, GradientRequest } from '../graph/op.js';
 import { scalar, Tensor, whileTracing } from '../graph/tensor.js';
 import { add, cast } from '../ops/arithmetic.js';
 import { broadcastTo, sumTo } from '../ops/shape.js';
@@ -35,15 +36,37 @@ export function gradients(y: Tensor, xs: readonly Tensor[], dy?: Tensor): Tensor
     const before = slots[to.index];
     slots[to.index] = before === undefined ? gradient : add(before, gradient);
   };
+  // What several nodes of one op send to one tensor waits until all have: its parts may be joined instead of added.
+  const waiting = new Map<Node, Shared[]>();
+  const share = (to: Tensor, index: number, request: GradientRequest<object>, gradient: Tensor, op: AnyOp): void => {
+    const known = waiting.get(to.node) ?? [];
+    waiting.set(to.node, known);
+    let shared = known.find((each) => each.op === op && each.index === index && each.to.index === to.index);
+    if (shared === undefined) {
+      shared = { to, index, op, requests: [], gradients: [] };
+      known.push(shared);
+    }
+    shared.requests.push(request);
+    shared.gradients.push(gradient);
+  };
+  const settle = (node: Node): void => {
+    for (const { to, index, op, requests, gradients: each } of waiting.get(node) ?? []) {
+      const joined = requests.length > 1 ? op.sharedGradient?.(index, requests) : undefined;
+      for (const gradient of joined === undefined ? each : [joined]) send(to, gradient);
+    }
+    waiting.delete(node);
+  };
   const zeros = (of: Tensor): Tensor => broadcastTo(scalar(0, of.dtype), of.shape);
   send(y, dy ?? broadcastTo(scalar(1, y.dtype), y.shape));
   for (const node of order.reverse()) {
+    settle(node);
     const dys = flowing.get(node);
     if (dys === undefined || node.inputs.length === 0 || !isOnPath.has(node)) continue;
     if (node.op.gradient === 'none') continue;
     const outputs = node.types.map((_, index) => new Tensor(node, index));
     const first = dys[0] ?? zeros(outputs[0] as Tensor);
-    const results = node.op.gradient({ inputs: node.inputs, outputs, params: node.params, dys, dy: first });
+    const request = { inputs: node.inputs, outputs, params: node.params, dys, dy: first };
+    const results = node.op.gradient(request);
     node.inputs.forEach((input, i) => {
       const dx = results[i];
       if (dx === undefined || !isOnPath.has(input.node) || !isFloat(input.dtype)) return;
@@ -56,10 +79,21 @@ export function gradients(y: Tensor, xs: readonly Tensor[], dy?: Tensor): Tensor
           message: `the gradient of input ${i} has shape ${formatShape(fitted.shape)}, not ${formatShape(input.shape)}.`,
         });
       }
-      send(input, fitted.dtype === input.dtype ? fitted : cast(fitted, input.dtype));
+      const gradient = fitted.dtype === input.dtype ? fitted : cast(fitted, input.dtype);
+      if (node.op.sharedGradient === undefined) send(input, gradient);
+      else share(input, i, request, gradient, node.op);
     });
   }
   return xs.map((x) => flowing.get(x.node)?.[x.index] ?? zeros(x));
+}
+
+/** What nodes of one op send to one tensor, each reading it at the same place among its inputs. */
+interface Shared {
+  readonly to: Tensor;
+  readonly index: number;
+  readonly op: AnyOp;
+  readonly requests: GradientRequest<object>[];
+  readonly gradients: Tensor[];
 }
 
 /** The nodes through which y depends on one of xs. */

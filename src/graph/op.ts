@@ -153,6 +153,11 @@ export interface OpDefinition<P extends object> {
   shape(inputs: readonly TensorType[], params: P): readonly TensorType[];
   /** Gradients with respect to each input (undefined: none), or 'none' where the op has no derivative. */
   readonly gradient: GradientRule<P> | 'none';
+  /**
+   * The gradient of the input at `index`, one tensor that several nodes of this op read, for all of them at once; undefined
+   * where the sum of each one's is as good.
+   */
+  sharedGradient?(index: number, uses: readonly GradientRequest<P>[]): Tensor | undefined;
   /** The op in float64. `bound` outputs follow the shape rule. */
   reference(inputs: readonly ReferenceArray[], params: P, outputs: readonly TensorType[]): readonly Float64Array[];
   /** Makes the op pointwise: the outputs' elements from the inputs' (broadcast) elements. */

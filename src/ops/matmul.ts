@@ -4,9 +4,10 @@ import { floatBits, isFloat } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import { broadcastShapes, broadcastStrides, formatShape, type Shape, sizeOf, stridesOf } from '../core/shape.js';
 import { defineOp, toTensor, unify } from '../graph/define.js';
-import type { Epilogue, KernelCall, KernelOperand, ReferenceArray, TensorType } from '../graph/op.js';
+import type { Epilogue, GradientRequest, KernelCall, KernelOperand, ReferenceArray, TensorType } from '../graph/op.js';
 import type { Tensor, TensorLike } from '../graph/tensor.js';
 import { cast } from './arithmetic.js';
+import { concat } from './join.js';
 import { broadcastTo, expandDims, reshape, squeeze, sumTo } from './shape.js';
 
 /** Which operands to take transposed (their last two axes swapped). */
@@ -68,6 +69,9 @@ export function epilogueWords(epilogue: Epilogue | undefined): { words: number[]
   };
 }
 
+/** So many products with one matrix are worth a copy of their rows. */
+const MANY_USES = 4;
+
 const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 
 const matmulOp = defineOp<MatmulParams>({
@@ -107,6 +111,18 @@ const matmulOp = defineOp<MatmulParams>({
       ? matmul(dy, a!, { transposeA: true, transposeB: transposeA })
       : matmul(a!, dy, { transposeA: !transposeA });
     return [sumTo(da, a!.shape), sumTo(db, b!.shape)];
+  },
+  sharedGradient(index, uses) {
+    // One matrix that many small ones are multiplied by, as in a recurrent layer: one tall product instead of many and their sum.
+    const { params } = uses[0] as GradientRequest<MatmulParams>;
+    const isTall = uses.every(
+      ({ inputs, params: each }) =>
+        inputs.every(({ rank }) => rank === 2) && !each.transposeA && each.transposeB === params.transposeB,
+    );
+    if (index !== 1 || uses.length < MANY_USES || !isTall) return undefined;
+    const rows = concat(uses.map(({ inputs: [a] }) => a as Tensor));
+    const dys = concat(uses.map(({ dy }) => dy));
+    return params.transposeB ? matmul(dys, rows, { transposeA: true }) : matmul(rows, dys, { transposeA: true });
   },
   reference([a, b], params) {
     const { batch, m, n, k } = sizesOf(a as TensorType, b as TensorType, params);

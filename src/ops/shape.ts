@@ -12,9 +12,9 @@ import {
   stridesOf,
 } from '../core/shape.js';
 import { defineOp, type Op, toTensor } from '../graph/define.js';
-import type { Layout, OpDefinition, ReferenceArray, TensorType } from '../graph/op.js';
-import type { Tensor, TensorLike } from '../graph/tensor.js';
-import { pad } from './join.js';
+import type { GradientRequest, Layout, OpDefinition, ReferenceArray, TensorType } from '../graph/op.js';
+import { scalar, type Tensor, type TensorLike } from '../graph/tensor.js';
+import { concat, pad } from './join.js';
 import { sum } from './reduce.js';
 
 /** The float64 reference of any strided view: read the input through the layout. */
@@ -218,6 +218,7 @@ const sliceOp: Op<SliceParams> = defineOp({
     return [{ shape: size, dtype }];
   },
   gradient: ({ inputs: [x], params, dy }) => [unslice(dy, x!.shape, params)],
+  sharedGradient: (_index, uses) => joinSlices(uses),
   reference: referenceView(() => sliceOp),
   view: (input, { begin, stride }, output) => ({
     offset: begin.reduce((offset, from, axis) => offset + from * (input.strides[axis] as number), input.offset),
@@ -246,6 +247,33 @@ function unslice(dy: Tensor, shape: Shape, { begin, size, stride }: SliceParams)
     return [start, dim - start - (size[axis] === 0 ? 0 : span)];
   });
   return pad(forwards, paddings, { gaps });
+}
+
+/** The gradient of a tensor taken apart along one axis: its parts' gradients one after the other, zeros between them. */
+function joinSlices(uses: readonly GradientRequest<SliceParams>[]): Tensor | undefined {
+  const { inputs, dy: first } = uses[0] as GradientRequest<SliceParams>;
+  const { shape } = inputs[0] as Tensor;
+  const axis = shape.findIndex((dim, at) => uses.some(({ params }) => params.size[at] !== dim));
+  const isApart = uses.every(({ params: { begin, size, stride } }) =>
+    shape.every((dim, at) => stride[at] === 1 && (at === axis || (begin[at] === 0 && size[at] === dim))),
+  );
+  if (axis < 0 || !isApart) return undefined;
+  const parts: Tensor[] = [];
+  const sized = (count: number): number[] => shape.map((dim, at) => (at === axis ? count : dim));
+  let filled = 0;
+  const startOf = ({ params }: GradientRequest<SliceParams>): number => params.begin[axis] as number;
+  const fill = (to: number): void => {
+    if (to > filled) parts.push(broadcastTo(scalar(0, first.dtype), sized(to - filled)));
+    filled = to;
+  };
+  for (const use of [...uses].sort((a, b) => startOf(a) - startOf(b))) {
+    if (startOf(use) < filled) return undefined;
+    fill(startOf(use));
+    parts.push(use.dy);
+    filled += use.params.size[axis] as number;
+  }
+  fill(shape[axis] as number);
+  return concat(parts, axis);
 }
 
 /** The same elements in another shape, without moving them; one size may be -1. Throws `shape` where the counts differ. */
