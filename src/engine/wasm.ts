@@ -18,7 +18,7 @@ const PAGE = 65536;
 /** Below lie the binary's own data; worker.ts checks that they end there. */
 export const HEAP_BASE = 1 << 20;
 const STACK_BYTES = 1 << 19;
-const POOL_BYTES = 4096;
+const POOL_BYTES = 8192;
 /** For a fault and the addresses of at most 4,095 bindings. */
 const CALL_BYTES = 65536;
 const GUARD_BYTES = 64;
