@@ -18,25 +18,46 @@ import {
   silu,
   softsign,
 } from '../ops/activation.js';
-import { add, clip, divide, maximum, minimum, multiply, subtract } from '../ops/arithmetic.js';
+import { add, clip, divide, maximum, minimum, multiply, negative, subtract } from '../ops/arithmetic.js';
 import { greater, greaterEqual, less, lessEqual } from '../ops/compare.js';
 import { split } from '../ops/join.js';
 import { logSoftmax, softmax } from '../ops/softmax.js';
+import { sparsemax } from '../ops/sparsemax.js';
 import { abs, expm1, sigmoid, softplus, sqrt, square, tanh } from '../ops/unary.js';
 import { where } from '../ops/where.js';
 import { describe, isRecord, serialized, toCamelCase, toSnakeCase, unknownName } from './keras-config.js';
 import { type CallContext, Layer } from './layer.js';
 
-type ActivationFunction = (x: Tensor) => Tensor;
+/** What activation functions can be told, by Keras's names; each takes what concerns it. */
+export interface ActivationSettings {
+  /** Of `elu` and `celu`; default 1. */
+  readonly alpha?: number;
+  /** Of `gelu`: by tanh, not by the error function; default false. */
+  readonly approximate?: boolean;
+  /** Of `softmax`, `logSoftmax`, `sparsemax` and `glu`; default the last. */
+  readonly axis?: number;
+  /** Of `squareplus`: how smooth; default 4. */
+  readonly b?: number;
+  /** Of `threshold`: what stands for values that do not exceed it. */
+  readonly defaultValue?: number;
+  /** Of `relu`: outputs above it are cut; default none. */
+  readonly maxValue?: number;
+  /** Of `leakyRelu`, default 0.2, and of `relu`, default 0. */
+  readonly negativeSlope?: number;
+  /** Of `softShrink` and `hardShrink`, default 0.5; of `relu`, default 0; of `threshold`. */
+  readonly threshold?: number;
+}
+
+type ActivationFunction = (x: Tensor, settings?: ActivationSettings) => Tensor;
 
 /** Every element by itself, so that the order of axes does not matter. */
 const POINTWISE = {
-  relu: (x) => relu(x),
+  relu: (x, settings) => boundedRelu(x, settings),
   relu6: (x) => relu6(x),
-  leakyRelu: (x) => leakyRelu(x),
-  elu: (x) => elu(x),
+  leakyRelu: (x, { negativeSlope } = {}) => leakyRelu(x, negativeSlope),
+  elu: (x, { alpha } = {}) => elu(x, alpha),
   selu: (x) => selu(x),
-  gelu: (x) => gelu(x),
+  gelu: (x, { approximate = false } = {}) => gelu(x, { approximate }),
   silu: (x) => silu(x),
   sigmoid: (x) => sigmoid(x),
   tanh: (x) => tanh(x),
@@ -49,30 +70,64 @@ const POINTWISE = {
   exponential: (x) => exponential(x),
   linear: (x) => linear(x),
   logSigmoid: (x) => logSigmoid(x),
-  celu: (x) => add(maximum(x, 0), expm1(minimum(x, 0))),
+  celu: (x, { alpha = 1 } = {}) => {
+    const below = multiply(expm1(multiply(minimum(x, 0), 1 / alpha)), alpha);
+    return add(maximum(x, 0), below);
+  },
   tanhShrink: (x) => subtract(x, tanh(x)),
-  softShrink: (x) => where(greater(x, 0.5), subtract(x, 0.5), where(less(x, -0.5), add(x, 0.5), 0)),
-  hardShrink: (x) => where(greater(abs(x), 0.5), x, 0),
-  squareplus: (x) => divide(add(x, sqrt(add(square(x), 4))), 2),
+  softShrink: (x, { threshold = 0.5 } = {}) =>
+    where(greater(x, threshold), subtract(x, threshold), where(less(x, -threshold), add(x, threshold), 0)),
+  hardShrink: (x, { threshold = 0.5 } = {}) => where(greater(abs(x), threshold), x, 0),
+  squareplus: (x, { b = 4 } = {}) => divide(add(x, sqrt(add(square(x), b))), 2),
   sparsePlus: (x) => where(lessEqual(x, -1), 0, where(less(x, 1), multiply(square(add(x, 1)), 0.25), x)),
   sparseSigmoid: (x) => where(lessEqual(x, -1), 0, where(greaterEqual(x, 1), 1, multiply(add(x, 1), 0.5))),
 } satisfies Record<string, ActivationFunction>;
 
-/** Along the last axis. */
-const ALONG_LAST = {
-  softmax: (x) => softmax(x),
-  logSoftmax: (x) => logSoftmax(x),
-  glu: (x) => {
-    const [value, gate] = split(x, 2, -1) as [Tensor, Tensor];
+/** Along an axis, the last by default. */
+const ALONG_AXIS = {
+  softmax: (x, { axis = -1 } = {}) => softmax(x, { axis }),
+  logSoftmax: (x, { axis = -1 } = {}) => logSoftmax(x, { axis }),
+  sparsemax: (x, { axis = -1 } = {}) => sparsemax(x, { axis }),
+  glu: (x, { axis = -1 } = {}) => {
+    const [value, gate] = split(x, 2, axis) as [Tensor, Tensor];
     return multiply(value, sigmoid(gate));
   },
 } satisfies Record<string, ActivationFunction>;
 
-const FUNCTIONS: Readonly<Record<string, ActivationFunction>> = { ...POINTWISE, ...ALONG_LAST };
+/** No default makes sense of these, so a name alone cannot stand for them. */
+const NEED_SETTINGS: Readonly<Record<string, ActivationFunction>> = {
+  threshold: (x, { threshold, defaultValue } = {}) => {
+    if (threshold !== undefined && defaultValue !== undefined) return where(greater(x, threshold), x, defaultValue);
+    throw new FoveaError({
+      code: 'argument',
+      op: 'threshold',
+      message: 'needs threshold and defaultValue.',
+      hint: 'Give a function as the activation: (x) => where(greater(x, threshold), x, defaultValue).',
+    });
+  },
+};
+
+/** x between the threshold and the maximum, a slope below. Single ops where there is one: they can be folded into the layer before. */
+function boundedRelu(x: Tensor, { maxValue, negativeSlope = 0, threshold = 0 }: ActivationSettings = {}): Tensor {
+  if (threshold === 0) {
+    if (maxValue === undefined) return negativeSlope === 0 ? relu(x) : leakyRelu(x, negativeSlope);
+    if (maxValue === 6 && negativeSlope === 0) return relu6(x);
+  }
+  const above = threshold === 0 ? relu(x) : where(greater(x, threshold), x, 0);
+  const cut = maxValue === undefined ? above : clip(above, 0, maxValue);
+  if (negativeSlope === 0) return cut;
+  return subtract(cut, multiply(relu(add(negative(x), threshold)), negativeSlope));
+}
+
+const FUNCTIONS: Readonly<Record<string, ActivationFunction>> = {
+  ...POINTWISE,
+  ...ALONG_AXIS,
+  ...NEED_SETTINGS,
+};
 const ALIASES: Readonly<Record<string, string>> = { swish: 'silu', hardSwish: 'hardSilu' };
 
 /** The activations known by name. */
-export type ActivationName = keyof typeof POINTWISE | keyof typeof ALONG_LAST | 'swish' | 'hardSwish';
+export type ActivationName = keyof typeof POINTWISE | keyof typeof ALONG_AXIS | 'swish' | 'hardSwish';
 
 /** What may stand where an activation is wanted: a name, an activation layer, or a function of tensors. */
 export type ActivationLike = ActivationName | Layer | ((x: Tensor) => Tensor);
@@ -90,7 +145,7 @@ export interface Activation {
 
 /** All names, for checks and messages. */
 export function activationNames(): string[] {
-  return [...Object.keys(FUNCTIONS), ...Object.keys(ALIASES)];
+  return [...Object.keys(POINTWISE), ...Object.keys(ALONG_AXIS), ...Object.keys(ALIASES)];
 }
 
 /** The function behind a name, in either spelling. Throws `argument` for an unknown one. */

@@ -130,6 +130,7 @@ export {
 export { argSort, type BoundOptions, booleanMask, nonZero, type SortOptions, sort, topK } from './select.js';
 export { broadcastTo, expandDims, flip, reshape, slice, squeeze, sumTo, transpose } from './shape.js';
 export { logSoftmax, type SoftmaxOptions, softmax } from './softmax.js';
+export { sparsemax } from './sparsemax.js';
 export {
   abs,
   ceil,

@@ -1,14 +1,12 @@
 // Activations as layers.
 import { isFloat } from '../../core/dtype.js';
 import type { Tensor } from '../../graph/tensor.js';
-import { elu, leakyRelu, relu, relu6 } from '../../ops/activation.js';
-import { add, cast, clip, multiply, negative, subtract } from '../../ops/arithmetic.js';
-import { greater } from '../../ops/compare.js';
+import { elu, leakyRelu } from '../../ops/activation.js';
+import { cast, subtract } from '../../ops/arithmetic.js';
 import { logSumExp } from '../../ops/reduce.js';
 import { softmax } from '../../ops/softmax.js';
 import { exp } from '../../ops/unary.js';
-import { where } from '../../ops/where.js';
-import type { ActivationLike } from '../activations.js';
+import { type ActivationLike, activationFunction } from '../activations.js';
 import type { CallContext } from '../layer.js';
 import { type CommonOptions, ConfiguredLayer } from './configured.js';
 import { activation, type Field, optional, real, refuseOption } from './fields.js';
@@ -99,16 +97,8 @@ export class ReLU extends ConfiguredLayer<typeof reluFields> {
 
   override call([given]: readonly [Tensor]): Tensor {
     const { maxValue, negativeSlope, threshold } = this.settings;
-    const x = floating(given);
-    // Single ops where there is one: they can be folded into the layer before.
-    if (threshold === 0) {
-      if (maxValue === null) return negativeSlope === 0 ? relu(x) : leakyRelu(x, negativeSlope);
-      if (maxValue === 6 && negativeSlope === 0) return relu6(x);
-    }
-    const above = threshold === 0 ? relu(x) : where(greater(x, threshold), x, 0);
-    const cut = maxValue === null ? above : clip(above, 0, maxValue);
-    if (negativeSlope === 0) return cut;
-    return subtract(cut, multiply(relu(add(negative(x), threshold)), negativeSlope));
+    const limit = maxValue === null ? {} : { maxValue };
+    return activationFunction('relu')(floating(given), { ...limit, negativeSlope, threshold });
   }
 }
 
