@@ -3,10 +3,10 @@ import { FoveaError } from '../core/errors.js';
 import type { Tensor } from '../graph/tensor.js';
 import { negative } from '../ops/arithmetic.js';
 import { sqrt } from '../ops/unary.js';
-import { isRecord, toSnakeCase, unknownName } from './keras-config.js';
+import { isRecord, readSerialized, toCamelCase, toSnakeCase, unknownName } from './keras-config.js';
 import { alignLabels } from './losses/loss.js';
 import { squaredError } from './losses/regression.js';
-import { findLoss, type Loss } from './losses.js';
+import { findLoss, type Loss, lossFromConfig } from './losses.js';
 import {
   accuracyKind,
   binaryAccuracy,
@@ -18,8 +18,8 @@ import {
 } from './metrics/accuracy.js';
 import { type Cell, OverlapMetric, precision, recall, ScoreMetric, ThresholdMetric } from './metrics/counts.js';
 import { AreaMetric, type Rate, RateAtMetric } from './metrics/curves.js';
-import { MeanOf, type Metric } from './metrics/metric.js';
-import { DeterminationMetric } from './metrics/regression.js';
+import { Mean, MeanOf, type Metric } from './metrics/metric.js';
+import { DeterminationMetric, Sum } from './metrics/regression.js';
 import { snakeCase } from './naming.js';
 import {
   choice,
@@ -44,7 +44,10 @@ export { Sum } from './metrics/regression.js';
 export type MetricFunction = (yTrue: Tensor, yPred: Tensor) => Tensor;
 
 type NamedOptions<R extends Rules> = OptionsOf<R> & { readonly name?: string | undefined };
-type Factory<R extends Rules> = ((options?: NamedOptions<R>) => Metric) & { readonly className: string };
+type Factory<R extends Rules> = ((options?: NamedOptions<R>) => Metric) & {
+  readonly className: string;
+  readonly rules: Rules;
+};
 
 function defineMetric<R extends Rules>(
   className: string,
@@ -59,7 +62,7 @@ function defineMetric<R extends Rules>(
     }) as SettingsOf<R> & { name: string };
     return make(name, settings as unknown as SettingsOf<R>);
   };
-  return Object.assign(factory, { className });
+  return Object.assign(factory, { className, rules });
 }
 
 /** One threshold or several. */
@@ -271,4 +274,48 @@ export function makeMetric(like: MetricLike, loss: Loss): Metric {
     want: known,
     hint: `Known are ${known.join(', ')}, every loss, or a function (yTrue, yPred) => tensor.`,
   });
+}
+
+/**
+ * A metric from Keras's serialized form or class name: one of `metrics`, a loss as a metric, or `Mean` and `Sum`, which take
+ * values. Throws `unsupported` for a class that is not known, `argument` for options that it does not have.
+ */
+export function metricFromConfig(value: unknown): Metric | Mean | Sum {
+  const found = readSerialized(value);
+  const { dtype: _, ...config } = found?.config ?? {};
+  const name = typeof config.name === 'string' ? config.name : snakeCase(found?.className ?? '');
+  if (found?.className === 'Mean') return new Mean(name);
+  if (found?.className === 'Sum') return new Sum(name);
+  // Keras's Accuracy compares number by number; `accuracy` as a name is another thing.
+  const className = found?.className === 'Accuracy' ? 'ExactAccuracy' : found?.className;
+  const factory = Object.values(metrics).find((each) => each.className === className);
+  if (found !== undefined && factory !== undefined) {
+    const make = factory as unknown as ((options: object) => Metric) & { readonly rules: Rules };
+    return make({ ...optionsOf(config, make.rules), name });
+  }
+  if (found !== undefined && findLoss(found.className) !== undefined) {
+    const loss = lossFromConfig({ class_name: found.className, config });
+    return new MeanOf(name, loss.perSample);
+  }
+  throw new FoveaError({
+    code: 'unsupported',
+    op: 'metric',
+    message: `metric ${JSON.stringify(found?.className ?? value)} is not supported.`,
+    got: value,
+    want: Object.keys(metrics),
+    hint: 'Compile the model again after loading it.',
+  });
+}
+
+/** Options out of a config: words in camelCase where the table has them so, nulls only where they are an option. */
+function optionsOf(config: Readonly<Record<string, unknown>>, rules: Rules): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(config).flatMap(([key, value]) => {
+      const option = toCamelCase(key);
+      const rule = rules[option];
+      if (value === null && rule?.accepts(null) !== true) return [];
+      const isWord = typeof value === 'string' && rule?.accepts(value) === false;
+      return [[option, isWord ? toCamelCase(value) : value]];
+    }),
+  );
 }
