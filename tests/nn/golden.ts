@@ -2,9 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { Shape } from '../../src/core/shape.js';
 import { interpret } from '../../src/graph/interpret.js';
-import { type Tensor, tensor } from '../../src/graph/tensor.js';
+import type { Tensor } from '../../src/graph/tensor.js';
 
 const data = process.env.FOVEA_DATA;
 
@@ -15,33 +14,6 @@ export const goldenFolder =
 /** A parsed JSON file of the golden folder. */
 export function readGolden<T>(path: string): T {
   return JSON.parse(readFileSync(join(goldenFolder as string, path), 'utf8')) as T;
-}
-
-/** The cases of a golden list, none where there is no folder. */
-export function goldenCases<T>(path: string): T[] {
-  return goldenFolder === undefined ? [] : readGolden<{ cases: T[] }>(path).cases;
-}
-
-/** The arrays of a safetensors file, by name. */
-export function readArrays(path: string): Map<string, Tensor> {
-  const bytes = new Uint8Array(readFileSync(join(goldenFolder as string, path)));
-  const length = Number(new DataView(bytes.buffer).getBigUint64(0, true));
-  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as Record<
-    string,
-    { dtype: string; shape: Shape; data_offsets: [number, number] }
-  >;
-  const arrays = new Map<string, Tensor>();
-  for (const [
-    name,
-    { dtype, shape, data_offsets: at } = { dtype: '', shape: [], data_offsets: [0, 0] },
-  ] of Object.entries(header)) {
-    if (name === '__metadata__') continue;
-    const part = bytes.slice(8 + length + at[0], 8 + length + at[1]).buffer;
-    const values =
-      dtype === 'F32' ? new Float32Array(part) : dtype === 'I32' ? new Int32Array(part) : new Uint8Array(part);
-    arrays.set(name, tensor(values, { shape }));
-  }
-  return arrays;
 }
 
 /** Computes tensors: by the float64 reference, or, where FOVEA_TEST_ENGINE is set, by the engine of this machine. */

@@ -1,53 +1,13 @@
-// Losses against Keras: values and gradients; then what no golden case shows: names, stability, errors.
+// Losses beside what golden values show (../golden.test.ts): names, stability, errors.
 import { describe, expect, it } from 'vitest';
 import { gradients } from '../../src/compile/autodiff.js';
 import { FoveaError } from '../../src/core/errors.js';
-import { type NestedArray, type Tensor, tensor } from '../../src/graph/tensor.js';
-import { losses, lossFromConfig, lossValue, makeLoss } from '../../src/nn/losses.js';
+import { type Tensor, tensor } from '../../src/graph/tensor.js';
+import { losses, lossValue, makeLoss } from '../../src/nn/losses.js';
 import { multiply } from '../../src/ops/arithmetic.js';
-import { sum } from '../../src/ops/reduce.js';
 import { softmax } from '../../src/ops/softmax.js';
 import { sigmoid } from '../../src/ops/unary.js';
-import { evaluate, expectClose, goldenCases, goldenFolder } from './golden.js';
-
-interface Case {
-  readonly name: string;
-  readonly class: string;
-  readonly args: Record<string, unknown>;
-  readonly y_true: NestedArray;
-  readonly y_pred: NestedArray;
-  readonly y_true_dtype?: 'int32';
-  readonly sample_weight?: NestedArray;
-  readonly value: NestedArray;
-  readonly dy?: NestedArray;
-  readonly gradient: NestedArray;
-}
-
-const flat = (values: NestedArray): number[] => (typeof values === 'object' ? values.flatMap(flat) : [Number(values)]);
-
-describe.skipIf(goldenFolder === undefined)('losses, as Keras computes them', () => {
-  for (const each of goldenCases<Case>('losses.json')) {
-    it(each.name, async () => {
-      const loss = lossFromConfig({ class_name: each.class, config: each.args });
-      const yTrue = tensor(each.y_true, { dtype: each.y_true_dtype ?? 'float32' });
-      const yPred = tensor(each.y_pred);
-      const weight = each.sample_weight === undefined ? undefined : tensor(each.sample_weight);
-      const value = lossValue(loss, yTrue, yPred, weight);
-      const scalar = each.dy === undefined ? value : sum(multiply(value, tensor(each.dy)));
-      const [gradient] = gradients(scalar, [yPred]);
-      const [got, slope] = (await evaluate([value, gradient as Tensor])) as [ArrayLike<number>, ArrayLike<number>];
-      const want = flat(each.value);
-      const largest = Math.max(1, ...want.map(Math.abs));
-      want.forEach((number, i) => {
-        expect(Math.abs((got[i] as number) - number), `value ${i}`).toBeLessThanOrEqual(1e-5 * largest);
-      });
-      expectClose(slope, flat(each.gradient), 1e-4, 'gradient');
-      expect(lossFromConfig({ class_name: loss.className, config: loss.getConfig() }).getConfig()).toEqual(
-        loss.getConfig(),
-      );
-    });
-  }
-});
+import { evaluate, expectClose } from './golden.js';
 
 const failure = (body: () => unknown): FoveaError => {
   try {

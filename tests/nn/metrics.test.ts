@@ -1,78 +1,17 @@
-// Metrics against Keras, batch by batch; then counting without loss and what `accuracy` means.
+// Metrics beside what golden values show (../golden.test.ts): counting without loss, what `accuracy` means, configs.
 import { describe, expect, it } from 'vitest';
 import type { Dtype } from '../../src/core/dtype.js';
 import type { FoveaError } from '../../src/core/errors.js';
-import { type NestedArray, type Tensor, tensor } from '../../src/graph/tensor.js';
-import { toCamelCase } from '../../src/nn/keras-config.js';
-import { findLoss, type Loss, makeLoss } from '../../src/nn/losses.js';
-import { Mean, type Metric, makeMetric, metrics, Sum } from '../../src/nn/metrics.js';
-import { snakeCase } from '../../src/nn/naming.js';
-import { evaluate, goldenCases, goldenFolder } from './golden.js';
+import { type Tensor, tensor } from '../../src/graph/tensor.js';
+import { type Loss, makeLoss } from '../../src/nn/losses.js';
+import { Mean, makeMetric, metricFromConfig, metrics, Sum } from '../../src/nn/metrics.js';
+import { evaluate } from './golden.js';
 
-interface Batch {
-  readonly y_true?: NestedArray;
-  readonly y_pred?: NestedArray;
-  readonly values?: NestedArray;
-  readonly sample_weight?: NestedArray;
-  readonly result: NestedArray;
-}
-
-interface Case {
-  readonly name: string;
-  readonly class: string;
-  readonly args: Record<string, unknown>;
-  readonly batches: readonly Batch[];
-  /** Null where it is no number. */
-  readonly after_reset: NestedArray | null;
-}
-
-const flat = (values: NestedArray): number[] => (typeof values === 'object' ? values.flatMap(flat) : [Number(values)]);
 const anyLoss: Loss = makeLoss('mse');
-
-function makeCase({ class: className, args }: Case): Metric {
-  if (className === 'Accuracy') return metrics.exactAccuracy();
-  const options = Object.fromEntries(
-    Object.entries(args).map(([key, value]) => [
-      toCamelCase(key),
-      key === 'class_aggregation' ? toCamelCase(value as string) : value,
-    ]),
-  );
-  const found = Object.values(metrics).find((factory) => factory.className === className);
-  if (found !== undefined) return (found as (options: object) => Metric)(options);
-  expect(findLoss(className), className).toBeDefined();
-  return makeMetric(snakeCase(className), anyLoss);
-}
 
 async function numbers(value: Tensor): Promise<number[]> {
   return Array.from((await evaluate([value]))[0] as ArrayLike<number>);
 }
-
-function expectNear(got: readonly number[], want: NestedArray): void {
-  const wanted = flat(want);
-  expect(got.length).toBe(wanted.length);
-  const largest = Math.max(1, ...wanted.map(Math.abs));
-  wanted.forEach((number, i) => {
-    expect(Math.abs((got[i] as number) - number)).toBeLessThanOrEqual(1e-5 * largest);
-  });
-}
-
-describe.skipIf(goldenFolder === undefined)('metrics, as Keras computes them', () => {
-  for (const each of goldenCases<Case>('metrics.json')) {
-    it(each.name, async () => {
-      const metric = each.class === 'Mean' ? new Mean() : each.class === 'Sum' ? new Sum() : makeCase(each);
-      for (const batch of each.batches) {
-        const weight = batch.sample_weight === undefined ? undefined : tensor(batch.sample_weight);
-        if (metric instanceof Mean || metric instanceof Sum) metric.update(tensor(batch.values as NestedArray), weight);
-        else metric.update(tensor(batch.y_true as NestedArray), tensor(batch.y_pred as NestedArray), weight);
-        expectNear(await numbers(metric.result()), batch.result);
-      }
-      metric.reset();
-      const after = await numbers(metric.result());
-      if (each.after_reset === null) expect(after).toEqual([Number.NaN]);
-      else expectNear(after, each.after_reset);
-    });
-  }
-});
 
 describe('metrics', () => {
   const scores = tensor([
@@ -164,6 +103,19 @@ describe('metrics', () => {
     }, anyLoss);
     own.update(tensor([0, 0]), tensor([1, 3]));
     expect([own.name, ...(await numbers(own.result()))]).toEqual(['top_error', 2]);
+  });
+
+  it('are read from configs', () => {
+    const scores = metricFromConfig({ class_name: 'R2Score', config: { name: 'r', class_aggregation: null } });
+    expect(scores.name).toBe('r');
+    expect(metricFromConfig({ class_name: 'Sum', config: { dtype: 'float32' } })).toBeInstanceOf(Sum);
+    expect(metricFromConfig('KLDivergence').name).toBe('kl_divergence');
+    expect(() => metricFromConfig({ class_name: 'Precision', config: { tresholds: 1 } })).toThrow(
+      'precision: unknown option "tresholds"; did you mean "thresholds"?',
+    );
+    expect(() => metricFromConfig({ class_name: 'Precisely', config: {} })).toThrow(
+      'metric: metric "Precisely" is not supported.',
+    );
   });
 
   it('refuse an unknown name', () => {

@@ -1,5 +1,4 @@
-// Optimizers against Keras: twelve steps of a small convnet, in float64, with losses, rates, weights and the
-// optimizers' own variables; then options, state, configs and how a step compiles.
+// Optimizers beside what golden values show (../golden.test.ts): options, state, configs and how a step compiles.
 import { describe, expect, it } from 'vitest';
 import { gradients } from '../../src/compile/autodiff.js';
 import { nodesOf } from '../../src/compile/graph.js';
@@ -9,76 +8,12 @@ import { FoveaError } from '../../src/core/errors.js';
 import { interpret } from '../../src/graph/interpret.js';
 import type { Node } from '../../src/graph/node.js';
 import type { ReferenceArray } from '../../src/graph/op.js';
-import { scalar, type Tensor, tensor } from '../../src/graph/tensor.js';
+import { type Tensor, tensor } from '../../src/graph/tensor.js';
 import { Variable } from '../../src/graph/variable.js';
-import type { Layer } from '../../src/nn/layer.js';
-import { input } from '../../src/nn/layers/index.js';
-import { layerFromConfig } from '../../src/nn/layers/registry.js';
-import { lossValue, makeLoss } from '../../src/nn/losses.js';
-import { Sequential } from '../../src/nn/model.js';
 import { makeOptimizer, type Optimizer, optimizerFromConfig, optimizers, schedules } from '../../src/nn/optimizers.js';
 import { add, multiply } from '../../src/ops/arithmetic.js';
 import { sum } from '../../src/ops/reduce.js';
 import { square } from '../../src/ops/unary.js';
-import { goldenFolder, readGolden } from './golden.js';
-import { arraysOf, type GoldenObject, toKeras } from './golden-training.js';
-
-interface Run {
-  readonly name: string;
-  readonly optimizer: GoldenObject;
-  readonly loss: string;
-  readonly layers: readonly GoldenObject[];
-  readonly batch_size: number;
-  readonly steps: number;
-  readonly weights: readonly { name: string; trainable: boolean }[];
-  readonly optimizer_variables: readonly { name: string; shape: number[] }[];
-  readonly learning_rates: readonly number[];
-  readonly losses: readonly number[];
-}
-
-const RUNS = [
-  'sgd',
-  'sgd-nesterov',
-  'sgd-clipnorm',
-  'sgd-clipvalue',
-  'sgd-global-clipnorm',
-  'sgd-weight-decay',
-  'sgd-accumulate3',
-  'rmsprop',
-  'rmsprop-centered-momentum',
-  'adam',
-  'adam-betas',
-  'adam-clipnorm',
-  'adam-clipvalue',
-  'adam-ema',
-  'adam-l2',
-  'adam-accumulate2',
-  'adamw',
-  'adamw-decay',
-  'nadam',
-  'adamax',
-  'adagrad',
-  'adadelta',
-  'lamb',
-  'l2',
-  'exponential',
-  'exponential-staircase',
-  'inverse-time',
-  'inverse-time-staircase',
-  'cosine',
-  'cosine-warmup',
-  'cosine-restarts',
-  'polynomial',
-  'polynomial-cycle',
-  'max-norm',
-  'dense-max-norm',
-  'min-max-norm',
-  'non-neg',
-  'unit-norm',
-  'l2-bias-orthogonal',
-];
-
-const penalties = (layer: Layer): Tensor[] => layer.losses;
 
 /** Runs a traced step again and again over values held here, in float64. */
 class Stepper {
@@ -112,118 +47,6 @@ class Stepper {
   of(variable: Variable): Float64Array {
     return this.state.get(variable) ?? Float64Array.from(variable.storage?.host as ArrayLike<number>);
   }
-}
-
-function expectNear(got: ArrayLike<number>, want: ArrayLike<number>, tolerance: number, what: string): void {
-  expect(got.length, what).toBe(want.length);
-  let worst = 0;
-  for (let i = 0; i < want.length; i++) worst = Math.max(worst, Math.abs((got[i] as number) - (want[i] as number)));
-  expect(worst, what).toBeLessThanOrEqual(tolerance);
-}
-
-describe.skipIf(goldenFolder === undefined)('optimizers, as Keras computes them', () => {
-  const data = arraysOf('training/data.safetensors');
-
-  for (const name of RUNS) {
-    it(name, () => {
-      const run = readGolden<Run>(`training/train-${name}.json`);
-      const arrays = arraysOf(`training/train-${name}.safetensors`);
-      const model = new Sequential([
-        input([8, 8, 2]),
-        ...run.layers.map(({ class: className, args }) =>
-          layerFromConfig(className, toKeras(args) as Record<string, unknown>),
-        ),
-      ]);
-      expect(model.weights.map(({ name: own }) => own)).toEqual(
-        run.weights.map(({ name: own }) => own.split('/').at(-1)),
-      );
-      model.weights.forEach((weight, i) => {
-        weight.set((arrays.get(`initial/${i}`) as Float32Array).slice());
-      });
-      const optimizer = optimizerFromConfig(toKeras(run.optimizer));
-      const trainable = model.trainableWeights;
-      optimizer.build(trainable);
-      expect(optimizer.variables.map(({ shape }) => shape)).toEqual(run.optimizer_variables.map(({ shape }) => shape));
-      const suffix = (full: string): string =>
-        full.replace(/^.*(kernel|bias|gamma|beta)_/, '$1_').replace(/^\w+\//, '');
-      expect(optimizer.variables.map(({ name: own }) => suffix(own))).toEqual(
-        run.optimizer_variables.map(({ name: own }) => suffix(own)),
-      );
-
-      const { batch_size: size } = run;
-      const loss = makeLoss(run.loss);
-      const stepper = new Stepper(
-        (x, y) => {
-          const [output] = model.call([x as Tensor], { training: true, random: () => ({ key: scalar(0), stream: 0 }) });
-          let total = lossValue(loss, y as Tensor, output as Tensor);
-          for (const penalty of penalties(model)) total = add(total, penalty);
-          const found = gradients(
-            total,
-            trainable.map(({ value }) => value),
-          );
-          optimizer.apply(trainable.map((variable, i) => ({ variable, gradient: found[i] as Tensor })));
-          return [total, ...found];
-        },
-        [
-          { shape: [size, 8, 8, 2], dtype: 'float32' },
-          { shape: [size], dtype: 'int32' },
-        ],
-      );
-      const x = data.get('x') as Float32Array;
-      const y = data.get('y') as Float32Array;
-      const got: number[] = [];
-      for (let k = 0; k < run.steps; k++) {
-        const [total, ...found] = stepper.run(
-          x.subarray(128 * size * k, 128 * size * (k + 1)),
-          y.subarray(size * k, size * (k + 1)),
-        );
-        got.push((total as Float64Array)[0] as number);
-        if (k > 0) continue;
-        found.forEach((gradient, i) => {
-          const want = arrays.get(`first-gradient/${i}`) as Float32Array;
-          const largest = want.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-          expectNear(gradient, want, 1e-4 * largest + 1e-6, `first gradient of ${trainable[i]?.name}`);
-        });
-      }
-      expectNear(got, run.losses, 1e-4, 'losses');
-      model.weights.forEach((weight, i) => {
-        expectNear(stepper.of(weight), arrays.get(`final/${i}`) as Float32Array, 1e-4, `final ${weight.name} (${i})`);
-      });
-      optimizer.variables.forEach((variable, i) => {
-        expectNear(stepper.of(variable), arrays.get(`optimizer/${i}`) as Float32Array, 1e-4, `${variable.name} (${i})`);
-      });
-      if (optimizer.isScheduled) {
-        const schedule = optimizerSchedule(run);
-        expectNear(
-          run.learning_rates.map((_, k) => schedule.at(k)),
-          run.learning_rates,
-          1e-6,
-          'learning rates',
-        );
-      }
-      if (arrays.has('averaged/0')) {
-        model.weights.forEach((weight, i) => {
-          const value = trainable.includes(weight) ? stepper.of(optimizer.slot(weight, 'average')) : stepper.of(weight);
-          expectNear(value, arrays.get(`averaged/${i}`) as Float32Array, 1e-4, `averaged ${weight.name} (${i})`);
-        });
-      }
-    });
-  }
-});
-
-function optimizerSchedule({ optimizer }: Run) {
-  const { class: className, args } = optimizer.args.learning_rate as GoldenObject;
-  const factory = Object.values(schedules).find((each) => each.className === className) as unknown as (
-    options: object,
-  ) => { at(step: number): number };
-  return factory(
-    Object.fromEntries(
-      Object.entries(args).map(([key, value]) => [
-        key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
-        value,
-      ]),
-    ),
-  );
 }
 
 const failure = (body: () => unknown): FoveaError => {
