@@ -18,6 +18,8 @@ export class Storage {
   readonly size: number;
   private currentStamp = ++stamps;
   private hostArray: TypedArray | undefined;
+  /** Makes the host's array when somebody asks for it first. */
+  private make: (() => TypedArray) | undefined;
   /** Nobody else can hold the host's array. */
   private isOwn: boolean;
   private deviceMemory: DeviceMemory | undefined;
@@ -26,10 +28,15 @@ export class Storage {
   private run: Promise<void> | undefined;
   private failure: unknown;
 
-  constructor(dtype: Dtype, size: number, from: { host?: TypedArray; device?: DeviceMemory; isOwn?: boolean }) {
+  constructor(
+    dtype: Dtype,
+    size: number,
+    from: { host?: TypedArray | (() => TypedArray); device?: DeviceMemory; isOwn?: boolean },
+  ) {
     this.dtype = dtype;
     this.size = size;
-    this.hostArray = from.host;
+    if (typeof from.host === 'function') this.make = from.host;
+    else this.hostArray = from.host;
     this.isOwn = from.isOwn ?? false;
     this.deviceMemory = from.device;
     if (from.device !== undefined) collect(this, from.device);
@@ -53,6 +60,10 @@ export class Storage {
   /** `host` for callers that keep no reference to it. */
   get hostToCopy(): TypedArray | undefined {
     this.check();
+    if (this.make !== undefined) {
+      this.hostArray = this.make();
+      this.make = undefined;
+    }
     return this.hostArray;
   }
 
@@ -90,6 +101,7 @@ export class Storage {
   /** Says that the engine's copy was overwritten by a Program. */
   invalidateHost(): void {
     this.hostArray = undefined;
+    this.make = undefined;
     this.currentStamp = ++stamps;
   }
 
@@ -116,6 +128,7 @@ export class Storage {
     this.check();
     this.detach();
     this.hostArray = host;
+    this.make = undefined;
     this.isOwn = false;
   }
 
@@ -134,6 +147,7 @@ export class Storage {
     if (this.isDisposed) return;
     this.detach();
     this.hostArray = undefined;
+    this.make = undefined;
     this.isDisposed = true;
   }
 

@@ -83,12 +83,15 @@ export class Variable {
     this.isShared = true;
   }
 
-  /** A variable over elements on the host. */
-  static from(elements: TypedArray, shape: Shape, dtype: Dtype, options: VariableOptions = {}): Variable {
-    const variable = new Variable(
-      fromStorage(new Storage(dtype, elements.length, { host: elements, isOwn: options.isOwn ?? false }), shape),
-      options,
-    );
+  /** A variable over elements on the host, or over what makes them when they are needed. */
+  static from(
+    elements: TypedArray | (() => TypedArray),
+    shape: Shape,
+    dtype: Dtype,
+    options: VariableOptions = {},
+  ): Variable {
+    const storage = new Storage(dtype, sizeOf(shape), { host: elements, isOwn: options.isOwn ?? false });
+    const variable = new Variable(fromStorage(storage, shape), options);
     variable.isShared = false;
     return variable;
   }
@@ -143,6 +146,13 @@ export class Variable {
       });
     }
     this.current = fromStorage(new Storage(this.dtype, elements.length, { host: elements, isOwn }), this.shape);
+    this.isShared = false;
+    changes++;
+  }
+
+  /** Takes elements that are made when somebody needs them, and never where others are set before: they must fit. */
+  setLater(make: () => TypedArray): void {
+    this.current = fromStorage(new Storage(this.dtype, this.size, { host: make, isOwn: true }), this.shape);
     this.isShared = false;
     changes++;
   }

@@ -66,12 +66,36 @@ export interface VarianceScalingOptions extends SeedOptions {
   distribution?: ScalingDistribution;
 }
 
-class FixedInitializer implements Initializer {
+/** Checks a weight's shape and takes its place among the draws; the numbers themselves are made when they are needed. */
+type Plan = (shape: Shape) => () => Float32Array;
+
+class PlannedInitializer implements Initializer {
   constructor(
     readonly className: string,
     private readonly config: Record<string, unknown>,
-    readonly values: (shape: Shape) => Float32Array,
+    private readonly plan: Plan,
   ) {}
+
+  values(shape: Shape): Float32Array {
+    return this.plan(shape)();
+  }
+
+  fill(variable: Variable): void {
+    const { dtype } = variable;
+    const make = this.plan(variable.shape);
+    variable.setLater(dtype === 'float32' ? make : () => encodeElements(dtype, make()));
+  }
+
+  getConfig(): Record<string, unknown> {
+    return this.config;
+  }
+}
+
+/** A function of the caller's, asked at once. */
+class FunctionInitializer implements Initializer {
+  readonly className: string = 'function';
+
+  constructor(readonly values: (shape: Shape) => Float32Array) {}
 
   fill(variable: Variable): void {
     const values = this.values(variable.shape);
@@ -84,31 +108,12 @@ class FixedInitializer implements Initializer {
         want: variable.size,
       });
     }
-    const { isOwn } = this;
-    if (variable.dtype === 'float32') variable.set(values, { isOwn });
+    // The caller may keep the array.
+    if (variable.dtype === 'float32') variable.set(values);
     else variable.set(encodeElements(variable.dtype, values), { isOwn: true });
   }
 
-  /** Whether `values` are new arrays that nobody keeps. */
-  protected get isOwn(): boolean {
-    return true;
-  }
-
   getConfig(): Record<string, unknown> {
-    return this.config;
-  }
-}
-
-class FunctionInitializer extends FixedInitializer {
-  constructor(values: (shape: Shape) => Float32Array) {
-    super('function', {}, values);
-  }
-
-  protected override get isOwn(): boolean {
-    return false;
-  }
-
-  override getConfig(): Record<string, unknown> {
     throw new FoveaError({
       code: 'unsupported',
       op: 'initializer',
@@ -129,33 +134,39 @@ export function computeFans(shape: Shape): { fanIn: number; fanOut: number } {
 const draw = (seed: number | undefined): ReturnType<typeof nextDraw> =>
   seed === undefined ? nextDraw() : seededDraw(seed);
 
-function drawUniform(shape: Shape, low: number, high: number, seed: number | undefined): Float32Array {
-  const out = new Float32Array(sizeOf(shape));
+function drawUniform(shape: Shape, low: number, high: number, seed: number | undefined): () => Float32Array {
   const { key, stream } = draw(seed);
-  fillUniform(out, key, stream);
-  for (let i = 0; i < out.length; i++) out[i] = low + (high - low) * (out[i] as number);
-  return out;
+  return () => {
+    const out = new Float32Array(sizeOf(shape));
+    fillUniform(out, key, stream);
+    for (let i = 0; i < out.length; i++) out[i] = low + (high - low) * (out[i] as number);
+    return out;
+  };
 }
 
-function drawNormal(shape: Shape, mean: number, stddev: number, seed: number | undefined): Float32Array {
-  const out = new Float32Array(sizeOf(shape));
+function drawNormal(shape: Shape, mean: number, stddev: number, seed: number | undefined): () => Float32Array {
   const { key, stream } = draw(seed);
-  fillNormal(out, key, stream);
-  for (let i = 0; i < out.length; i++) out[i] = mean + stddev * (out[i] as number);
-  return out;
+  return () => {
+    const out = new Float32Array(sizeOf(shape));
+    fillNormal(out, key, stream);
+    for (let i = 0; i < out.length; i++) out[i] = mean + stddev * (out[i] as number);
+    return out;
+  };
 }
 
 /** Normal numbers; those beyond two deviations are drawn again. */
-function drawTruncated(shape: Shape, mean: number, stddev: number, seed: number | undefined): Float32Array {
-  const out = new Float32Array(sizeOf(shape));
+function drawTruncated(shape: Shape, mean: number, stddev: number, seed: number | undefined): () => Float32Array {
   const { key, stream } = draw(seed);
-  fillNormal(out, key, stream);
-  for (let i = 0; i < out.length; i++) {
-    let value = out[i] as number;
-    for (let again = 1; Math.abs(value) > 2; again++) value = normal({ ...key, stepLow: again }, stream, i);
-    out[i] = mean + stddev * value;
-  }
-  return out;
+  return () => {
+    const out = new Float32Array(sizeOf(shape));
+    fillNormal(out, key, stream);
+    for (let i = 0; i < out.length; i++) {
+      let value = out[i] as number;
+      for (let again = 1; Math.abs(value) > 2; again++) value = normal({ ...key, stepLow: again }, stream, i);
+      out[i] = mean + stddev * value;
+    }
+    return out;
+  };
 }
 
 // The deviation of a standard normal cut at two deviations.
@@ -164,7 +175,7 @@ const TRUNCATED_STDDEV = 0.8796256610342398;
 function drawScaled(
   shape: Shape,
   { scale = 1, mode = 'fanIn', distribution = 'truncatedNormal', seed }: VarianceScalingOptions,
-): Float32Array {
+): () => Float32Array {
   const { fanIn, fanOut } = computeFans(shape);
   const fan = mode === 'fanIn' ? fanIn : mode === 'fanOut' ? fanOut : (fanIn + fanOut) / 2;
   const variance = scale / Math.max(1, fan);
@@ -174,29 +185,32 @@ function drawScaled(
 }
 
 /** The shape as a matrix with orthogonal rows or columns, whichever are fewer, each of length `gain`. */
-function drawOrthogonal(shape: Shape, gain: number, seed: number | undefined): Float32Array {
+function drawOrthogonal(shape: Shape, gain: number, seed: number | undefined): () => Float32Array {
   if (shape.length < 2) throw needsMatrix('Orthogonal', 'two axes or more', shape);
   const columns = shape.at(-1) as number;
   const rows = sizeOf(shape) / Math.max(1, columns);
   const count = Math.min(rows, columns);
   const length = Math.max(rows, columns);
-  const vectors = Array.from(drawNormal([count, length], 0, 1, seed));
-  const at = (i: number): number[] => vectors.slice(i * length, (i + 1) * length);
-  const basis: number[][] = [];
-  for (let i = 0; i < count; i++) {
-    const vector = at(i);
-    // Gram-Schmidt twice, or rounding would leave nearly parallel vectors not quite orthogonal.
-    for (let pass = 0; pass < 2; pass++) for (const other of basis) subtractProjection(vector, other);
-    const norm = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
-    basis.push(vector.map((value) => value / norm));
-  }
-  const out = new Float32Array(rows * columns);
-  basis.forEach((vector, i) => {
-    vector.forEach((value, j) => {
-      out[rows < columns ? i * columns + j : j * columns + i] = gain * value;
+  const drawn = drawNormal([count, length], 0, 1, seed);
+  return () => {
+    const vectors = Array.from(drawn());
+    const at = (i: number): number[] => vectors.slice(i * length, (i + 1) * length);
+    const basis: number[][] = [];
+    for (let i = 0; i < count; i++) {
+      const vector = at(i);
+      // Gram-Schmidt twice, or rounding would leave nearly parallel vectors not quite orthogonal.
+      for (let pass = 0; pass < 2; pass++) for (const other of basis) subtractProjection(vector, other);
+      const norm = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+      basis.push(vector.map((value) => value / norm));
+    }
+    const out = new Float32Array(rows * columns);
+    basis.forEach((vector, i) => {
+      vector.forEach((value, j) => {
+        out[rows < columns ? i * columns + j : j * columns + i] = gain * value;
+      });
     });
-  });
-  return out;
+    return out;
+  };
 }
 
 function subtractProjection(vector: number[], onto: readonly number[]): void {
@@ -205,12 +219,14 @@ function subtractProjection(vector: number[], onto: readonly number[]): void {
   for (let i = 0; i < vector.length; i++) vector[i] = (vector[i] as number) - product * (onto[i] as number);
 }
 
-function identityValues(shape: Shape, gain: number): Float32Array {
+function identityValues(shape: Shape, gain: number): () => Float32Array {
   if (shape.length !== 2) throw needsMatrix('Identity', 'two axes', shape);
   const [rows, columns] = shape as [number, number];
-  const out = new Float32Array(rows * columns);
-  for (let i = 0; i < Math.min(rows, columns); i++) out[i * columns + i] = gain;
-  return out;
+  return () => {
+    const out = new Float32Array(rows * columns);
+    for (let i = 0; i < Math.min(rows, columns); i++) out[i * columns + i] = gain;
+    return out;
+  };
 }
 
 function needsMatrix(op: string, want: string, shape: Shape): FoveaError {
@@ -227,7 +243,7 @@ const seedConfig = (seed: number | undefined): Record<string, unknown> => ({ see
 
 function scaled(className: string, preset: VarianceScalingOptions): (options?: SeedOptions) => Initializer {
   return ({ seed } = {}) =>
-    new FixedInitializer(className, { ...seedConfig(seed), input_axes: null, output_axes: null }, (shape) =>
+    new PlannedInitializer(className, { ...seedConfig(seed), input_axes: null, output_axes: null }, (shape) =>
       drawScaled(shape, { ...preset, seed }),
     );
 }
@@ -266,7 +282,7 @@ export function varianceScaling(options: VarianceScalingOptions = {}): Initializ
     input_axes: null,
     output_axes: null,
   };
-  return new FixedInitializer('VarianceScaling', config, (shape) =>
+  return new PlannedInitializer('VarianceScaling', config, (shape) =>
     drawScaled(shape, { scale, mode, distribution, seed }),
   );
 }
@@ -277,23 +293,23 @@ function checkChoice(op: string, name: string, value: string, choices: readonly 
 
 /** All 0. */
 export function zeros(): Initializer {
-  return new FixedInitializer('Zeros', {}, (shape) => new Float32Array(sizeOf(shape)));
+  return new PlannedInitializer('Zeros', {}, (shape) => () => new Float32Array(sizeOf(shape)));
 }
 
 /** All 1. */
 export function ones(): Initializer {
-  return new FixedInitializer('Ones', {}, (shape) => new Float32Array(sizeOf(shape)).fill(1));
+  return new PlannedInitializer('Ones', {}, (shape) => () => new Float32Array(sizeOf(shape)).fill(1));
 }
 
 /** All `value`, default 0. */
 export function constant(value = 0): Initializer {
-  return new FixedInitializer('Constant', { value }, (shape) => new Float32Array(sizeOf(shape)).fill(value));
+  return new PlannedInitializer('Constant', { value }, (shape) => () => new Float32Array(sizeOf(shape)).fill(value));
 }
 
 /** Normal with mean 0 and deviation 0.05 unless given. */
 export function randomNormal(options: SeedOptions & { mean?: number; stddev?: number } = {}): Initializer {
   const { mean = 0, stddev = 0.05, seed } = options;
-  return new FixedInitializer('RandomNormal', { ...seedConfig(seed), mean, stddev }, (shape) =>
+  return new PlannedInitializer('RandomNormal', { ...seedConfig(seed), mean, stddev }, (shape) =>
     drawNormal(shape, mean, stddev, seed),
   );
 }
@@ -301,7 +317,7 @@ export function randomNormal(options: SeedOptions & { mean?: number; stddev?: nu
 /** Uniform in [low, high), ±0.05 unless given. */
 export function randomUniform(options: SeedOptions & { low?: number; high?: number } = {}): Initializer {
   const { low = -0.05, high = 0.05, seed } = options;
-  return new FixedInitializer('RandomUniform', { ...seedConfig(seed), minval: low, maxval: high }, (shape) =>
+  return new PlannedInitializer('RandomUniform', { ...seedConfig(seed), minval: low, maxval: high }, (shape) =>
     drawUniform(shape, low, high, seed),
   );
 }
@@ -309,21 +325,21 @@ export function randomUniform(options: SeedOptions & { low?: number; high?: numb
 /** Normal, with what lies beyond two deviations drawn again; mean 0 and deviation 0.05 unless given. */
 export function truncatedNormal(options: SeedOptions & { mean?: number; stddev?: number } = {}): Initializer {
   const { mean = 0, stddev = 0.05, seed } = options;
-  return new FixedInitializer('TruncatedNormal', { ...seedConfig(seed), mean, stddev }, (shape) =>
+  return new PlannedInitializer('TruncatedNormal', { ...seedConfig(seed), mean, stddev }, (shape) =>
     drawTruncated(shape, mean, stddev, seed),
   );
 }
 
 /** Orthogonal rows or columns of length `gain` (default 1), the weight seen as a matrix with its last axis as columns. */
 export function orthogonal({ gain = 1, seed }: SeedOptions & { gain?: number } = {}): Initializer {
-  return new FixedInitializer('Orthogonal', { ...seedConfig(seed), gain }, (shape) =>
+  return new PlannedInitializer('Orthogonal', { ...seedConfig(seed), gain }, (shape) =>
     drawOrthogonal(shape, gain, seed),
   );
 }
 
 /** `gain` (default 1) on the diagonal of a matrix. */
 export function identity({ gain = 1 }: { gain?: number } = {}): Initializer {
-  return new FixedInitializer('Identity', { gain }, (shape) => identityValues(shape, gain));
+  return new PlannedInitializer('Identity', { gain }, (shape) => identityValues(shape, gain));
 }
 
 type Factory = (config: Record<string, unknown>) => Initializer;

@@ -1,7 +1,7 @@
 // The base of every layer: weights made on first use, a `call` written in ops, a name and a config. A
 // custom layer is a subclass with `build` and `call`; its gradient and output shape follow by themselves.
 import type { Dtype } from '../core/dtype.js';
-import { encodeElements, isFloat, makeTypedArray } from '../core/dtype.js';
+import { encodeElements, isFloat, makeTypedArray, type TypedArray } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import { formatShape, type Shape, sizeOf } from '../core/shape.js';
 import { placeholder, Tensor, tensor, whileTracing } from '../graph/tensor.js';
@@ -428,8 +428,8 @@ export abstract class Layer {
         hint: 'Give the input layer every size that a weight depends on.',
       });
     }
-    const elements = makeTypedArray(dtype, sizeOf(shape));
-    const variable = Variable.from(elements, shape, dtype, { name, trainable, isCast: autocast });
+    const zeros = (): TypedArray => makeTypedArray(dtype, sizeOf(shape));
+    const variable = Variable.from(zeros, shape, dtype, { name, trainable, isCast: autocast });
     makeInitializer(initializer).fill(variable);
     (trainable ? this.ownTrainable : this.ownFixed).push(variable);
     return variable;
