@@ -3,10 +3,12 @@
 #include "runtime.h"
 #include <node_api.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef __linux__
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #endif
 
 extern "C" {
@@ -63,7 +65,6 @@ struct Engine {
   bool poison;
   FoveaPool* pool;
   void* scratch;
-  int32_t threads;
   int32_t started; // threads that run, the queue's own included
   pthread_t handles[256];
   pthread_mutex_t mutex;
@@ -111,7 +112,19 @@ static void complete(Engine* engine, uint32_t id, FoveaFault fault) {
   if (napi_call_threadsafe_function(engine->done, completion, napi_tsfn_nonblocking) != napi_ok) free(completion);
 }
 
+// For profilers and `top -H`.
+static void nameThread(int32_t thread) {
+#ifdef __linux__
+  char name[16];
+  snprintf(name, sizeof name, "fovea-%d", (int)thread);
+  prctl(PR_SET_NAME, name);
+#else
+  (void)thread;
+#endif
+}
+
 static void* workQueue(void* data) {
+  nameThread(0);
   Engine* engine = static_cast<Engine*>(data);
   for (bool isLast = false; !isLast;) {
     pthread_mutex_lock(&engine->mutex);
@@ -146,6 +159,7 @@ struct Helper {
 static void* help(void* data) {
   Helper helper = *static_cast<Helper*>(data);
   free(data);
+  nameThread(helper.thread);
   foveaPoolHelp(helper.pool, helper.thread);
   return nullptr;
 }
@@ -276,7 +290,7 @@ static napi_value getLevels(napi_env env, napi_callback_info) {
   return result;
 }
 
-// create(levelIndex, threads, poison, onDone(id, code, instruction, detail)): engine | undefined
+// create(levelIndex, threads, started, poison, onDone(id, code, instruction, detail)): engine | undefined
 static napi_value create(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   const FoveaLevel* levels[8];
@@ -285,27 +299,27 @@ static napi_value create(napi_env env, napi_callback_info info) {
   if (engine == nullptr) return nullptr;
   engine->env = env;
   engine->level = levels[(int32_t)arguments.number(0)];
-  engine->threads = (int32_t)arguments.number(1);
-  engine->poison = arguments.number(2) != 0;
+  const int32_t threads = (int32_t)arguments.number(1), wanted = (int32_t)arguments.number(2);
+  engine->poison = arguments.number(3) != 0;
   pthread_mutex_init(&engine->mutex, nullptr);
   pthread_cond_init(&engine->filled, nullptr);
   engine->pool = static_cast<FoveaPool*>(allocateMemory(foveaPoolBytes()));
-  engine->scratch = allocateMemory((uint64_t)engine->threads * FOVEA_THREAD_SCRATCH);
+  engine->scratch = allocateMemory((uint64_t)wanted * FOVEA_THREAD_SCRATCH);
   napi_value result, name;
   napi_create_external(env, engine, onCollected, nullptr, &result);
   napi_create_string_utf8(env, "fovea", NAPI_AUTO_LENGTH, &name);
   if (engine->pool == nullptr || engine->scratch == nullptr ||
-      napi_create_threadsafe_function(env, arguments.values[3], nullptr, name, 0, 1, nullptr, nullptr, engine, onCompletion,
+      napi_create_threadsafe_function(env, arguments.values[4], nullptr, name, 0, 1, nullptr, nullptr, engine, onCompletion,
                                       &engine->done) != napi_ok)
     return nullptr;
   napi_unref_threadsafe_function(env, engine->done);
   // After the function's own hook, so that ours runs first: no thread may call it once it is gone.
   napi_add_env_cleanup_hook(env, onEnvironmentEnd, engine);
   memset(static_cast<void*>(engine->pool), 0, foveaPoolBytes());
-  foveaPoolInit(engine->pool, engine->threads, engine->scratch);
+  foveaPoolInit(engine->pool, threads, wanted, engine->scratch);
   if (pthread_create(&engine->handles[0], nullptr, workQueue, engine) != 0) return nullptr;
   engine->started = 1;
-  for (int32_t i = 1; i < engine->threads; i++) {
+  for (int32_t i = 1; i < wanted; i++) {
     Helper* helper = static_cast<Helper*>(malloc(sizeof(Helper)));
     *helper = {engine->pool, i};
     // With fewer threads than asked for, the others take the blocks.

@@ -1,6 +1,7 @@
 // The Program interpreter and the thread pool, for both engines. A Program's kernels run one after the
 // other on the caller's thread; foveaParallel spreads one kernel's blocks over the helpers.
 #include "runtime.h"
+#include "placement.h"
 
 #ifdef __wasm__
 // The worker's performance.now. Too far away to ask in a waiting loop, a turn of which takes about 2 ns.
@@ -58,7 +59,8 @@ struct alignas(64) FoveaPool {
   alignas(64) int32_t inside;
   alignas(64) void (*body)(void*, int64_t, int32_t);
   void* context;
-  int32_t threads;
+  int32_t threads; // for which work is cut
+  int32_t helpers; // that run
   int32_t ranges;
   uint8_t* scratch;
   alignas(64) int32_t running; // a Program is: helpers may spin for its next kernel
@@ -71,13 +73,16 @@ struct alignas(64) FoveaPool {
   pthread_cond_t wake;
 #endif
   BlockRange range[MOST_RANGES];
+  alignas(64) Placement placement;
 };
 
 uint64_t foveaPoolBytes() { return sizeof(FoveaPool); }
 
-void foveaPoolInit(FoveaPool* pool, int32_t threads, void* scratch) {
+void foveaPoolInit(FoveaPool* pool, int32_t threads, int32_t started, void* scratch) {
   pool->threads = threads;
-  pool->ranges = threads < MOST_RANGES ? threads : MOST_RANGES;
+  pool->helpers = started - 1;
+  pool->ranges = started < MOST_RANGES ? started : MOST_RANGES;
+  initPlacement(pool->placement, started);
   pool->scratch = static_cast<uint8_t*>(scratch);
 #ifndef __wasm__
   pthread_mutex_init(&pool->mutex, nullptr);
@@ -146,6 +151,7 @@ static void takeBlocks(FoveaPool* pool, int32_t thread) {
 
 void foveaPoolHelp(FoveaPool* pool, int32_t thread) {
   uint32_t seen = 0;
+  placeHelper(pool->placement, thread);
   while (!read(pool->stopped)) {
     Spin spin;
     while (read(pool->running) && !hasJob(pool, seen) && !spin.isOver()) {
@@ -175,17 +181,17 @@ void foveaPoolStop(FoveaPool* pool) {
 
 extern "C" void foveaParallel(FoveaPool* pool, int64_t blocks, void (*body)(void*, int64_t, int32_t), void* context) {
   // Waking a thread costs more than one block.
-  if (blocks <= 1 || pool->threads == 1) {
+  if (blocks <= 1 || pool->helpers == 0) {
     for (int64_t block = 0; block < blocks; block++) body(context, block, 0);
     return;
   }
+  makeWay(pool->placement);
   pool->body = body;
   pool->context = context;
   for (int32_t r = 0; r < pool->ranges; r++)
     pool->range[r] = {blocks * r / pool->ranges, blocks * (r + 1) / pool->ranges};
   add(pool->job, 1u);
-  int32_t helpers = pool->threads - 1;
-  wakeHelpers(pool, blocks - 1 < helpers ? (int32_t)(blocks - 1) : helpers);
+  wakeHelpers(pool, blocks - 1 < pool->helpers ? (int32_t)(blocks - 1) : pool->helpers);
   takeBlocks(pool, 0);
   add(pool->job, 1u);
   Spin spin;
@@ -288,7 +294,7 @@ FoveaFault foveaRun(const FoveaRun& run) {
   if (run.poison) {
     // All ones is NaN in every float format. Scratch of a thread is nobody's between two blocks.
     __builtin_memset(run.workspace, 0xFF, run.workspaceBytes);
-    __builtin_memset(run.pool->scratch, 0xFF, (uint64_t)run.pool->threads * FOVEA_THREAD_SCRATCH);
+    __builtin_memset(run.pool->scratch, 0xFF, (uint64_t)(run.pool->helpers + 1) * FOVEA_THREAD_SCRATCH);
     setGuard(run.workspace, run.workspaceBytes);
     for (int32_t i = 0; i < run.bindingCount; i++) setGuard(run.bindings[i].data, run.bindings[i].bytes);
   }

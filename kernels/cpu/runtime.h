@@ -44,10 +44,11 @@ struct FoveaRun {
   double* times;                // milliseconds, before the first instruction and after each; null: not wanted
 };
 
-// Memory for a pool of `threads`, the caller's thread included; the caller provides it zeroed and aligned.
+// Memory for a pool; the caller provides it zeroed and aligned.
 uint64_t foveaPoolBytes();
-void foveaPoolInit(FoveaPool* pool, int32_t threads, void* scratch /* threads * FOVEA_THREAD_SCRATCH */);
-// The life of helper thread 1..threads-1; returns once foveaPoolStop has been called.
+// Work is cut for `threads`, the caller's thread included; `started` of them will run. The scratch is for `started`.
+void foveaPoolInit(FoveaPool* pool, int32_t threads, int32_t started, void* scratch /* * FOVEA_THREAD_SCRATCH */);
+// The life of helper thread 1..started-1; returns once foveaPoolStop has been called.
 void foveaPoolHelp(FoveaPool* pool, int32_t thread);
 void foveaPoolStop(FoveaPool* pool);
 

@@ -13,9 +13,9 @@ extern "C" void* memmove(void* to, const void* from, size_t bytes) { return __bu
 extern "C" void* memset(void* to, int value, size_t bytes) { return __builtin_memset(to, value, bytes); }
 
 EXPORT(poolBytes) uint32_t poolBytes() { return (uint32_t)foveaPoolBytes(); }
-EXPORT(poolInit) void poolInit(FoveaPool* pool, int32_t threads, void* scratch) {
+EXPORT(poolInit) void poolInit(FoveaPool* pool, int32_t threads, int32_t started, void* scratch) {
   __builtin_memset(static_cast<void*>(pool), 0, foveaPoolBytes());
-  foveaPoolInit(pool, threads, scratch);
+  foveaPoolInit(pool, threads, started, scratch);
 }
 EXPORT(poolHelp) void poolHelp(FoveaPool* pool, int32_t thread) { foveaPoolHelp(pool, thread); }
 EXPORT(poolStop) void poolStop(FoveaPool* pool) { foveaPoolStop(pool); }

@@ -65,10 +65,16 @@ export interface Engine {
 
 /** How to start an engine. */
 export interface EngineOptions {
-  /** Threads, the caller's share included; default: the machine's cores, or `FOVEA_THREADS`. */
+  /**
+   * Threads, the caller's share included; default: the machine's cores, or `FOVEA_THREADS`. Of more than there are
+   * cores, as many as there are take part.
+   */
   threads?: number;
   /** Forces an instruction-set level; default: the best, or `FOVEA_LEVEL`. */
   level?: string;
-  /** For tests: fills the workspace with NaN before each run and watches for writes behind every buffer. */
+  /**
+   * For tests: fills the workspace with NaN before each run, watches for writes behind every buffer, and starts all
+   * threads, however few the cores.
+   */
   poison?: boolean;
 }

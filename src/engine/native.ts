@@ -17,7 +17,7 @@ type Done = (id: number, code: number, instruction: number, detail: number) => v
 /** What addon.cc offers. */
 interface Addon {
   levels(): string[];
-  create(level: number, threads: number, poison: number, done: Done): Handle | undefined;
+  create(level: number, threads: number, started: number, poison: number, done: Done): Handle | undefined;
   allocate(engine: Handle, bytes: number): number;
   free(engine: Handle, address: number): void;
   write(engine: Handle, address: number, data: ArrayBufferLike, byteOffset: number, byteLength: number): boolean;
@@ -61,7 +61,7 @@ export async function createNativeEngine(options: EngineOptions = {}): Promise<E
   const addon = await loadAddon();
   const levels = addon.levels();
   const level = chooseLevel('native', levels, options.level);
-  return new NativeEngine(addon, levels, level, await chooseThreads(options.threads), options.poison === true);
+  return new NativeEngine(addon, levels, level, await chooseThreads(options), options.poison === true);
 }
 
 class NativeBuffer implements EngineBuffer {
@@ -112,11 +112,11 @@ class NativeEngine implements Engine {
     private readonly addon: Addon,
     levels: readonly string[],
     level: string,
-    { threads, reason }: ThreadChoice,
+    { threads, started, reason }: ThreadChoice,
     poison: boolean,
   ) {
     const done: Done = (id, code, instruction, detail) => this.finish(id, { code, instruction, detail });
-    const handle = addon.create(levels.indexOf(level), threads, poison ? 1 : 0, done);
+    const handle = addon.create(levels.indexOf(level), threads, started, poison ? 1 : 0, done);
     if (handle === undefined) throw new FoveaError({ code: 'engine', message: 'its threads cannot be started.' });
     this.handle = handle;
     this.info = { name: 'native', level, levels, threads, threadsReason: reason };

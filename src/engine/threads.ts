@@ -1,23 +1,32 @@
 // How many threads an engine uses, and why.
 import { FoveaError } from '../core/errors.js';
+import type { EngineOptions } from './engine.js';
 import { environment, isNode, nodeModule } from './node.js';
 
 export interface ThreadChoice {
+  /** For which work is cut. */
   threads: number;
+  /** That are started: on one core two would only wait for each other. */
+  started: number;
   reason: string;
 }
 
 /** More than this the pool has no room for. */
 const MOST = 256;
 
-/** The option, else `FOVEA_THREADS`, else the machine's cores; refuses what is not 1..256. */
-export async function chooseThreads(option: number | undefined): Promise<ThreadChoice> {
-  if (option !== undefined) return { threads: checkThreads(option, 'threads', option), reason: 'the option threads' };
-  const variable = environment('FOVEA_THREADS');
-  if (variable !== undefined)
-    return { threads: checkThreads(Number(variable), 'FOVEA_THREADS', variable), reason: 'FOVEA_THREADS' };
+/** The options, else `FOVEA_THREADS`, else the machine's cores; refuses what is not 1..256. */
+export async function chooseThreads({ threads, poison }: EngineOptions): Promise<ThreadChoice> {
   const cores = await countCores();
-  return { threads: Math.min(cores, MOST), reason: `${cores} ${cores === 1 ? 'core' : 'cores'}` };
+  const startAtMost = (asked: number) => ({ threads: asked, started: poison ? asked : Math.min(asked, cores) });
+  if (threads !== undefined) {
+    return { ...startAtMost(checkThreads(threads, 'threads', threads)), reason: 'the option threads' };
+  }
+  const variable = environment('FOVEA_THREADS');
+  if (variable !== undefined) {
+    const asked = checkThreads(Number(variable), 'FOVEA_THREADS', variable);
+    return { ...startAtMost(asked), reason: 'FOVEA_THREADS' };
+  }
+  return { ...startAtMost(Math.min(cores, MOST)), reason: `${cores} ${cores === 1 ? 'core' : 'cores'}` };
 }
 
 function checkThreads(threads: number, name: string, got: unknown): number {

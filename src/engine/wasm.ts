@@ -27,12 +27,12 @@ const GUARD_BYTES = 64;
 export async function createWasmEngine(options: EngineOptions = {}): Promise<Engine> {
   const levels = wasmLevels();
   const level = chooseLevel('wasm', levels, options.level) as WasmLevel;
-  const choice = await chooseThreads(options.threads);
+  const choice = await chooseThreads(options);
   const canShare = typeof SharedArrayBuffer === 'function' && (isNode || globalThis.crossOriginIsolated === true);
   // One thread needs no sharing, but the caller's side can then copy without a message.
   const memory = canShare ? makeSharedMemory() : undefined;
   if (memory === undefined && choice.threads > 1) {
-    choice.threads = 1;
+    choice.threads = choice.started = 1;
     choice.reason = canShare
       ? 'no shared memory to be had'
       : 'no SharedArrayBuffer: the page is not cross-origin isolated';
@@ -109,10 +109,11 @@ class WasmEngine implements Engine {
   constructor(
     levels: readonly string[],
     level: string,
-    { threads, reason }: ThreadChoice,
+    private readonly choice: ThreadChoice,
     private readonly memoryShared: WebAssembly.Memory | undefined,
     private readonly poison: boolean,
   ) {
+    const { threads, reason } = choice;
     this.info = { name: 'wasm', level, levels, threads, threadsReason: reason };
     this.heap = new Heap(HEAP_BASE, (end) => this.grow(end));
   }
@@ -120,11 +121,11 @@ class WasmEngine implements Engine {
   /** Starts the workers; afterwards the engine takes work. */
   async start(module: WebAssembly.Module): Promise<void> {
     const { workerSource } = await import('./wasm/worker-source.generated.js');
-    const { threads } = this.info;
+    const { threads, started } = this.choice;
     const pool = this.reserve(POOL_BYTES);
     const calls = this.reserve(CALL_BYTES);
-    const scratch = this.reserve(threads * THREAD_SCRATCH);
-    for (let thread = 0; thread < threads; thread++) {
+    const scratch = this.reserve(started * THREAD_SCRATCH);
+    for (let thread = 0; thread < started; thread++) {
       const stack = this.reserve(STACK_BYTES) + STACK_BYTES;
       const end = this.heap.end;
       const memory = this.memoryShared;
@@ -134,6 +135,7 @@ class WasmEngine implements Engine {
         memory,
         thread,
         threads,
+        started,
         pool,
         scratch,
         stack,

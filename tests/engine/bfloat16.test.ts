@@ -196,7 +196,7 @@ describe.each(variants)('bfloat16, $engine $level', (variant: Variant) => {
   it('gives the same bits for any number of threads', { timeout: 60_000 }, async () => {
     const bits = await Promise.all(
       [1, 2, 3].map((threads) =>
-        withEngine(variant, { threads }, async (engine) => {
+        withEngine(variant, { threads, poison: true }, async (engine) => {
           const all: number[] = [];
           for (const each of CASES.filter(({ name }) => /grey|long|31x600/.test(name))) {
             const leaves = each.inputs.map((shape) => placeholder({ shape, dtype: 'bfloat16' }));

@@ -244,7 +244,7 @@ describe.each(variants)('convolutions on $engine $level', (variant) => {
     test('give the same bits with 1, 2 and 7 threads', { timeout: 60_000 }, async () => {
       const results: Float32Array[][] = [];
       for (const threads of [1, 2, 7]) {
-        await withEngine(variant, { threads }, async (engine) => {
+        await withEngine(variant, { threads, poison: true }, async (engine) => {
           const found: Float32Array[] = [];
           for (const [each, { numbers }] of references) found.push(await run(engine, each, algorithm, numbers));
           results.push(found);

@@ -231,7 +231,7 @@ describe.each(variants)('$engine $level', ({ engine: name, level }) => {
     const all = [...batches('values'), ...batches('gradients')];
     const results: Uint8Array[][][] = [];
     for (const threads of [1, 2, 3]) {
-      await withEngine({ engine: name, level }, { threads }, async (engine) => {
+      await withEngine({ engine: name, level }, { threads, poison: true }, async (engine) => {
         const outputs: Uint8Array[][] = [];
         for (const batch of all) {
           const bytes = await run(engine, compiled(batch), batch.feeds);

@@ -8,7 +8,9 @@ export interface StartMessage {
   /** Shared memory; undefined where memory cannot be shared: the worker then makes its own. */
   memory: WebAssembly.Memory | undefined;
   thread: number;
+  /** For which work is cut, and how many of them there are. */
   threads: number;
+  started: number;
   /** Addresses: the pool, the threads' scratch, the end of this thread's stack, and some bytes for calls. */
   pool: number;
   scratch: number;

@@ -8,7 +8,7 @@ interface Exports {
   __stack_pointer: WebAssembly.Global;
   __heap_base: WebAssembly.Global;
   poolBytes(): number;
-  poolInit(pool: number, threads: number, scratch: number): void;
+  poolInit(pool: number, threads: number, started: number, scratch: number): void;
   poolHelp(pool: number, thread: number): void;
   check(image: number, bytes: number, fault: number): void;
   run(
@@ -47,7 +47,7 @@ function begin(message: StartMessage, port: Port): void {
     throw new Error('the binary is larger than the memory laid out for it');
   }
   exports.__stack_pointer.value = message.stack | 0;
-  if (message.thread === 0) exports.poolInit(message.pool, message.threads, message.scratch);
+  if (message.thread === 0) exports.poolInit(message.pool, message.threads, message.started, message.scratch);
   port.postMessage({ kind: 'ready' }, []);
   if (message.thread !== 0) exports.poolHelp(message.pool, message.thread);
 }
