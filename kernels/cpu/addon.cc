@@ -128,6 +128,7 @@ static void* workQueue(void* data) {
   Engine* engine = static_cast<Engine*>(data);
   for (bool isLast = false; !isLast;) {
     pthread_mutex_lock(&engine->mutex);
+    if (engine->first == nullptr) foveaPoolRest(engine->pool);
     while (engine->first == nullptr && engine->stop != 2) pthread_cond_wait(&engine->filled, &engine->mutex);
     Command* command = engine->first;
     if (command != nullptr) engine->first = command->next;

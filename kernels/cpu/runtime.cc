@@ -63,7 +63,7 @@ struct alignas(64) FoveaPool {
   int32_t helpers; // that run
   int32_t ranges;
   uint8_t* scratch;
-  alignas(64) int32_t running; // a Program is: helpers may spin for its next kernel
+  alignas(64) int32_t running; // a Program is, or the next waits already: helpers may spin for its next kernel
   alignas(64) int32_t sleepers;
   int32_t stopped;
 #ifdef __wasm__
@@ -178,6 +178,8 @@ void foveaPoolStop(FoveaPool* pool) {
   pthread_mutex_unlock(&pool->mutex);
 #endif
 }
+
+void foveaPoolRest(FoveaPool* pool) { write(pool->running, 0); }
 
 extern "C" void foveaParallel(FoveaPool* pool, int64_t blocks, void (*body)(void*, int64_t, int32_t), void* context) {
   // Waking a thread costs more than one block.
@@ -300,7 +302,6 @@ FoveaFault foveaRun(const FoveaRun& run) {
   }
   write(run.pool->running, 1);
   FoveaFault fault = interpret(run);
-  write(run.pool->running, 0);
   if (!run.poison || fault.code != FOVEA_OK) return fault;
   if (!hasGuard(run.workspace, run.workspaceBytes)) return {FOVEA_FAULT_GUARD, -1, -1};
   for (int32_t i = 0; i < run.bindingCount; i++)

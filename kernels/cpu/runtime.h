@@ -50,6 +50,8 @@ uint64_t foveaPoolBytes();
 void foveaPoolInit(FoveaPool* pool, int32_t threads, int32_t started, void* scratch /* * FOVEA_THREAD_SCRATCH */);
 // The life of helper thread 1..started-1; returns once foveaPoolStop has been called.
 void foveaPoolHelp(FoveaPool* pool, int32_t thread);
+// After foveaRun, where no other run follows at once: until then the helpers may wait awake.
+void foveaPoolRest(FoveaPool* pool);
 void foveaPoolStop(FoveaPool* pool);
 
 // Whether every instruction of the image is well-formed and lies, with its operands, inside it.

@@ -27,4 +27,5 @@ void run(FoveaPool* pool, const void* image, void* workspace, uint32_t workspace
          int32_t bindingCount, int32_t poison, double* times, FoveaFault* fault) {
   *fault = foveaRun({pool, &FOVEA_WASM_TABLE, image, workspace, workspaceBytes, bindings, bindingCount, poison != 0,
                      nullptr, times});
+  foveaPoolRest(pool);
 }
