@@ -11,4 +11,27 @@ export {
   rotate90,
 } from './borders.js';
 export { grayscaleToRgb, hsvToRgb, rgbToGrayscale, rgbToHsv } from './colors.js';
+export { type HarrisCornerOptions, type HarrisOptions, harrisCorners, harrisResponse } from './corners.js';
+export { type ElasticOptions, elasticTransform } from './elastic.js';
+export {
+  type EdgeOptions,
+  edgeStrength,
+  type Filter2dOptions,
+  filter2d,
+  type GaussianBlurOptions,
+  gaussianBlur,
+} from './filters.js';
+export {
+  autoContrast,
+  type EqualizeOptions,
+  equalize,
+  type HistogramOptions,
+  histogram,
+  type ValueRange,
+} from './histogram.js';
+export { type MapCoordinatesOptions, type MapFillMode, mapCoordinates } from './map-coordinates.js';
+export { type ExtractPatchesOptions, extractPatches } from './patches.js';
 export type { PictureOptions } from './pictures.js';
+export { type PictureArray, type PreprocessMode, type PreprocessOptions, preprocessInput } from './preprocess.js';
+export type { FillMode, Interpolation } from './sampling.js';
+export { affineTransform, computeHomographyMatrix, perspectiveTransform, type WarpOptions } from './warp.js';
