@@ -2,6 +2,7 @@
 // function of key, stream and index, the same bits on every engine and thread count.
 // kernels/cpu/random.cc states the arithmetic of normals and must stay its twin, operation by operation.
 import { FoveaError } from './errors.js';
+import { MOST_BLOCKS, multiplyHigh, philoxBlocks, philoxInto } from './philox.js';
 
 /** What selects a sequence: the seed, and a counter that moves on with every step. All are 32-bit words. */
 export interface RandomKey {
@@ -14,45 +15,19 @@ export interface RandomKey {
 export type PhiloxCounter = readonly [number, number, number, number];
 export type PhiloxWords = [number, number, number, number];
 
-const MULTIPLIER_0 = 0xd2511f53;
-const MULTIPLIER_1 = 0xcd9e8d57;
-const WEYL_0 = 0x9e3779b9;
-const WEYL_1 = 0xbb67ae85;
-
-/** The upper 32 bits of a 32 x 32-bit product. */
-function multiplyHigh(a: number, b: number): number {
-  const aLow = a & 0xffff;
-  const aHigh = a >>> 16;
-  const bLow = b & 0xffff;
-  const bHigh = b >>> 16;
-  const middle = aHigh * bLow + ((aLow * bLow) >>> 16); // below 2^32: exact
-  const other = aLow * bHigh + (middle & 0xffff);
-  return (aHigh * bHigh + (middle >>> 16) + (other >>> 16)) >>> 0;
-}
-
-function philoxInto(words: Uint32Array, c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): void {
-  for (let round = 0; round < 10; round++) {
-    const high0 = multiplyHigh(MULTIPLIER_0, c0);
-    const low0 = Math.imul(MULTIPLIER_0, c0);
-    const high1 = multiplyHigh(MULTIPLIER_1, c2);
-    const low1 = Math.imul(MULTIPLIER_1, c2);
-    c0 = (high1 ^ c1 ^ k0) >>> 0;
-    c1 = low1 >>> 0;
-    c2 = (high0 ^ c3 ^ k1) >>> 0;
-    c3 = low0 >>> 0;
-    k0 = (k0 + WEYL_0) >>> 0;
-    k1 = (k1 + WEYL_1) >>> 0;
-  }
-  words[0] = c0;
-  words[1] = c1;
-  words[2] = c2;
-  words[3] = c3;
-}
-
 /** The four words (unsigned 32-bit) of Philox4x32-10 for one counter and key. */
 export function philox(counter: PhiloxCounter, key: readonly [number, number]): PhiloxWords {
   const words = new Uint32Array(4);
-  philoxInto(words, counter[0] >>> 0, counter[1] >>> 0, counter[2] >>> 0, counter[3] >>> 0, key[0] >>> 0, key[1] >>> 0);
+  philoxInto(
+    words,
+    0,
+    counter[0] >>> 0,
+    counter[1] >>> 0,
+    counter[2] >>> 0,
+    counter[3] >>> 0,
+    key[0] >>> 0,
+    key[1] >>> 0,
+  );
   return [words[0] ?? 0, words[1] ?? 0, words[2] ?? 0, words[3] ?? 0];
 }
 
@@ -76,6 +51,7 @@ const block = new Uint32Array(4);
 function fillBlock(key: RandomKey, stream: number, index: number): void {
   philoxInto(
     block,
+    0,
     Math.floor(index / 4) >>> 0,
     stream >>> 0,
     key.stepLow >>> 0,
@@ -147,32 +123,43 @@ function normalPair(u: number, v: number, isSecond: boolean): number {
   return Math.fround(radius * (isNegative ? -cosine : cosine));
 }
 
-function normalOfBlock(place: number): number {
-  return place < 2
-    ? normalPair(block[0] ?? 0, block[1] ?? 0, place === 1)
-    : normalPair(block[2] ?? 0, block[3] ?? 0, place === 3);
+function normalOfWords(words: Uint32Array, at: number): number {
+  const pair = at & ~1;
+  return normalPair(words[pair] as number, words[pair + 1] as number, pair !== at);
 }
 
 /** Element `index` of a stream as a standard normal number, rounded to float32. */
 export function normal(key: RandomKey, stream: number, index: number): number {
   fillBlock(key, stream, index);
-  return normalOfBlock(index % 4);
+  return normalOfWords(block, index % 4);
 }
+
+/** Fills `out` from the words of a stream, word `at` making one number. */
+function fillFrom(
+  out: Float32Array,
+  { stepLow, stepHigh, seedLow, seedHigh }: RandomKey,
+  stream: number,
+  convert: (words: Uint32Array, at: number) => number,
+): void {
+  const blocks = philoxBlocks();
+  const { words } = blocks;
+  for (let first = 0; first < out.length; first += 4 * MOST_BLOCKS) {
+    const count = Math.min(4 * MOST_BLOCKS, out.length - first);
+    blocks.fill(Math.ceil(count / 4), first / 4, stream, stepLow, stepHigh, seedLow, seedHigh);
+    for (let i = 0; i < count; i++) out[first + i] = convert(words, i);
+  }
+}
+
+const uniformOfWords = (words: Uint32Array, at: number): number => ((words[at] as number) >>> 8) * 2 ** -24;
 
 /** Fills `out` with uniform numbers in [0, 1). */
 export function fillUniform(out: Float32Array, key: RandomKey, stream: number): void {
-  for (let i = 0; i < out.length; i++) {
-    if (i % 4 === 0) fillBlock(key, stream, i);
-    out[i] = ((block[i % 4] ?? 0) >>> 8) * 2 ** -24;
-  }
+  fillFrom(out, key, stream, uniformOfWords);
 }
 
 /** Fills `out` with standard normal numbers. */
 export function fillNormal(out: Float32Array, key: RandomKey, stream: number): void {
-  for (let i = 0; i < out.length; i++) {
-    if (i % 4 === 0) fillBlock(key, stream, i);
-    out[i] = normalOfBlock(i % 4);
-  }
+  fillFrom(out, key, stream, normalOfWords);
 }
 
 /** The numbers 0..n-1 in random order (Fisher and Yates; element i of the stream places number i). */

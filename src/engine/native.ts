@@ -39,11 +39,12 @@ async function loadAddon(): Promise<Addon> {
   const { fileURLToPath } = await nodeModule<typeof import('node:url')>('node:url');
   // From dist/engine and from src/engine alike.
   const here = import.meta.url;
-  const folder = fileURLToPath(new URL(`../../build/native/${nativeTarget()}/`, here));
+  const target = await nativeTarget();
+  const folder = fileURLToPath(new URL(`../../build/native/${target}/`, here));
   const file = `${folder}fovea.node`;
   if (!existsSync(file)) {
     const reason = `${folder}reason.txt`;
-    const why = existsSync(reason) ? readFileSync(reason, 'utf8').trim() : `it is not built for ${nativeTarget()}`;
+    const why = existsSync(reason) ? readFileSync(reason, 'utf8').trim() : `it is not built for ${target}`;
     throw new FoveaError({ code: 'engine', message: `${why}.` });
   }
   const module = { exports: {} };

@@ -40,7 +40,7 @@ class CompileError extends Error {}
 export async function buildAddon(context: BuildContext): Promise<boolean> {
   const { root, log } = context;
   if (process.env.FOVEA_SKIP_NATIVE === '1') return false;
-  const target = nativeTarget();
+  const target = await nativeTarget();
   const output = `build/native/${target}/fovea.node`;
   const reasonFile = join(root, `build/native/${target}/reason.txt`);
   const compiler = await findCompiler();

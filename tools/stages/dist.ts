@@ -1,7 +1,7 @@
 // src to dist with tsc, declarations included, and dist/node: the same in a few files, which Node loads several times
 // sooner than hundreds. Made beside it and renamed, so that dist never holds a mixture.
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { type BuildContext, hashInputs, isFresh, listFiles, markFresh, packageVersion } from './cache.js';
@@ -16,7 +16,7 @@ export async function buildDist(context: BuildContext): Promise<boolean> {
   rmSync(next, { recursive: true, force: true });
   const started = performance.now();
   await tsc(root, ['-p', 'tsconfig.json', '--outDir', next]);
-  await bundle(next);
+  await bundle(root, next);
   const old = join(root, 'dist.old');
   rmSync(old, { recursive: true, force: true });
   mkdirSync(next, { recursive: true });
@@ -28,10 +28,18 @@ export async function buildDist(context: BuildContext): Promise<boolean> {
   return true;
 }
 
-/** The entry points for Node and the command, which share their parts: a model file's layers are then the command's. As deep as the folders of dist: files of the package are found by relative addresses. */
-async function bundle(dist: string): Promise<void> {
+/** Not bundled: found only at run time, or no ES modules. */
+const APART = ['sharp', 'commander', 'jpeg-js'];
+
+/**
+ * The entry points for Node and the command, which share their parts: a model file's layers are then the command's. As
+ * deep as the folders of dist: files of the package are found by relative addresses. The packages that they need are
+ * within, a hundred small files that took as long to load as fovea itself; beside them lie their licences.
+ */
+async function bundle(root: string, dist: string): Promise<void> {
   const entries = ['index', 'data/index', 'formats/index', 'plot/index', 'vision/index', 'cli/main'];
-  await build({
+  const { metafile } = await build({
+    absWorkingDir: root,
     entryPoints: Object.fromEntries(entries.map((entry) => [entry.split('/')[0], join(dist, `${entry}.js`)])),
     outdir: join(dist, 'node'),
     bundle: true,
@@ -39,9 +47,27 @@ async function bundle(dist: string): Promise<void> {
     format: 'esm',
     platform: 'node',
     target: 'node20',
-    packages: 'external',
+    external: APART,
+    // Half of what has to be read; names stay, for stack traces.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    metafile: true,
     logLevel: 'error',
   });
+  const packages = Object.keys(metafile.inputs).map((file) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0]);
+  writeFileSync(join(dist, 'node/LICENSES.txt'), licences(root, [...new Set(packages)].sort()));
+}
+
+/** The licences of the packages in these folders, one after the other. */
+function licences(root: string, folders: readonly (string | undefined)[]): string {
+  const texts = folders.flatMap((folder) => {
+    if (folder === undefined) return [];
+    const file = readdirSync(join(root, folder)).find((name) => /^licen[cs]e/i.test(name));
+    if (file === undefined) throw new Error(`${folder} has no licence to put beside the bundle.`);
+    const name = folder.split('node_modules/').at(-1);
+    return [`${name}\n\n${readFileSync(join(root, folder, file), 'utf8').trim()}\n`];
+  });
+  return texts.join('\n----\n\n');
 }
 
 function tsc(root: string, args: string[]): Promise<void> {
