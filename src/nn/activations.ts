@@ -130,7 +130,7 @@ const ALIASES: Readonly<Record<string, string>> = { swish: 'silu', hardSwish: 'h
 export type ActivationName = keyof typeof POINTWISE | keyof typeof ALONG_AXIS | 'swish' | 'hardSwish';
 
 /** What may stand where an activation is wanted: a name, an activation layer, or a function of tensors. */
-export type ActivationLike = ActivationName | Layer | ((x: Tensor) => Tensor);
+export type ActivationLike = ActivationName | Layer | Activation | ((x: Tensor) => Tensor);
 
 /** An activation, ready to be applied. */
 export interface Activation {
@@ -170,11 +170,17 @@ export function makeActivation(like: ActivationLike | null | undefined, op = 'ac
   if (typeof like === 'function') {
     return { name: 'function', isPointwise: false, call: (x) => like(x), serialize: () => refuseFunction(op) };
   }
+  if (isActivation(like)) return like;
   if (typeof like !== 'string') throw unknownName(op, 'activation', like, activationNames());
   const call = activationFunction(like, op);
   const camel = toCamelCase(like);
   const name = ALIASES[camel] ?? camel;
   return { name, isPointwise: name in POINTWISE, call: (x) => call(x), serialize: () => toSnakeCase(name) };
+}
+
+/** One that was made before, as layers hand it to layers inside them. */
+function isActivation(value: unknown): value is Activation {
+  return isRecord(value) && typeof value.call === 'function' && typeof value.serialize === 'function';
 }
 
 function refuseFunction(op: string): never {

@@ -148,6 +148,8 @@ export abstract class Layer {
 
   /** Keras's names of the inputs where `call` takes them one by one and not as a list, e.g. query, value, key. */
   static readonly inputNames: readonly string[] = [];
+  /** What `call` takes beside its inputs. */
+  static readonly callArguments: readonly (keyof CallArguments<never>)[] = [];
   /** Whether the output's time steps count as the first input's do. Layers that know better have a `computeMask`. */
   static readonly supportsMasking: boolean = false;
 
@@ -294,14 +296,12 @@ export abstract class Layer {
   run(inputs: readonly Tensor[], context: CallContext, options: CallArguments<Tensor> = {}): readonly Tensor[] {
     try {
       this.ensureBuilt(inputs.map(({ shape }) => shape));
-      const { computeDtype, variableDtype } = this.policy;
-      const toCompute = (value: Tensor): Tensor => (isFloat(value.dtype) ? cast(value, computeDtype) : value);
+      this.checkArguments(options);
+      const toCompute = (value: Tensor): Tensor => this.toCompute(value);
       const masks = masksFor(inputs, options);
       const own: CallContext = { ...context, masks, options: mapTensors(options, toCompute) };
       const result = entering(this, () =>
-        readingVariables(computeDtype === variableDtype ? undefined : toCompute, () =>
-          this.call(this.castsInputs ? inputs.map(toCompute) : inputs, own),
-        ),
+        this.computing(() => this.call(this.castsInputs ? inputs.map(toCompute) : inputs, own)),
       );
       const outputs = result instanceof Tensor ? [result] : result;
       if (this.activityRegularizer !== null) this.penalizeActivity(outputs, this.activityRegularizer);
@@ -311,6 +311,35 @@ export abstract class Layer {
       return outputs;
     } catch (error) {
       throw error instanceof FoveaError ? error.at(this.name) : error;
+    }
+  }
+
+  /** Runs `body`, in which weights are read in the dtype that the layer computes in. */
+  computing<T>(body: () => T): T {
+    const { computeDtype, variableDtype } = this.policy;
+    return readingVariables(
+      computeDtype === variableDtype ? undefined : (value: Tensor): Tensor => this.toCompute(value),
+      body,
+    );
+  }
+
+  private toCompute(value: Tensor): Tensor {
+    return isFloat(value.dtype) ? cast(value, this.policy.computeDtype) : value;
+  }
+
+  /** Throws `argument` for one that this class does not take. */
+  private checkArguments(options: CallArguments<Tensor>): void {
+    const { callArguments } = this.constructor as typeof Layer;
+    for (const [name, value] of Object.entries(options)) {
+      if (value === undefined || ALWAYS_TAKEN.includes(name) || callArguments.some((each) => each === name)) continue;
+      throw new FoveaError({
+        code: 'argument',
+        op: this.className,
+        message: `takes no ${name}.`,
+        got: name,
+        want: callArguments,
+        ...(callArguments.length === 0 ? {} : { hint: `Beside its inputs it takes ${callArguments.join(', ')}.` }),
+      });
     }
   }
 
@@ -360,15 +389,19 @@ export abstract class Layer {
   applyAll(inputs: Tensor | readonly Tensor[], options?: CallOptions<Tensor>): readonly Tensor[];
   applyAll(
     inputs: SymbolicTensor | Tensor | readonly (SymbolicTensor | Tensor)[],
-    options: CallOptions | CallOptions<Tensor> = {},
+    rest: CallOptions | CallOptions<Tensor> = {},
   ): readonly (SymbolicTensor | Tensor)[] {
     const isList = Array.isArray(inputs);
-    const list = (isList ? inputs : [inputs]) as readonly (SymbolicTensor | Tensor)[];
+    const given = (isList ? inputs : [inputs]) as readonly (SymbolicTensor | Tensor)[];
+    const { inputNames } = this.constructor as typeof Layer;
+    // What follows the inputs that Keras takes one by one is the state to start from.
+    const count = inputNames.length === 0 ? given.length : inputNames.length;
+    const list = given.slice(0, count);
+    const options = given.length > count ? { ...rest, initialState: given.slice(count) } : rest;
     if (list.every((each): each is Tensor => each instanceof Tensor)) {
       const { training, ...more } = options as CallOptions<Tensor>;
       return this.run(list, training ? eagerTraining() : inferenceContext, more);
     }
-    const { inputNames } = this.constructor as typeof Layer;
     return this.applySymbolic(
       list as readonly SymbolicTensor[],
       isList && inputNames.length === 0,
@@ -435,15 +468,31 @@ export abstract class Layer {
     return variable;
   }
 
+  /** Counts a weight of a layer inside among this layer's own, too: files then hold it twice. */
+  protected adoptWeight(weight: Variable): void {
+    (weight.trainable ? this.ownTrainable : this.ownFixed).push(weight);
+  }
+
   /** Own weights and those of the layers inside, in Keras's order: trainable ones first in each layer. */
   get weights(): Variable[] {
-    return [...this.ownTrainable, ...this.ownFixed, ...this.sublayers.flatMap((layer) => layer.weights)];
+    return [...new Set([...this.ownTrainable, ...this.ownFixed, ...this.sublayers.flatMap((layer) => layer.weights)])];
+  }
+
+  /** The names of `weights`, those of layers inside behind the layer's name: `lstm_cell/kernel`. */
+  get weightPaths(): string[] {
+    const paths = new Map(this.ownWeights.map((weight) => [weight, weight.name]));
+    for (const layer of this.sublayers) {
+      layer.weights.forEach((weight, i) => {
+        paths.set(weight, `${layer.name}/${layer.weightPaths[i]}`);
+      });
+    }
+    return this.weights.map((weight) => paths.get(weight) as string);
   }
 
   /** Weights that training changes. */
   get trainableWeights(): Variable[] {
     if (!this.trainable) return [];
-    return [...this.ownTrainable, ...this.sublayers.flatMap((layer) => layer.trainableWeights)];
+    return [...new Set([...this.ownTrainable, ...this.sublayers.flatMap((layer) => layer.trainableWeights)])];
   }
 
   /** Weights that training leaves alone: statistics, and everything in frozen layers. */
@@ -500,6 +549,9 @@ export function entering<T>(layer: Layer, body: () => T): T {
     depth--;
   }
 }
+
+// Every layer may run in another mode, or be told which steps count.
+const ALWAYS_TAKEN: readonly string[] = ['mask', 'training'];
 
 /** The inputs' masks: those given, or those that earlier layers found. */
 function masksFor(inputs: readonly Tensor[], { mask }: CallArguments<Tensor>): (Tensor | undefined)[] {

@@ -14,7 +14,8 @@ import { toCamelCase, toSnakeCase } from './keras-config.js';
 import type { Layer } from './layer.js';
 import { InputLayer } from './layers/input.js';
 import { Lambda, type LambdaFunction } from './layers/other.js';
-import { layerFromConfig, registeredName } from './layers/registry.js';
+import { registeredName } from './layers/registered.js';
+import { layerFromConfig } from './layers/registry.js';
 import { Model, Sequential, TrainableModel } from './model.js';
 import {
   type CallOptions,

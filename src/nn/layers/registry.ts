@@ -40,7 +40,11 @@ import {
   MaxPooling3D,
 } from './pooling.js';
 import { PReLU } from './prelu.js';
+import { GRU, LSTM, RNN, SimpleRNN } from './recurrent.js';
+import { GRUCell, LSTMCell, SimpleRNNCell } from './recurrent-cell.js';
+import { nameClass } from './registered.js';
 import { Flatten, Permute, RepeatVector, Reshape } from './reshaping.js';
+import { StackedRNNCells } from './stacked-cells.js';
 import { GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization } from './unit-normalization.js';
 import { UpSampling1D, UpSampling2D, UpSampling3D } from './upsampling.js';
 
@@ -56,6 +60,14 @@ export interface LayerClass {
 }
 
 const BUILT_IN: readonly LayerClass[] = [
+  StackedRNNCells,
+  SimpleRNNCell,
+  SimpleRNN,
+  RNN,
+  LSTMCell,
+  LSTM,
+  GRUCell,
+  GRU,
   Activation,
   AdaptiveAveragePooling1D,
   AdaptiveAveragePooling2D,
@@ -135,7 +147,6 @@ const BUILT_IN: readonly LayerClass[] = [
 export const layerClasses: ReadonlyMap<string, LayerClass> = new Map(BUILT_IN.map((each) => [each.className, each]));
 
 const custom = new Map<string, LayerClass>();
-const names = new WeakMap<object, string>();
 
 /**
  * Makes a layer class known to files, as `package>ClassName`; the package defaults to `Custom`, as in Keras.
@@ -152,13 +163,10 @@ const names = new WeakMap<object, string>();
 export function registerLayer(layer: LayerClass, options: { package?: string } = {}): void {
   const name = `${options.package ?? 'Custom'}>${layer.className}`;
   custom.set(name, layer);
-  names.set(layer, name);
+  nameClass(layer, name);
 }
 
-/** The name a class was registered under, or undefined for Keras's own. */
-export function registeredName(layer: Layer): string | undefined {
-  return names.get(layer.constructor);
-}
+export { registeredName } from './registered.js';
 
 /** The class of a name: a registered one in full (`package>Class`) or bare, or Keras's. */
 export function findLayerClass(className: string): LayerClass | undefined {
