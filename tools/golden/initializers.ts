@@ -50,7 +50,8 @@ function compareLayer(each: InitializerCase, className: string, findings: Findin
   const layer = layerFromConfig(className, each.args);
   const shapes = each.input_shape ?? [];
   layer.ensureBuilt(isList(shapes) ? shapes : [shapes]);
-  const weights = layer.weights.map(({ name, shape, trainable }) => ({ name, shape, trainable }));
+  const { weightPaths } = layer;
+  const weights = layer.weights.map(({ shape, trainable }, i) => ({ name: weightPaths[i], shape, trainable }));
   findings.same('weights', weights, each.weights);
   findings.same('parameters', layer.countParams(), each.parameters);
   compareDefaults(layer, each.config ?? {}, findings);

@@ -3,9 +3,16 @@ import { gradients } from '../../src/compile/autodiff.js';
 import { isFloat } from '../../src/core/dtype.js';
 import { type Tensor, tensor } from '../../src/graph/tensor.js';
 import { activationFunction } from '../../src/nn/activations.js';
-import { isRecord, toCamelCase } from '../../src/nn/keras-config.js';
+import { isRecord, toCamelCase, toSnakeCase } from '../../src/nn/keras-config.js';
 import type { CallContext, Layer, LayerConfig } from '../../src/nn/layer.js';
 import { layerFromConfig } from '../../src/nn/layers/registry.js';
+import {
+  type CallArguments,
+  FLAG_ARGUMENTS,
+  mapTensors,
+  SymbolicTensor,
+  TENSOR_ARGUMENTS,
+} from '../../src/nn/symbolic.js';
 import { add, multiply } from '../../src/ops/arithmetic.js';
 import { sum } from '../../src/ops/reduce.js';
 import type { Findings } from './findings.js';
@@ -66,22 +73,32 @@ export function optionsOf(args: Readonly<Record<string, unknown>>): Record<strin
 async function replayLayer(each: LayerCase, arrays: Arrays, machine: Machine, findings: Findings): Promise<void> {
   const layer = layerFromConfig(each.class as string, each.config ?? each.args);
   const inputs = each.inputs.map((entry) => arrays.tensor(entry.tensor));
-  layer.ensureBuilt(inputs.map(({ shape }) => shape));
-  const describe = ({ name, shape, trainable }: { name: string; shape: readonly number[]; trainable: boolean }) => ({
-    name,
-    shape,
-    trainable,
-  });
-  findings.same('weights', layer.weights.map(describe), each.weights.map(describe));
+  const isInput = inputsAmong(layer, each);
+  const callWith = (given: readonly Tensor[]): [readonly Tensor[], CallArguments<Tensor>] => [
+    given.filter((_, i) => isInput[i]),
+    argumentsOf(each, given),
+  ];
+  const [own, more] = callWith(inputs);
+  layer.ensureBuilt(own.map(({ shape }) => shape));
+  const { weightPaths } = layer;
+  findings.same(
+    'weights',
+    layer.weights.map(({ shape, trainable }, i) => ({ name: weightPaths[i], shape, trainable })),
+    each.weights.map(({ name, shape, trainable }) => ({ name, shape, trainable })),
+  );
   if (each.config !== undefined) compareConfigs(layer, each.config, findings);
   const setWeights = (): void => layer.setWeights(each.weights.map((entry) => arrays.floats(entry.tensor)));
   setWeights();
   const weights = layer.weights.map((weight) => weight.value);
   const context = contextOf(each.call.training ?? false);
-  const run = (given: readonly Tensor[]): readonly Tensor[] => layer.run(given, context);
+  const run = (given: readonly Tensor[]): readonly Tensor[] => {
+    const [first, rest] = callWith(given);
+    return layer.run(first, context, rest);
+  };
   const inferred = layer.computeOutputShapes(
-    inputs.map(({ shape }) => shape),
-    inputs.map(({ dtype }) => dtype),
+    own.map(({ shape }) => shape),
+    own.map(({ dtype }) => dtype),
+    mapTensors(more, ({ shape, dtype }) => new SymbolicTensor(shape, dtype, 'argument')),
   );
   findings.same(
     'inferred shapes',
@@ -102,6 +119,28 @@ async function replayLayer(each: LayerCase, arrays: Arrays, machine: Machine, fi
     await machine.predict((...given) => run(given), inputs),
     ' of a compiled call',
   );
+}
+
+/** Which of a case's inputs the layer takes as inputs; the others are arguments of the call. */
+function inputsAmong(layer: Layer, { call, inputs }: LayerCase): boolean[] {
+  const { inputNames } = layer.constructor as typeof Layer;
+  return inputs.map(({ arg }) => call.inputs !== 'args' || arg === undefined || inputNames.includes(arg));
+}
+
+/** What the call is given beside inputs: tensors by their argument's name, and what `call` says. */
+function argumentsOf({ call, inputs }: LayerCase, given: readonly Tensor[]): CallArguments<Tensor> {
+  const found: Record<string, unknown> = {};
+  inputs.forEach(({ arg }, i) => {
+    const name = TENSOR_ARGUMENTS.find((each) => each === toCamelCase(arg ?? ''));
+    if (call.inputs !== 'args' || name === undefined) return;
+    const before = found[name];
+    found[name] = before === undefined ? given[i] : [before, given[i]].flat();
+  });
+  for (const name of FLAG_ARGUMENTS) {
+    const value = (call as Readonly<Record<string, unknown>>)[toSnakeCase(name)];
+    if (name !== 'training' && value !== undefined) found[name] = value;
+  }
+  return found as CallArguments<Tensor>;
 }
 
 interface Computed {
