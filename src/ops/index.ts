@@ -75,6 +75,7 @@ export {
   zeros,
   zerosLike,
 } from './create.js';
+export { einsum } from './einsum.js';
 export { gather, type OneHotOptions, oneHot, scatterAdd, takeAlongAxis } from './gather.js';
 export { resizeBilinear, resizeNearest } from './image.js';
 export { bitwiseAnd, bitwiseOr, bitwiseXor, floorDivide, mod } from './integer.js';

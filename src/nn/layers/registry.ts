@@ -4,6 +4,7 @@ import { policyFromConfig } from '../dtype-policy.js';
 import { nearestName, toCamelCase } from '../keras-config.js';
 import type { Layer, LayerConfig } from '../layer.js';
 import { Activation, ELU, LeakyReLU, ReLU, Softmax } from './activation-layers.js';
+import { AdditiveAttention, Attention } from './attention.js';
 import { Cropping1D, Cropping2D, Cropping3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D } from './borders.js';
 import { Conv1D, Conv2D, Conv3D } from './conv.js';
 import { DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D } from './conv-depthwise.js';
@@ -11,11 +12,13 @@ import { Conv1DTranspose, Conv2DTranspose, Conv3DTranspose } from './conv-transp
 import { Dense } from './dense.js';
 import { Dot } from './dot.js';
 import { Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D } from './dropout.js';
+import { EinsumDense } from './einsum-dense.js';
 import { Embedding } from './embedding.js';
 import type { MakeLayer } from './fields.js';
 import { InputLayer } from './input.js';
 import { Masking } from './masking.js';
 import { Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract } from './merge.js';
+import { GroupedQueryAttention, MultiHeadAttention } from './multi-head-attention.js';
 import { AlphaDropout, GaussianDropout, GaussianNoise } from './noise.js';
 import { BatchNormalization } from './normalization.js';
 import { Identity, Rescaling } from './other.js';
@@ -60,6 +63,11 @@ export interface LayerClass {
 }
 
 const BUILT_IN: readonly LayerClass[] = [
+  GroupedQueryAttention,
+  MultiHeadAttention,
+  EinsumDense,
+  Attention,
+  AdditiveAttention,
   StackedRNNCells,
   SimpleRNNCell,
   SimpleRNN,

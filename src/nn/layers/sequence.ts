@@ -1,6 +1,13 @@
 // The makers of layers for sequences.
-
+import { AdditiveAttention, type AdditiveAttentionOptions, Attention, type AttentionOptions } from './attention.js';
+import { EinsumDense, type EinsumDenseOptions } from './einsum-dense.js';
 import { Masking, type MaskingOptions } from './masking.js';
+import {
+  GroupedQueryAttention,
+  type GroupedQueryAttentionOptions,
+  MultiHeadAttention,
+  type MultiHeadAttentionOptions,
+} from './multi-head-attention.js';
 import {
   GRU,
   type GRUOptions,
@@ -57,3 +64,32 @@ export const gruCell = (options: GRUCellOptions): GRUCell => new GRUCell(options
 
 /** Cells on top of each other, for `rnn`. */
 export const stackedRnnCells = (options: StackedRNNCellsOptions): StackedRNNCells => new StackedRNNCells(options);
+
+/**
+ * Multiplies by a kernel as an equation of letters says.
+ *
+ * @example
+ * const heads = layers.einsumDense({ equation: 'abc,cde->abde', outputShape: [null, 4, 8], biasAxes: 'de' });
+ */
+export const einsumDense = (options: EinsumDenseOptions): EinsumDense => new EinsumDense(options);
+
+/**
+ * Attention with several heads; apply it to [query, value] or [query, value, key].
+ *
+ * @example
+ * const x = layers.input([10, 16]);
+ * const y = layers.multiHeadAttention({ numHeads: 2, keyDim: 8 }).apply([x, x], { useCausalMask: true });
+ */
+export const multiHeadAttention = (options: MultiHeadAttentionOptions): MultiHeadAttention =>
+  new MultiHeadAttention(options);
+
+/** Attention in which groups of query heads share keys and values; apply it to [query, value] or [query, value, key]. */
+export const groupQueryAttention = (options: GroupedQueryAttentionOptions): GroupedQueryAttention =>
+  new GroupedQueryAttention(options);
+
+/** Attention by dot products; apply it to [query, value] or [query, value, key]. */
+export const attention = (options: AttentionOptions = {}): Attention => new Attention(options);
+
+/** Attention by a nonlinear sum; apply it to [query, value] or [query, value, key]. */
+export const additiveAttention = (options: AdditiveAttentionOptions = {}): AdditiveAttention =>
+  new AdditiveAttention(options);
