@@ -132,6 +132,7 @@ import {
   type UpSampling3DOptions,
 } from './upsampling.js';
 
+export * from '../augmentation/index.js';
 export { type InputOptions, input } from './input.js';
 export * from './sequence.js';
 

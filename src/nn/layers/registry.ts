@@ -1,5 +1,6 @@
 // Layer classes by the names under which files hold them, Keras's and the user's own.
 import { FoveaError } from '../../core/errors.js';
+import { augmentationClasses } from '../augmentation/classes.js';
 import { policyFromConfig } from '../dtype-policy.js';
 import { nearestName, toCamelCase } from '../keras-config.js';
 import type { Layer, LayerConfig } from '../layer.js';
@@ -149,6 +150,7 @@ const BUILT_IN: readonly LayerClass[] = [
   ZeroPadding1D,
   ZeroPadding2D,
   ZeroPadding3D,
+  ...augmentationClasses,
 ];
 
 /** Keras's classes by name. Models are added by their own file, through `registerLayer` with the package `keras`. */

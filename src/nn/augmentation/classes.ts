@@ -1,0 +1,59 @@
+// The classes of the augmentation layers, for reading files.
+import {
+  RandomBrightness,
+  RandomColorDegeneration,
+  RandomColorJitter,
+  RandomContrast,
+  RandomGrayscale,
+  RandomHue,
+  RandomSaturation,
+} from './colors.js';
+import { RandomElasticTransform } from './elastic.js';
+import { RandomCrop, RandomFlip } from './flip-crop.js';
+import { CutMix, MixUp } from './mixing.js';
+import { RandomPCAColor } from './pca.js';
+import { Pipeline } from './pipeline.js';
+import { AugMix, RandAugment } from './policies.js';
+import {
+  AutoContrast,
+  Equalization,
+  RandomErasing,
+  RandomGaussianBlur,
+  RandomInvert,
+  RandomPosterization,
+  RandomSharpness,
+  Solarization,
+} from './tones.js';
+import { RandomPerspective, RandomRotation, RandomShear, RandomTranslation, RandomZoom } from './warps.js';
+
+export const augmentationClasses = [
+  AugMix,
+  AutoContrast,
+  CutMix,
+  Equalization,
+  MixUp,
+  Pipeline,
+  RandAugment,
+  RandomBrightness,
+  RandomColorDegeneration,
+  RandomColorJitter,
+  RandomContrast,
+  RandomCrop,
+  RandomElasticTransform,
+  RandomErasing,
+  RandomFlip,
+  RandomGaussianBlur,
+  RandomGrayscale,
+  RandomHue,
+  RandomInvert,
+  RandomPCAColor,
+  RandomPerspective,
+  RandomPosterization,
+  RandomRotation,
+  RandomSaturation,
+  RandomSharpness,
+  RandomShear,
+  RandomTranslation,
+  RandomZoom,
+  Solarization,
+] as const;

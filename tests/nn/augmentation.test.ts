@@ -1,0 +1,599 @@
+// Augmentation layers: where nothing is left to chance, against Keras's results and configs (augmentation-keras.json);
+// what is left to chance by its seed, its spread over a batch, and boxes, points and masks that follow the pixels.
+import { readFileSync } from 'node:fs';
+import { afterAll, describe, expect, test } from 'vitest';
+import { disposeEngine, setEngine } from '../../src/engine/current.js';
+import type { Tensor } from '../../src/graph/tensor.js';
+import {
+  add,
+  concat,
+  layers,
+  mean,
+  models,
+  multiply,
+  oneHot,
+  randomKey,
+  setRandomSeed,
+  tensor,
+  transpose,
+  zeros,
+} from '../../src/index.js';
+import { drawsFor, eagerContext } from '../../src/nn/augmentation/base.js';
+import { beta } from '../../src/nn/augmentation/mixing.js';
+import type { Layer } from '../../src/nn/layer.js';
+import { layerFromConfig } from '../../src/nn/layers/registry.js';
+import { findVariants } from '../engine/variants.js';
+import { evaluate, expectClose } from './golden.js';
+
+interface KerasCase {
+  readonly name: string;
+  readonly class: string;
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly range?: number;
+  readonly shape?: readonly number[];
+  readonly output?: readonly number[];
+}
+
+const { cases } = JSON.parse(readFileSync(new URL('augmentation-keras.json', import.meta.url), 'utf8')) as {
+  cases: KerasCase[];
+};
+const { variants } = await findVariants();
+const engines = [...new Set(variants.map(({ engine }) => engine))];
+
+async function values(x: Tensor): Promise<number[]> {
+  return Array.from((await evaluate([x]))[0] as ArrayLike<number>);
+}
+
+/** The pictures that Keras was given: numbers up to `range` that look random. */
+function pictures(range = 255, shape: readonly number[] = [2, 4, 5, 3]): Tensor {
+  const size = shape.reduce((a, b) => a * b, 1);
+  const fraction = (i: number): number => Math.abs(Math.sin(12.9898 * (i + 1)) * 43758.5453) % 1;
+  return tensor(
+    Float32Array.from({ length: size }, (_, i) => range * fraction(i)),
+    { shape },
+  );
+}
+
+type Augmenting = layers.Augmenting;
+const make = ({ class: name, args }: KerasCase): Augmenting =>
+  layerFromConfig(name, { ...args, name: 'one' }) as unknown as Augmenting;
+
+describe('without chance', () => {
+  const fixed = cases.filter(({ output }) => output !== undefined);
+
+  test.each(fixed.map((each) => [each.name, each] as const))('%s is as in Keras', async (_, each) => {
+    const got = make(each).transform(pictures(each.range));
+    expect(got.shape).toEqual(each.shape);
+    // The figures have six digits.
+    expectClose(await values(got), each.output as number[], 1e-5, each.name);
+  });
+
+  test.each(fixed.map((each) => [each.name, each] as const))('%s channels first', async (_, each) => {
+    const first = layerFromConfig(each.class, { ...each.args, data_format: 'channels_first' }) as unknown as Augmenting;
+    const got = first.transform(transpose(pictures(each.range), [0, 3, 1, 2]));
+    expectClose(await values(transpose(got, [0, 2, 3, 1])), each.output as number[], 1e-5, each.name);
+  });
+
+  test.each(cases.map((each) => [each.name, each] as const))('%s: configs go both ways', (name, each) => {
+    if (each.class === 'Pipeline') return expect(name).toBe('Pipeline config');
+    const layer = make(each) as unknown as Layer;
+    const config = layer.getConfig();
+    // A number f stands as it was given.
+    const shear = each.class === 'RandomShear' ? { x_factor: each.args.x_factor, y_factor: each.args.y_factor } : {};
+    expect(config).toEqual({ ...each.config, ...shear });
+    const again = layerFromConfig(each.class, { ...each.config, name: 'again' });
+    expect({ ...again.getConfig(), ...shear }).toEqual({ ...each.config, ...shear });
+  });
+});
+
+/** Every layer, with strengths that leave no picture as it is. */
+const ALL: readonly (readonly [string, () => Augmenting])[] = [
+  ['randomFlip', () => layers.randomFlip()],
+  ['randomRotation', () => layers.randomRotation({ factor: 0.3 })],
+  ['randomTranslation', () => layers.randomTranslation({ heightFactor: 0.4, widthFactor: 0.4 })],
+  ['randomZoom', () => layers.randomZoom({ heightFactor: 0.5, widthFactor: 0.5 })],
+  ['randomShear', () => layers.randomShear({ xFactor: 0.5, yFactor: 0.2 })],
+  ['randomPerspective', () => layers.randomPerspective({ factor: [1, 1] })],
+  ['randomElasticTransform', () => layers.randomElasticTransform({ factor: [1, 1], scale: [0.8, 1] })],
+  ['randomCrop', () => layers.randomCrop({ height: 5, width: 6 })],
+  ['randomContrast', () => layers.randomContrast({ factor: 0.8 })],
+  ['randomBrightness', () => layers.randomBrightness({ factor: 0.4 })],
+  ['randomSaturation', () => layers.randomSaturation({ factor: [0.1, 0.9] })],
+  ['randomHue', () => layers.randomHue({ factor: 0.8 })],
+  ['randomColorJitter', () => layers.randomColorJitter({ brightnessFactor: 0.2, contrastFactor: 0.3, hueFactor: 0.4 })],
+  ['randomColorDegeneration', () => layers.randomColorDegeneration({ factor: [0.2, 1] })],
+  ['randomGrayscale', () => layers.randomGrayscale()],
+  ['randomPosterization', () => layers.randomPosterization({ factor: [1, 7] })],
+  ['solarization', () => layers.solarization({ additionFactor: 0.3, thresholdFactor: 0.8 })],
+  ['randomInvert', () => layers.randomInvert()],
+  ['randomSharpness', () => layers.randomSharpness({ factor: [0, 1] })],
+  ['randomGaussianBlur', () => layers.randomGaussianBlur({ factor: [1, 1], kernelSize: 5, sigma: [0.3, 1] })],
+  ['randomErasing', () => layers.randomErasing({ factor: [1, 1] })],
+  ['randomPCAColor', () => layers.randomPCAColor({ stddev: 0.5 })],
+  ['randAugment', () => layers.randAugment()],
+  ['augMix', () => layers.augMix()],
+  ['mixUp', () => layers.mixUp({ alpha: 1 })],
+  ['cutMix', () => layers.cutMix()],
+  ['pipeline', () => layers.pipeline([layers.randomFlip(), layers.randomRotation({ factor: 0.1 })])],
+];
+
+describe('by chance', () => {
+  const x = pictures(255, [12, 9, 10, 3]);
+
+  test.each(ALL)('%s follows its key, call by call', async (_, layer) => {
+    const one = layer();
+    const first = await values(one.transform(x, { key: 3 }));
+    expect(await values(one.transform(x, { key: 3 }))).toEqual(first);
+    expect(await values(layer().transform(x, { key: randomKey(3, 0) }))).toEqual(first);
+    const others = await values(one.transform(x, { key: randomKey(3, 1) }));
+    expect(others).not.toEqual(first);
+    expect(first.every(Number.isFinite)).toBe(true);
+    setRandomSeed(8);
+    const drawn = await values(layer().transform(x));
+    expect(await values(layer().transform(x))).not.toEqual(drawn);
+    setRandomSeed(8);
+    expect(await values(layer().transform(x))).toEqual(drawn);
+  });
+
+  test.each(ALL)('%s changes the pictures of a batch differently, and none in inference', async (name, layer) => {
+    const one = pictures(255, [1, 9, 10, 3]);
+    const same = concat(Array.from({ length: 12 }, () => one));
+    const changed = layer().transform(same, { key: 1 });
+    const size = changed.size / 12;
+    const all = await values(changed);
+    const kinds = new Set(Array.from({ length: 12 }, (_, i) => all.slice(i * size, (i + 1) * size).join()));
+    // Two pictures mixed with each other are no news where all are equal.
+    expect(kinds.size, name).toBeGreaterThan(name === 'mixUp' || name === 'cutMix' ? 0 : 1);
+    if (name === 'randomCrop') return;
+    expect(await values(layer().transform(same, { training: false }))).toEqual(await values(same));
+  });
+
+  test('a seed goes on from call to call, whatever the global one', async () => {
+    const layer = (): Augmenting => layers.randomBrightness({ factor: 0.5, seed: 4 });
+    const one = layer();
+    const [first, second] = [await values(one.transform(x)), await values(one.transform(x))];
+    expect(second).not.toEqual(first);
+    setRandomSeed(99);
+    const again = layer();
+    expect(await values(again.transform(x))).toEqual(first);
+    expect(await values(again.transform(x))).toEqual(second);
+    // A key of its own step takes its place, the seed stays.
+    expect(await values(layer().transform(x, { key: randomKey(77, 1) }))).toEqual(second);
+  });
+
+  test('strengths spread evenly over their range', async () => {
+    const black = zeros([2000, 1, 1, 1]);
+    const layer = layers.randomBrightness({ factor: [0.2, 0.6], valueRange: [0, 1] });
+    const drawn = await values(layer.transform(black, { key: 5 }));
+    expect(Math.min(...drawn)).toBeGreaterThanOrEqual(0.2 - 1e-6);
+    expect(Math.max(...drawn)).toBeLessThan(0.6);
+    for (let part = 0; part < 4; part++) {
+      const [low, high] = [0.2 + part * 0.1, 0.3 + part * 0.1];
+      // 500 wanted, deviation 19.4.
+      const found = drawn.filter((each) => each >= low && each < high).length;
+      expect(Math.abs(found - 500)).toBeLessThan(100);
+    }
+  });
+
+  test('half of the pictures are mirrored, and each way by itself', async () => {
+    const one = tensor([1, 2, 3, 4], { shape: [1, 2, 2, 1] });
+    const same = concat(Array.from({ length: 2000 }, () => one));
+    const all = await values(layers.randomFlip().transform(same, { key: 9 }));
+    const count = new Map<string, number>();
+    for (let i = 0; i < 2000; i++) {
+      const kind = all.slice(4 * i, 4 * i + 4).join('');
+      count.set(kind, (count.get(kind) ?? 0) + 1);
+    }
+    expect([...count.keys()].sort()).toEqual(['1234', '2143', '3412', '4321']);
+    for (const each of count.values()) expect(Math.abs(each - 500)).toBeLessThan(100);
+  });
+
+  test('posterization draws up to but without the higher number of bits', async () => {
+    const grey = add(zeros([600, 1, 1, 1]), 255);
+    const all = await values(layers.randomPosterization({ factor: [2, 4] }).transform(grey, { key: 2 }));
+    expect(new Set(all)).toEqual(new Set([192, 224]));
+  });
+
+  test('shares of mixtures are beta distributed', async () => {
+    const n = 4000;
+    for (const alpha of [0.2, 1, 3]) {
+      const draws = drawsFor(
+        null,
+        eagerContext({ key: 6 }, () => randomKey(0)),
+      );
+      const shares = await values(beta(draws, n, alpha));
+      const average = shares.reduce((total, each) => total + each) / n;
+      const variance = shares.reduce((total, each) => total + (each - 0.5) ** 2, 0) / n;
+      const wanted = 1 / (4 * (2 * alpha + 1));
+      expect(Math.abs(average - 0.5), `alpha ${alpha}`).toBeLessThan(4 * Math.sqrt(wanted / n));
+      expect(Math.abs(variance - wanted) / wanted, `alpha ${alpha}`).toBeLessThan(0.08);
+      expect(shares.every((each) => each >= 0 && each <= 1)).toBe(true);
+    }
+  });
+});
+
+describe('on engines', () => {
+  afterAll(() => disposeEngine());
+
+  test.skipIf(engines.length < 2).each(ALL)('%s draws the same on all', async (_, layer) => {
+    const x = pictures(255, [3, 9, 10, 3]);
+    const results: Float32Array[] = [];
+    for (const engine of engines) {
+      await setEngine(engine, { threads: 2 });
+      results.push((await layer().transform(x, { key: 12 }).data()) as Float32Array);
+    }
+    const [first, second] = results as [Float32Array, Float32Array];
+    expectClose(second, first, 2e-4, 'wasm against native');
+  });
+
+  test('train inside a model, and rest in its predictions', async () => {
+    await setEngine('auto', { threads: 2 });
+    setRandomSeed(2);
+    const model = models.sequential([
+      layers.input([8, 8, 3]),
+      layers.randomFlip({ mode: 'horizontal' }),
+      layers.randomRotation({ factor: 0.1 }),
+      layers.randomCrop({ height: 6, width: 6 }),
+      layers.randomContrast({ factor: 0.3, valueRange: [0, 1] }),
+      layers.mixUp(),
+      layers.conv2d({ filters: 4, kernelSize: 3, activation: 'relu' }),
+      layers.globalAveragePooling2d(),
+      layers.dense({ units: 2, activation: 'softmax' }),
+    ]);
+    model.compile({ optimizer: 'adam', loss: 'sparseCategoricalCrossentropy' });
+    const x = pictures(1, [16, 8, 8, 3]);
+    const y = tensor(Int32Array.from({ length: 16 }, (_, i) => i % 2));
+    const before = await model.predict(x);
+    expect((await model.predict(x)).data).toEqual(before.data);
+    const history = await model.fit((await x.array()) as never, await y.data(), {
+      epochs: 2,
+      batchSize: 8,
+      verbose: 0,
+    });
+    expect(history.history.loss?.every(Number.isFinite)).toBe(true);
+  });
+});
+
+describe('what goes along', () => {
+  const size = [2, 40, 48] as const;
+  /** Where the rectangle of each picture stands: left, top, right, bottom. */
+  const rectangles = [
+    [14, 12, 26, 20],
+    [20, 16, 30, 28],
+  ] as const;
+  const drawnRectangles = tensor(
+    Float32Array.from({ length: 2 * 40 * 48 }, (_, at) => {
+      const [left, top, right, bottom] = rectangles[Math.floor(at / (40 * 48))] as readonly [
+        number,
+        number,
+        number,
+        number,
+      ];
+      const [row, column] = [Math.floor(at / 48) % 40, at % 48];
+      return row >= top && row < bottom && column >= left && column < right ? 1 : 0;
+    }),
+    { shape: [...size, 1] },
+  );
+  const boxes = tensor(rectangles.map((each) => [[...each]]));
+  const labels = tensor(Int32Array.of(3, 5), { shape: [2, 1] });
+  /** The rectangles' corners, clockwise. */
+  const keypoints = tensor(
+    rectangles.map(([left, top, right, bottom]) => [
+      [left, top],
+      [right, top],
+      [right, bottom],
+      [left, bottom],
+    ]),
+  );
+
+  /** The upright boxes around what is brighter than half in each picture. */
+  function boundsOf(flat: readonly number[], height: number, width: number): number[][] {
+    return [0, 1].map((picture) => {
+      let [left, top, right, bottom] = [width, height, 0, 0];
+      for (let i = 0; i < height * width; i++) {
+        if ((flat[picture * height * width + i] as number) < 0.5) continue;
+        const [row, column] = [Math.floor(i / width), i % width];
+        [left, top] = [Math.min(left, column), Math.min(top, row)];
+        [right, bottom] = [Math.max(right, column + 1), Math.max(bottom, row + 1)];
+      }
+      return [left, top, right, bottom];
+    });
+  }
+
+  const moving: readonly (readonly [string, layers.Augmenting, tolerance: number])[] = [
+    ['randomFlip', layers.randomFlip({ boundingBoxFormat: 'xyxy' }), 0.01],
+    ['randomRotation', layers.randomRotation({ factor: 0.12, boundingBoxFormat: 'xyxy', fillMode: 'constant' }), 1.5],
+    [
+      'randomTranslation',
+      layers.randomTranslation({
+        heightFactor: 0.2,
+        widthFactor: 0.2,
+        boundingBoxFormat: 'xyxy',
+        fillMode: 'constant',
+      }),
+      0.6,
+    ],
+    [
+      'randomZoom',
+      layers.randomZoom({ heightFactor: 0.3, widthFactor: 0.3, boundingBoxFormat: 'xyxy', fillMode: 'constant' }),
+      0.7,
+    ],
+    [
+      'randomShear',
+      layers.randomShear({ xFactor: 0.25, yFactor: 0.1, boundingBoxFormat: 'xyxy', fillMode: 'constant' }),
+      1.5,
+    ],
+    ['randomPerspective', layers.randomPerspective({ factor: [1, 1], scale: 0.3, boundingBoxFormat: 'xyxy' }), 1.5],
+    [
+      'randomElasticTransform',
+      layers.randomElasticTransform({
+        factor: [1, 1],
+        scale: [0.9, 0.9],
+        boundingBoxFormat: 'xyxy',
+        valueRange: [0, 1],
+      }),
+      3,
+    ],
+    ['randomCrop', layers.randomCrop({ height: 34, width: 40, boundingBoxFormat: 'xyxy' }), 0.01],
+    ['randAugment', layers.randAugment({ factor: 0.05, boundingBoxFormat: 'xyxy', valueRange: [0, 1] }), 2.5],
+  ];
+
+  test.each(moving)('%s: boxes, points and masks follow the pixels', async (name, layer, tolerance) => {
+    for (let key = 0; key < 6; key++) {
+      const changed = layer.transform(
+        {
+          images: drawnRectangles,
+          boundingBoxes: { boxes, labels },
+          keypoints,
+          segmentationMasks: multiply(drawnRectangles, 7),
+        },
+        { key },
+      );
+      const [, height, width] = changed.images.shape as [number, number, number];
+      const masks = changed.segmentationMasks as Tensor;
+      expect(masks.shape).toEqual([2, height, width, 1]);
+      const mask = await values(masks);
+      expect(new Set(mask), name).toEqual(new Set([0, 7]));
+      const seen = boundsOf(mask, height, width);
+      const got = await values(changed.boundingBoxes?.boxes as Tensor);
+      const points = await values(changed.keypoints as Tensor);
+      seen.forEach((bounds, picture) => {
+        bounds.forEach((want, i) => {
+          const found = got[4 * picture + i] as number;
+          expect(Math.abs(found - want), `${name}, key ${key}: box ${got} for ${seen}`).toBeLessThanOrEqual(tolerance);
+        });
+        const along = [0, 1].map((axis) => [0, 1, 2, 3].map((i) => points[8 * picture + 2 * i + axis] as number));
+        const around = [along[0], along[1]] as [number[], number[]];
+        const box = [Math.min(...around[0]), Math.min(...around[1]), Math.max(...around[0]), Math.max(...around[1])];
+        box.forEach((each, i) => {
+          const [limit, want] = [i % 2 === 0 ? width : height, bounds[i] as number];
+          const within = Math.min(Math.max(each, 0), limit);
+          expect(Math.abs(within - want), `${name}: points ${box} for ${bounds}`).toBeLessThanOrEqual(tolerance);
+        });
+      });
+      expect(await values(changed.boundingBoxes?.labels as Tensor)).toEqual([3, 5]);
+    }
+  });
+
+  test('boxes keep their format', async () => {
+    const xyxy = [6, 4, 16, 10];
+    const forms: Readonly<Record<layers.BoundingBoxFormat, number[]>> = {
+      xyxy,
+      yxyx: [4, 6, 10, 16],
+      xywh: [6, 4, 10, 6],
+      centerXywh: [11, 7, 10, 6],
+      centerYxhw: [7, 11, 6, 10],
+      relXyxy: [0.3, 0.4, 0.8, 1],
+      relYxyx: [0.4, 0.3, 1, 0.8],
+      relXywh: [0.3, 0.4, 0.5, 0.6],
+      relCenterXywh: [0.55, 0.7, 0.5, 0.6],
+    };
+    const mirrored: Readonly<Record<string, number[]>> = {
+      xyxy: [4, 4, 14, 10],
+      yxyx: [4, 4, 10, 14],
+      xywh: [4, 4, 10, 6],
+      centerXywh: [9, 7, 10, 6],
+      centerYxhw: [7, 9, 6, 10],
+      relXyxy: [0.2, 0.4, 0.7, 1],
+      relYxyx: [0.4, 0.2, 1, 0.7],
+      relXywh: [0.2, 0.4, 0.5, 0.6],
+      relCenterXywh: [0.45, 0.7, 0.5, 0.6],
+    };
+    for (const [format, box] of Object.entries(forms)) {
+      const layer = layers.randomTranslation({
+        heightFactor: 0,
+        widthFactor: [-0.1, -0.1],
+        boundingBoxFormat: format as layers.BoundingBoxFormat,
+      });
+      const { boundingBoxes } = layer.transform({
+        images: zeros([10, 20, 1]),
+        boundingBoxes: { boxes: tensor([box]) },
+      });
+      const got = await values(boundingBoxes?.boxes as Tensor);
+      got.forEach((each, i) => {
+        expect(each, format).toBeCloseTo((mirrored[format] as number[])[i] as number, 5);
+      });
+    }
+  });
+
+  test('a box that has left the picture has label -1', async () => {
+    const layer = layers.randomTranslation({ heightFactor: 0, widthFactor: [0.5, 0.5], boundingBoxFormat: 'xyxy' });
+    const { boundingBoxes } = layer.transform({
+      images: zeros([4, 8, 1]),
+      boundingBoxes: {
+        boxes: tensor([
+          [5, 0, 8, 4],
+          [1, 0, 6, 4],
+        ]),
+        labels: tensor(Int32Array.of(1, 2)),
+      },
+    });
+    expect(await values(boundingBoxes?.boxes as Tensor)).toEqual([8, 0, 8, 4, 5, 0, 8, 4]);
+    expect(await values(boundingBoxes?.labels as Tensor)).toEqual([-1, 2]);
+  });
+
+  test('colours leave boxes and masks alone; masks need no channel, and integers stay integers', async () => {
+    const masks = tensor(
+      Int32Array.from({ length: 80 }, (_, i) => i),
+      { shape: [8, 10] },
+    );
+    const images = pictures(255, [8, 10, 3]);
+    const colored = layers
+      .randomHue({ factor: 1, boundingBoxFormat: 'xyxy' })
+      .transform({ images, segmentationMasks: masks });
+    expect(colored.segmentationMasks?.dtype).toBe('int32');
+    expect(await values(colored.segmentationMasks as Tensor)).toEqual(await values(masks));
+    const flipped = layers.randomTranslation({ heightFactor: 0, widthFactor: [0.1, 0.1], fillMode: 'constant' });
+    const { segmentationMasks } = flipped.transform({ images, segmentationMasks: masks });
+    expect(segmentationMasks?.dtype).toBe('int32');
+    expect(segmentationMasks?.shape).toEqual([8, 10]);
+    expect((await values(segmentationMasks as Tensor)).slice(10, 20)).toEqual([0, 10, 11, 12, 13, 14, 15, 16, 17, 18]);
+  });
+
+  test('labels are mixed as the pictures are', async () => {
+    const n = 6;
+    const ids = tensor(Int32Array.from({ length: n }, (_, i) => i));
+    const classes = oneHot(ids, n);
+    // Pixel c of picture i is 1 where c = i, so that a mean over the pixels of a picture says what is in it.
+    const images = multiply(oneHot(ids, n), tensor(new Float32Array(400).fill(1), { shape: [20, 20, 1, 1] }));
+    const batch = transpose(images, [2, 0, 1, 3]);
+    for (const layer of [layers.mixUp({ alpha: 1 }), layers.cutMix()]) {
+      const changed = layer.transform({ images: batch, labels: classes }, { key: 4 });
+      const shown = await values(mean(changed.images, { axis: [1, 2] }));
+      const told = await values(changed.labels as Tensor);
+      // A window covers whole pixels, its area is exact.
+      shown.forEach((each, i) => {
+        expect(Math.abs(each - (told[i] as number)), layer.className).toBeLessThan(0.1);
+      });
+      for (let i = 0; i < n; i++) {
+        expect(told.slice(i * n, (i + 1) * n).reduce((a, b) => a + b)).toBeCloseTo(1, 5);
+      }
+    }
+    const both = layers.mixUp({ boundingBoxFormat: 'xyxy' }).transform({
+      images: zeros([2, 4, 4, 1]),
+      boundingBoxes: { boxes: tensor([[[0, 0, 1, 1]], [[1, 1, 2, 2]]]), labels: tensor([[1], [2]]) },
+    });
+    expect(both.boundingBoxes?.boxes.shape).toEqual([2, 2, 4]);
+    expect(both.boundingBoxes?.labels?.shape).toEqual([2, 2]);
+  });
+
+  test('is refused where it does not fit', () => {
+    const images = zeros([2, 4, 4, 3]);
+    const flip = layers.randomFlip({ name: 'mirror' });
+    expect(() => flip.transform({ images, boundingBoxes: { boxes: zeros([2, 1, 4]) } })).toThrow(
+      /^RandomFlip: was given boundingBoxes but not told what their numbers are\.[\s\S]*at mirror$/,
+    );
+    expect(() => flip.transform({ images, keypoints: zeros([1, 3, 2]) })).toThrow(
+      'RandomFlip: keypoints must be floats [2,k,2]; got float32 [1,3,2].',
+    );
+    expect(() => flip.transform({ images, segmentationMasks: zeros([2, 4, 5, 1]) })).toThrow(
+      'RandomFlip: segmentationMasks [2,4,5,1] do not cover images [2,4,4,3].',
+    );
+    expect(() => flip.transform(zeros([4, 4]))).toThrow('RandomFlip: images must be [h,w,c] or [n,h,w,c]; got [4,4].');
+    expect(() => layers.mixUp().transform({ images, labels: tensor(Int32Array.of(1, 2)) })).toThrow(
+      'MixUp: labels must be floats [n,classes]; got int32 [2].',
+    );
+    expect(() =>
+      layers.cutMix({ boundingBoxFormat: 'xyxy' }).transform({ images, boundingBoxes: { boxes: zeros([2, 1, 4]) } }),
+    ).toThrow('CutMix: cannot mix boundingBoxes: a box may be covered in part.');
+  });
+});
+
+describe('options', () => {
+  test('are checked by name', () => {
+    expect(() => layers.randomRotation({ factor: 2 })).toThrow(
+      'RandomRotation: factor must be a number from -1 to 1, or two of them; got 2.',
+    );
+    expect(() => layers.randomZoom({ heightFactor: -1 })).toThrow(
+      'RandomZoom: heightFactor must be a number from -1 to 1 (without -1), or two of them; got -1.',
+    );
+    expect(() => layers.randomShear({ xFactor: -0.1 })).toThrow(
+      'RandomShear: xFactor must be a number from 0 to 1, or two of them; got -0.1.',
+    );
+    expect(() => layers.randomTranslation({ heightFactor: [0, 3], widthFactor: 0 })).toThrow(
+      'RandomTranslation: heightFactor must be a number from -1 to 1, or two of them; got [0,3].',
+    );
+    expect(() => layers.randomBrightness({ factor: 0.1, valueRange: [1, 1] })).toThrow(
+      'RandomBrightness: valueRange must be two different numbers; got [1,1].',
+    );
+    expect(() => layers.randomGaussianBlur({ kernelSize: 4 })).toThrow(
+      'RandomGaussianBlur: kernelSize must be an odd number, or two of them; got 4.',
+    );
+    expect(() => layers.randomErasing({ fillValue: 'red' as never })).toThrow(
+      'RandomErasing: fillValue must be a number, one number per channel, or null for noise; got "red".',
+    );
+    expect(() => layers.randomFlip({ mode: 'sideways' as never })).toThrow(/^RandomFlip: mode must be 'horizontal' or/);
+    expect(() => layers.pipeline([1 as never])).toThrow('Pipeline: layers must be a list of layers; got [1].');
+    expect(() => layers.randomPCAColor({ eigenvalues: [1, 2] })).toThrow(
+      'RandomPCAColor: eigenvalues must be three numbers of at least 0; got [1,2].',
+    );
+  });
+
+  test('of a pipeline go through files, layers and all', () => {
+    const layer = layers.pipeline({
+      name: 'p',
+      layers: [layers.randomFlip({ name: 'a', seed: 3 }), layers.rescaling({ scale: 0.5, name: 'b' })],
+    });
+    const keras = cases.find((each) => each.class === 'Pipeline') as KerasCase;
+    const again = layerFromConfig('Pipeline', keras.config) as unknown as { layers: readonly Layer[] };
+    expect(again.layers.map((each) => [each.className, each.name])).toEqual([
+      ['RandomFlip', 'a'],
+      ['Rescaling', 'b'],
+    ]);
+    const own = layerFromConfig('Pipeline', layer.config) as unknown as { config: unknown };
+    expect(own.config).toEqual(layer.config);
+    expect(Object.keys(keras.config).sort()).toEqual(Object.keys(layer.config).sort());
+  });
+});
+
+describe('colour directions', () => {
+  test('of a cloud of colours are its axes', async () => {
+    // Along (3, 4, 0)/5 with deviation 50, across with 10, blue with 2.
+    const cloud = [-1, 1].flatMap((a) =>
+      [-1, 1].flatMap((b) =>
+        [-1, 1].map((c) => [128 + 0.6 * 50 * a - 0.8 * 10 * b, 128 + 0.8 * 50 * a + 0.6 * 10 * b, 128 + 2 * c]),
+      ),
+    );
+    const { eigenvalues, eigenvectors } = await layers.colorDirections(tensor([cloud]));
+    [2500, 100, 4].forEach((want, i) => {
+      expect((eigenvalues[i] as number) * 255 ** 2).toBeCloseTo(want, 1);
+    });
+    const column = (i: number): number[] => eigenvectors.map((row) => Math.abs(row[i] as number));
+    [
+      [0.6, 0.8, 0],
+      [0.8, 0.6, 0],
+      [0, 0, 1],
+    ].forEach((want, i) => {
+      column(i).forEach((each, j) => {
+        expect(each).toBeCloseTo(want[j] as number, 4);
+      });
+    });
+    const shifted = layers
+      .randomPCAColor({ stddev: 1, eigenvalues: [0.1, 0, 0], eigenvectors, valueRange: [-1000, 1000] })
+      .transform(zeros([3, 2, 2, 3]), { key: 1 });
+    const colors = await values(shifted);
+    for (let i = 0; i < 12; i++) {
+      const [red, green, blue] = colors.slice(3 * i, 3 * i + 3) as [number, number, number];
+      expect(red / green).toBeCloseTo(0.75, 3);
+      expect(Math.abs(blue)).toBeLessThan(1e-3 * Math.abs(red));
+    }
+  });
+});
+
+describe('cropping', () => {
+  test('in inference takes the middle in the proportions that are asked for', async () => {
+    const x = tensor(
+      Float32Array.from({ length: 24 }, (_, i) => i),
+      { shape: [4, 6, 1] },
+    );
+    const layer = layers.randomCrop({ height: 4, width: 4 });
+    expect(await values(layer.transform(x, { training: false }))).toEqual([
+      1, 2, 3, 4, 7, 8, 9, 10, 13, 14, 15, 16, 19, 20, 21, 22,
+    ]);
+    const small = layers.randomCrop({ height: 2, width: 2 });
+    const cut = await values(small.transform(x, { key: 3 }));
+    expect((cut[1] as number) - (cut[0] as number)).toBe(1);
+    expect((cut[2] as number) - (cut[0] as number)).toBe(6);
+  });
+});
