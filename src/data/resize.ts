@@ -2,6 +2,7 @@
 // antialiasing) and as Pillow does (the filter widens when shrinking; bytes are rounded after each of the two passes).
 import { FoveaError } from '../core/errors.js';
 import { formatShape } from '../core/shape.js';
+import { kerasTaps, type PilInterpolation, pilTaps, type Taps } from '../ops/resize-weights.js';
 import { type HostArray, makeHostData } from './host-array.js';
 
 /**
@@ -10,39 +11,14 @@ import { type HostArray, makeHostData } from './host-array.js';
  */
 export type ResizeMethod = 'bilinear' | 'nearest' | 'area' | 'bilinear-antialias' | 'hamming' | 'bicubic' | 'lanczos';
 
-interface Filter {
-  readonly support: number;
-  weight(x: number): number;
-}
-
-function sinc(x: number): number {
-  return x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x);
-}
-
-const FILTERS: Readonly<Record<Exclude<ResizeMethod, 'bilinear' | 'nearest'>, Filter>> = {
-  area: { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
-  'bilinear-antialias': { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
-  hamming: {
-    support: 1,
-    weight: (x) => (Math.abs(x) < 1 ? sinc(x) * (0.54 + 0.46 * Math.cos(Math.PI * x)) : 0),
-  },
-  bicubic: { support: 2, weight: (x) => cubic(Math.abs(x)) },
-  lanczos: { support: 3, weight: (x) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
-};
-
-// Keys's cubic with a = -0.5.
-function cubic(x: number): number {
-  if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
-  return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
-}
-
-/** What one output place reads: weights for the inputs from `first` on. */
-interface Taps {
-  readonly first: Int32Array;
-  readonly count: Int32Array;
-  readonly weights: Float64Array;
-  readonly stride: number;
-}
+/** Pillow's name of a method that averages. */
+const PIL_METHODS = {
+  area: 'box',
+  'bilinear-antialias': 'bilinear',
+  hamming: 'hamming',
+  bicubic: 'bicubic',
+  lanczos: 'lanczos',
+} as const satisfies Record<Exclude<ResizeMethod, 'bilinear' | 'nearest'>, PilInterpolation>;
 
 /**
  * Resizes a picture `[height, width, channels]` or `[height, width]` to `size` `[height, width]`, keeping its dtype.
@@ -82,8 +58,10 @@ export function resizeImage(
   if (method === 'nearest') {
     return { data: sampleNearest(image, height, width, channels, toHeight, toWidth), shape, dtype: image.dtype };
   }
-  const columns = method === 'bilinear' ? bilinearTaps(width, toWidth) : filterTaps(width, toWidth, FILTERS[method]);
-  const rows = method === 'bilinear' ? bilinearTaps(height, toHeight) : filterTaps(height, toHeight, FILTERS[method]);
+  const columns =
+    method === 'bilinear' ? kerasTaps(method, width, toWidth) : pilTaps(PIL_METHODS[method], width, toWidth);
+  const rows =
+    method === 'bilinear' ? kerasTaps(method, height, toHeight) : pilTaps(PIL_METHODS[method], height, toHeight);
   // Pillow stores bytes between its passes; TensorFlow keeps fractions.
   const isRoundedBetween = image.dtype === 'uint8' && method !== 'bilinear';
   const across = new Float64Array(height * toWidth * channels);
@@ -121,63 +99,6 @@ function sampleNearest(
     }
   }
   return out;
-}
-
-function bilinearTaps(from: number, to: number): Taps {
-  const taps: Taps = {
-    first: new Int32Array(to),
-    count: new Int32Array(to).fill(2),
-    weights: new Float64Array(2 * to),
-    stride: 2,
-  };
-  for (let i = 0; i < to; i++) {
-    const centre = ((i + 0.5) * from) / to - 0.5;
-    const low = Math.floor(centre);
-    const fraction = centre - low;
-    // Beyond the border the border's pixel counts.
-    const first = Math.max(0, Math.min(from - 1, low));
-    const second = Math.max(0, Math.min(from - 1, low + 1));
-    taps.first[i] = first;
-    if (second === first) {
-      taps.count[i] = 1;
-      taps.weights[2 * i] = 1;
-    } else {
-      taps.weights[2 * i] = 1 - fraction;
-      taps.weights[2 * i + 1] = fraction;
-    }
-  }
-  return taps;
-}
-
-// When shrinking, the filter is stretched over all input pixels that an output pixel covers.
-function filterTaps(from: number, to: number, filter: Filter): Taps {
-  const scale = from / to;
-  const stretch = Math.max(1, scale);
-  const support = filter.support * stretch;
-  const stride = Math.ceil(support) * 2 + 1;
-  const taps: Taps = {
-    first: new Int32Array(to),
-    count: new Int32Array(to),
-    weights: new Float64Array(stride * to),
-    stride,
-  };
-  for (let i = 0; i < to; i++) {
-    const centre = (i + 0.5) * scale;
-    const first = Math.max(0, Math.trunc(centre - support + 0.5));
-    const end = Math.min(from, Math.trunc(centre + support + 0.5));
-    let sum = 0;
-    for (let k = first; k < end; k++) {
-      const weight = filter.weight((k - centre + 0.5) / stretch);
-      taps.weights[i * stride + k - first] = weight;
-      sum += weight;
-    }
-    for (let k = 0; k < end - first && sum !== 0; k++) {
-      taps.weights[i * stride + k] = (taps.weights[i * stride + k] as number) / sum;
-    }
-    taps.first[i] = first;
-    taps.count[i] = end - first;
-  }
-  return taps;
 }
 
 function resampleColumns(

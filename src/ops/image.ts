@@ -4,7 +4,8 @@ import { toTensor } from '../graph/define.js';
 import { type Tensor, type TensorLike, tensor } from '../graph/tensor.js';
 import { cast } from './arithmetic.js';
 import { matmul } from './matmul.js';
-import { broadcastTo, reshape } from './shape.js';
+import { kerasTaps, type Taps, tapsMatrix } from './resize-weights.js';
+import { broadcastTo, reshape, transpose } from './shape.js';
 import { checkRank, checkWhole, type Pair, pairOf } from './window.js';
 
 /** Repeats every row and column of x [n,h,w,c] `factor` times, giving [n,h*factor,w*factor,c]. */
@@ -27,26 +28,39 @@ export function resizeBilinear(x: TensorLike, size: number | Pair): Tensor {
   const [height, width] = pairOf(size);
   checkRank('resizeBilinear', 'x', given.shape, 'n,h,w,channels');
   checkWhole('resizeBilinear', 'size', [height, width], 1);
-  const from = isFloat(given.dtype) ? given : cast(given, 'float32');
-  const [n, h, w, channels] = from.shape as [number, number, number, number];
+  const [, h, w] = given.shape as [number, number, number, number];
   checkWhole('resizeBilinear', 'height and width of x', [h, w], 1);
-  // Each side is one product with a small matrix that has two weights a row.
-  const rows = matmul(interpolation(h, height, from), reshape(from, [n, h, w * channels]));
-  const both = matmul(interpolation(w, width, from), reshape(rows, [n * height, w, channels]));
-  return reshape(both, [n, height, width, channels]);
+  const from = isFloat(given.dtype) ? given : cast(given, 'float32');
+  return resample(from, { rows: kerasTaps('bilinear', h, height), columns: kerasTaps('bilinear', w, width) });
 }
 
-/** The matrix [to,from] that interpolates linearly between pixel centres. */
-function interpolation(from: number, to: number, { dtype }: Tensor): Tensor {
-  const weights = new Float32Array(to * from);
-  for (let i = 0; i < to; i++) {
-    const centre = ((i + 0.5) * from) / to - 0.5;
-    const below = Math.floor(centre);
-    const first = Math.max(below, 0);
-    const second = Math.min(below + 1, from - 1);
-    const share = centre - below;
-    weights[i * from + first] = (weights[i * from + first] as number) + 1 - share;
-    weights[i * from + second] = (weights[i * from + second] as number) + share;
+/** From this many channels on, products with rows of channels fill the vectors. */
+const MANY_CHANNELS = 16;
+
+/**
+ * x [n,h,w,c], floats, with every row and every column made of weighted pixels: products with small matrices. Sides without
+ * taps stay.
+ */
+export function resample(
+  x: Tensor,
+  { rows, columns }: { rows?: Taps | undefined; columns?: Taps | undefined },
+): Tensor {
+  if (rows === undefined && columns === undefined) return x;
+  const [n, h, w, channels] = x.shape as [number, number, number, number];
+  const down = rows === undefined ? undefined : matrixOf(rows, h, x);
+  const across = columns === undefined ? undefined : matrixOf(columns, w, x);
+  const [height, width] = [rows?.first.length ?? h, columns?.first.length ?? w];
+  if (channels >= MANY_CHANNELS || across === undefined) {
+    const tall = down === undefined ? x : matmul(down, reshape(x, [n, h, w * channels]));
+    const both = across === undefined ? tall : matmul(across, reshape(tall, [n * height, w, channels]));
+    return reshape(both, [n, height, width, channels]);
   }
-  return cast(tensor(weights, { shape: [to, from] }), dtype);
+  // Few channels: as planes, whose rows are long.
+  const planes = transpose(x, [0, 3, 1, 2]);
+  const wide = matmul(planes, transpose(across, [1, 0]));
+  return transpose(down === undefined ? wide : matmul(down, wide), [0, 2, 3, 1]);
+}
+
+function matrixOf(taps: Taps, from: number, { dtype }: Tensor): Tensor {
+  return cast(tensor(tapsMatrix(taps, from), { shape: [taps.first.length, from] }), dtype);
 }

@@ -33,5 +33,12 @@ export { type MapCoordinatesOptions, type MapFillMode, mapCoordinates } from './
 export { type ExtractPatchesOptions, extractPatches } from './patches.js';
 export type { PictureOptions } from './pictures.js';
 export { type PictureArray, type PreprocessMode, type PreprocessOptions, preprocessInput } from './preprocess.js';
+export {
+  type ResizeOptions,
+  resize,
+  type ScaleAndTranslateOptions,
+  scaleAndTranslate,
+  type TranslateMethod,
+} from './resize.js';
 export type { FillMode, Interpolation } from './sampling.js';
 export { affineTransform, computeHomographyMatrix, perspectiveTransform, type WarpOptions } from './warp.js';
