@@ -8,6 +8,9 @@ const POLICIES = {
   float32: { computeDtype: 'float32', variableDtype: 'float32' },
   mixed_bfloat16: { computeDtype: 'bfloat16', variableDtype: 'float32' },
   bfloat16: { computeDtype: 'bfloat16', variableDtype: 'bfloat16' },
+  /** For layers without weights that give integers, such as Resizing. */
+  int32: { computeDtype: 'int32', variableDtype: 'int32' },
+  uint8: { computeDtype: 'uint8', variableDtype: 'uint8' },
 } as const satisfies Record<string, { computeDtype: Dtype; variableDtype: Dtype }>;
 
 /** A policy's name, Keras's own. */

@@ -461,6 +461,15 @@ export abstract class Layer {
         hint: 'Give the input layer every size that a weight depends on.',
       });
     }
+    if (trainable && !isFloat(dtype)) {
+      throw new FoveaError({
+        code: 'dtype',
+        op: this.className,
+        message: `weight "${name}" is trained and cannot be ${dtype}.`,
+        got: dtype,
+        hint: 'Give the layer a dtype of floats.',
+      });
+    }
     const zeros = (): TypedArray => makeTypedArray(dtype, sizeOf(shape));
     const variable = Variable.from(zeros, shape, dtype, { name, trainable, isCast: autocast });
     makeInitializer(initializer).fill(variable);

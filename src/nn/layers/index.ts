@@ -59,6 +59,7 @@ import {
   type SpatialDropoutOptions,
 } from './dropout.js';
 import { Embedding, type EmbeddingOptions } from './embedding.js';
+import { Normalization, type NormalizationOptions } from './input-normalization.js';
 import { Add, Average, Concatenate, type ConcatenateOptions, Maximum, Minimum, Multiply, Subtract } from './merge.js';
 import {
   AlphaDropout,
@@ -113,6 +114,7 @@ import {
   Reshape,
   type ReshapeOptions,
 } from './reshaping.js';
+import { CenterCrop, type CenterCropOptions, Resizing, type ResizingOptions } from './resizing.js';
 import {
   GroupNormalization,
   type GroupNormalizationOptions,
@@ -229,6 +231,15 @@ export const relu = (options: ReLUOptions = {}): ReLU => new ReLU(options);
 
 /** x * scale + offset, for example to bring pixels to 0..1. */
 export const rescaling = (options: RescalingOptions): Rescaling => new Rescaling(options);
+
+/** (x - mean) / sqrt(variance), by numbers that are given or that the layer's `adapt` finds in data. */
+export const normalization = (options: NormalizationOptions = {}): Normalization => new Normalization(options);
+
+/** Pictures in another size, as Keras resizes them. */
+export const resizing = (options: ResizingOptions): Resizing => new Resizing(options);
+
+/** The middle of pictures. */
+export const centerCrop = (options: CenterCropOptions): CenterCrop => new CenterCrop(options);
 
 /** The same elements in another shape; the batch stays. */
 export const reshape = (options: ReshapeOptions): Reshape => new Reshape(options);

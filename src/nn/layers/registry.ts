@@ -17,6 +17,7 @@ import { EinsumDense } from './einsum-dense.js';
 import { Embedding } from './embedding.js';
 import type { MakeLayer } from './fields.js';
 import { InputLayer } from './input.js';
+import { Normalization } from './input-normalization.js';
 import { Masking } from './masking.js';
 import { Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract } from './merge.js';
 import { GroupedQueryAttention, MultiHeadAttention } from './multi-head-attention.js';
@@ -48,6 +49,7 @@ import { GRU, LSTM, RNN, SimpleRNN } from './recurrent.js';
 import { GRUCell, LSTMCell, SimpleRNNCell } from './recurrent-cell.js';
 import { nameClass } from './registered.js';
 import { Flatten, Permute, RepeatVector, Reshape } from './reshaping.js';
+import { CenterCrop, Resizing } from './resizing.js';
 import { StackedRNNCells } from './stacked-cells.js';
 import { GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization } from './unit-normalization.js';
 import { UpSampling1D, UpSampling2D, UpSampling3D } from './upsampling.js';
@@ -91,6 +93,7 @@ const BUILT_IN: readonly LayerClass[] = [
   AveragePooling2D,
   AveragePooling3D,
   BatchNormalization,
+  CenterCrop,
   Concatenate,
   Conv1D,
   Conv1DTranspose,
@@ -129,6 +132,7 @@ const BUILT_IN: readonly LayerClass[] = [
   Maximum,
   Minimum,
   Multiply,
+  Normalization,
   PReLU,
   Permute,
   RMSNormalization,
@@ -136,6 +140,7 @@ const BUILT_IN: readonly LayerClass[] = [
   RepeatVector,
   Rescaling,
   Reshape,
+  Resizing,
   SeparableConv1D,
   SeparableConv2D,
   Softmax,

@@ -1,10 +1,12 @@
 // Layers that enlarge sequences, pictures and volumes by whole factors.
 import type { Tensor } from '../../graph/tensor.js';
-import { resizeBilinear, resizeNearest } from '../../ops/image.js';
+import { resizeNearest } from '../../ops/image.js';
 import { repeat } from '../../ops/join.js';
+import { KERAS_INTERPOLATIONS, type KerasInterpolation } from '../../ops/resize-weights.js';
 import { transpose } from '../../ops/shape.js';
 import type { Triple } from '../../ops/volume.js';
 import type { DataFormat, Pair } from '../../ops/window.js';
+import { resize } from '../../vision/resize.js';
 import { checkAxes, spatialAxes } from './check-input.js';
 import { type CommonOptions, ConfiguredLayer } from './configured.js';
 import { choice, dataFormat, pair, triple, whole } from './fields.js';
@@ -20,7 +22,7 @@ export interface UpSampling2DOptions extends CommonOptions {
   /** Default 2. */
   size?: number | Pair;
   /** Default `nearest`. */
-  interpolation?: 'nearest' | 'bilinear';
+  interpolation?: Exclude<KerasInterpolation, 'area'>;
   dataFormat?: DataFormat;
 }
 
@@ -35,7 +37,10 @@ const fields1d = { size: whole(1, 2) };
 const fields2d = {
   size: pair(1, 2),
   dataFormat: dataFormat(),
-  interpolation: choice(['nearest', 'bilinear'], 'nearest'),
+  interpolation: choice(
+    KERAS_INTERPOLATIONS.filter((each) => each !== 'area'),
+    'nearest',
+  ),
 };
 const fields3d = { size: triple(1, 2), dataFormat: dataFormat() };
 
@@ -66,14 +71,13 @@ export class UpSampling2D extends ConfiguredLayer<typeof fields2d> {
   override call([x]: readonly [Tensor]): Tensor {
     const { size, interpolation, dataFormat: format } = this.settings;
     checkAxes(this, x.shape, spatialAxes(2, format));
-    const isFirst = format === 'channelsFirst';
-    const from = isFirst ? transpose(x, [0, 2, 3, 1]) : x;
-    const [, height, width] = from.shape as readonly [number, number, number, number];
-    const y =
-      interpolation === 'nearest'
-        ? resizeNearest(from, size)
-        : resizeBilinear(from, [height * size[0], width * size[1]]);
-    return isFirst ? transpose(y, [0, 3, 1, 2]) : y;
+    const axis = format === 'channelsFirst' ? 2 : 1;
+    const [height, width] = [x.shape[axis] as number, x.shape[axis + 1] as number];
+    if (interpolation !== 'nearest') {
+      return resize(x, [height * size[0], width * size[1]], { interpolation, dataFormat: format });
+    }
+    if (format === 'channelsLast') return resizeNearest(x, size);
+    return transpose(resizeNearest(transpose(x, [0, 2, 3, 1]), size), [0, 3, 1, 2]);
   }
 }
 
