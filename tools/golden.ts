@@ -4,9 +4,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { currentEngine } from '../src/engine/current.js';
-import { disposeEngine, type EngineInfo, type EngineOptions, setEngine } from '../src/index.js';
-import { messageOf } from './golden/folder.js';
-import { KernelWatch, LEAST_CASES } from './golden/kernels.js';
+import { disposeEngine, type EngineInfo, type EngineOptions, FoveaError, setEngine } from '../src/index.js';
+import { type GoldenCase, messageOf } from './golden/folder.js';
+import { isDirect, KernelWatch, LEAST_CASES } from './golden/kernels.js';
 import { engine as engineMachine, reference } from './golden/machines.js';
 import { goldenCases, type Outcome, replayCase, SUITE_NAMES } from './golden/replay.js';
 
@@ -15,7 +15,8 @@ const USAGE = `npm run golden -- [folder] [--engine native|wasm|reference] [--le
   --engine    what computes: an engine, or the float64 reference (default: the fastest engine that runs here)
   --level     the engine's instruction set, e.g. avx2
   --only      the cases of which suite/name contains the text; may be repeated
-  --kernels   which convolution algorithms each case ran; fails where one ran under fewer than ${LEAST_CASES} cases
+  --kernels   which convolution algorithms each case ran, layers also with Winograd wherever it can be; fails where an
+              algorithm ran under fewer than ${LEAST_CASES} cases
   --seed      where the samples of initializers start (default: another one in every run)`;
 
 class UsageError extends Error {}
@@ -93,15 +94,22 @@ async function main(args: readonly string[]): Promise<number> {
   // A promise that nobody waits for any more belongs to the case that is being replayed.
   const stray: string[] = [];
   process.on('unhandledRejection', (error) => stray.push(messageOf(error)));
-  for (const each of wanted) {
+  const replay = async (each: GoldenCase, how = ''): Promise<readonly string[]> => {
     const outcome = await replayCase(each, machine);
     const failure = outcome.failure ?? stray.pop();
     stray.length = 0;
     outcomes.push({ ...outcome, failure });
-    const title = `${each.suite}/${each.name}`;
+    const title = `${each.suite}/${each.name}${how}`;
     if (failure !== undefined) console.log(`FAILED ${title}: ${failure.replaceAll('\n', ' ')}`);
-    const algorithms = watch?.take(title) ?? [];
+    const algorithms = watch?.take(`${each.suite}/${each.name}`) ?? [];
     if (algorithms.length > 0) console.log(`${title}: ${level}: ${algorithms.join(', ')}`);
+    return algorithms;
+  };
+  for (const each of wanted) {
+    const algorithms = await replay(each);
+    if (watch === undefined || each.suite !== 'layers' || !algorithms.some(isDirect)) continue;
+    // What is chosen for cases as small as these is seldom Winograd: once more, with it wherever it can be.
+    await withWinograd(() => replay(each, ' by Winograd where it can be'));
   }
   for (const line of summary(outcomes)) console.log(line);
   const scarce = watch === undefined ? [] : reportAlgorithms(watch);
@@ -127,6 +135,18 @@ function* summary(outcomes: readonly Outcome[]): Generator<string> {
   }
 }
 
+/** Runs `body` with Winograd wherever it can be; see docs/precision.md. */
+async function withWinograd(body: () => Promise<unknown>): Promise<void> {
+  const { FOVEA_CONV: before } = process.env;
+  process.env.FOVEA_CONV = 'winograd';
+  try {
+    await body();
+  } finally {
+    if (before === undefined) delete process.env.FOVEA_CONV;
+    else process.env.FOVEA_CONV = before;
+  }
+}
+
 /** Prints how often each convolution algorithm ran; gives those that ran too seldom. */
 function reportAlgorithms(watch: KernelWatch): string[] {
   return watch.counts().flatMap(({ algorithm, cases }) => {
@@ -141,7 +161,8 @@ function reportAlgorithms(watch: KernelWatch): string[] {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  if (!(error instanceof UsageError) && !(error instanceof TypeError && 'code' in error)) throw error;
-  console.error(`golden: ${error.message}.\n${USAGE}`);
+  const isUsage = error instanceof UsageError || (error instanceof TypeError && 'code' in error);
+  if (!isUsage && !(error instanceof FoveaError)) throw error;
+  console.error(isUsage ? `golden: ${error.message}.\n${USAGE}` : `golden: ${error.message}`);
   process.exitCode = 2;
 }

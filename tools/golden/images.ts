@@ -21,7 +21,6 @@ const NAMES: Readonly<Record<string, string>> = {};
 /** Arguments that are parameters of their own here, before the options, in this order. */
 const POSITIONAL: Readonly<Record<string, readonly string[]>> = {
   resize: ['size'],
-  scale_and_translate: ['output_shape', 'scale', 'translation', 'spatial_dims', 'method'],
 };
 
 /** The image operations of a folder. */

@@ -9,6 +9,9 @@ export const LEAST_CASES = 3;
 /** Kernels that compute a convolution or a gradient of one, in float32: those of bfloat16 run under its policies alone. */
 const isAlgorithm = (kernel: string): boolean => /conv2d|FilterGradient/i.test(kernel) && !kernel.startsWith('bf16');
 
+/** Whether an algorithm is one that Winograd may stand in for. */
+export const isDirect = (algorithm: string): boolean => /^conv2d/.test(algorithm);
+
 /** Winograd has one kernel for the forward pass and, with the filter turned round, for the input's gradient. */
 const TURNED: Readonly<Record<string, string>> = { winogradConv2d: 'winogradConv2d, turned' };
 
