@@ -105,7 +105,7 @@ describe('unknown and wrong options', () => {
     [
       'dtype',
       conv({ dtype: 'float16' }),
-      'Conv2D: dtype "float16" is not supported.\n  Give one of float32, mixed_bfloat16, bfloat16.',
+      'Conv2D: dtype "float16" is not supported.\n  Give one of float32, mixed_bfloat16, bfloat16, int32, uint8.',
     ],
     [
       'input',

@@ -144,7 +144,8 @@ export class Normalization extends ConfiguredLayer<typeof normalizationFields> {
    * @example
    * const layer = layers.normalization();
    * await layer.adapt([[0, 7], [2, 9]]);
-   * console.log(await layer.getWeights()); // mean [1, 8], variance [1, 1], count 0
+   * const [mean, variance] = await layer.getWeights();
+   * console.log(mean, variance); // [1, 8] [1, 1]
    */
   async adapt(data: AdaptData): Promise<void> {
     if (this.given !== undefined) {
