@@ -4,6 +4,9 @@
 #pragma once
 
 constexpr int64_t MOST_PANELS_BYTES = 384 << 10; // of one unit and chunk: a good third of L2
+constexpr int64_t LARGE_FILTER = 128 << 10;      // elements: packed, half of L2
+constexpr int64_t MOST_FEW_ROWS = 288;           // of a large filter's product
+static_assert((MOST_FEW_ROWS + TILE_ROWS) * TILE_COLUMNS * 4 <= SUMS_BYTES, "the sums of few rows do not fit");
 
 // One unit of work: some rows of one phase and group by some panels.
 struct IndirectUnit {
@@ -340,7 +343,11 @@ static void planIndirect(IndirectGemm& g, int32_t threads) {
   const int64_t budget = PANEL_BYTES / 8; // floats: half the room, so that it stays in L2
   g.isNarrow = !g.isDots && !g.groupSize && g.depth > 0 && g.depth < 16 && taps > 1 && taps <= MAX_TAPS && w.delta == 1 && hasTaps &&
                rows > 0 && taps * g.depth <= PANEL_BYTES / (4 * TILE_COLUMNS) && lineFloats + margin <= budget;
-  g.isPackedFirst = g.isNarrow || g.isDots || g.groupSize || g.isPacked || tiles > 8;
+  // Few rows: all of them in one unit, so that B is read once; where it comes unpacked, each unit packs its panels for
+  // itself. A filter of 19 MB at 16x16 pixels took 6.1 ms so and 8.0 ms without, one of 0.5 MB the same.
+  const bool isLarge = taps * g.depth * g.columns > LARGE_FILTER && g.panels * phases >= 4 * (int64_t)threads;
+  const bool hasFewRows = tiles <= 8 || (isLarge && rows <= MOST_FEW_ROWS);
+  g.isPackedFirst = g.isNarrow || g.isDots || g.groupSize || g.isPacked || !hasFewRows;
   if (g.isNarrow) {
     const int64_t perImage = (int64_t)h.count * w.count, target = g.tilesPerUnit * TILE_ROWS;
     const int64_t imageFloats = lineFloats * h.count + margin;
@@ -348,11 +355,11 @@ static void planIndirect(IndirectGemm& g, int32_t threads) {
     if (g.narrowImages > 1 || (imageFloats <= budget && perImage <= target)) g.narrowLines = h.count;
     else g.narrowLines = (int32_t)larger(1, smaller(smaller((budget - margin) / lineFloats, target / w.count), h.count));
     g.rowUnits = divideUp(geometry.n, g.narrowImages) * divideUp(h.count, g.narrowLines);
-  } else if (!g.isDots && tiles <= 8) {
-    // All rows in one unit, so that B is read once. Neighbouring panels that are packed here together read
-    // longer pieces of the filter's rows.
+  } else if (!g.isDots && hasFewRows) {
+    // Neighbouring panels that are packed here together read longer pieces of the filter's rows.
     const int64_t spread = g.panels * phases / (4 * (int64_t)threads);
-    g.panelsPerUnit = larger(1, smaller(g.isPackedFirst ? 2 : MOST_OWN_PANELS, spread));
+    const int64_t room = SUMS_BYTES / (4 * TILE_ROWS * TILE_COLUMNS) / larger(1, tiles);
+    g.panelsPerUnit = larger(1, smaller(smaller(g.isPackedFirst ? 2 : MOST_OWN_PANELS, spread), room));
     g.tilesPerUnit = larger(1, tiles);
     g.rowUnits = tiles > 0;
   }

@@ -79,7 +79,7 @@ struct IndirectGemm {
   int64_t groupSize; // not 0: small groups, of which `groups` stands for as many as a vector holds
   bool isSourceLinear, isOutLinear; // pixels follow each other as the rows of the product do
   int64_t packedTap, packedGroup, panels, panelsPerUnit, tilesPerUnit, rowUnits;
-  bool isPackedFirst; // else each unit packs its own panel: few rows, B is read once anyway
+  bool isPackedFirst; // else each unit packs its own panels
   int32_t narrowImages, narrowLines; // output images or lines of one narrow unit
 
   Axis axisH(int32_t phase) const {
