@@ -4,6 +4,7 @@ import { FoveaError } from '../core/errors.js';
 import type { Profile } from '../engine/profile.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { Variable } from '../graph/variable.js';
+import { type CostOptions, costOf, type ModelCost } from './cost.js';
 import { buildLayerGraph, type LayerGraph, runLayerGraph } from './functional.js';
 import { type CallContext, Layer, type LayerConfig, type LayerOptions } from './layer.js';
 import { ConfiguredLayer } from './layers/configured.js';
@@ -96,6 +97,14 @@ export abstract class TrainableModel extends Layer {
   /** Keras's table of layers, shapes and parameters. */
   summary(options: SummaryOptions = {}): string {
     return summaryText(this, options);
+  }
+
+  /**
+   * Parameters, multiplications, activations and receptive field of every layer, for one example. Print it for a table:
+   * `console.log(String(model.cost()))`. Throws `argument` where the model takes pictures of any size and none is given.
+   */
+  cost(options: CostOptions = {}): ModelCost {
+    return costOf(this, options);
   }
 
   /**
