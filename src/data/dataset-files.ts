@@ -23,8 +23,8 @@ export interface LoadOptions {
 /** One file of a dataset. */
 export interface RemoteFile {
   readonly name: string;
-  /** MD5 of the file as published. */
-  readonly md5: string;
+  /** MD5 of the file as published; not checked where the publisher gives none. */
+  readonly md5?: string;
   /** MD5 of the gunzipped content, which mirrors that packed anew still have. */
   readonly contentMd5?: string;
 }

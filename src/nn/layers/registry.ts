@@ -5,6 +5,7 @@ import { policyFromConfig } from '../dtype-policy.js';
 import { nearestName, toCamelCase } from '../keras-config.js';
 import type { Layer, LayerConfig } from '../layer.js';
 import { Activation, ELU, LeakyReLU, ReLU, Softmax } from './activation-layers.js';
+import { ChannelRange, ChannelShuffle, CustomScaleLayer, LayerScale } from './architecture.js';
 import { AdditiveAttention, Attention } from './attention.js';
 import { Cropping1D, Cropping2D, Cropping3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D } from './borders.js';
 import { Conv1D, Conv2D, Conv3D } from './conv.js';
@@ -66,6 +67,10 @@ export interface LayerClass {
 }
 
 const BUILT_IN: readonly LayerClass[] = [
+  ChannelRange,
+  ChannelShuffle,
+  CustomScaleLayer,
+  LayerScale,
   GroupedQueryAttention,
   MultiHeadAttention,
   EinsumDense,

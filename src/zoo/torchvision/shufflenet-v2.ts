@@ -1,0 +1,46 @@
+// ShuffleNetV2 (Ma et al. 2018, arXiv 1807.11164): half of the channels pass by each block, and all are shuffled after it.
+import { ChannelRange, ChannelShuffle } from '../../nn/layers/architecture.js';
+import type { Model } from '../../nn/model.js';
+import type { SymbolicTensor } from '../../nn/symbolic.js';
+import { TorchBuilder, type TorchvisionOptions } from './build.js';
+
+/** 1x1, 3x3 on each channel, 1x1. */
+function branch(b: TorchBuilder, x: SymbolicTensor, at: string, filters: number, strides: number): SymbolicTensor {
+  let y = b.relu(b.norm(b.conv(x, `${at}.0`, filters), `${at}.1`));
+  y = b.norm(b.conv(y, `${at}.3`, filters, { kernel: 3, padding: 1, strides, groups: filters }), `${at}.4`);
+  return b.relu(b.norm(b.conv(y, `${at}.5`, filters), `${at}.6`));
+}
+
+function unit(b: TorchBuilder, x: SymbolicTensor, at: string, out: number, strides: number): SymbolicTensor {
+  const channels = x.shape.at(-1) as number;
+  const half = out / 2;
+  let parts: SymbolicTensor[];
+  if (strides === 1) {
+    const passed = new ChannelRange({ from: 0, to: half, name: `${at}.passed` }).apply(x);
+    const taken = new ChannelRange({ from: half, to: channels, name: `${at}.taken` }).apply(x);
+    parts = [passed, branch(b, taken, `${at}.branch2`, half, 1)];
+  } else {
+    let y = b.conv(x, `${at}.branch1.0`, channels, { kernel: 3, padding: 1, strides, groups: channels });
+    y = b.norm(y, `${at}.branch1.1`);
+    y = b.relu(b.norm(b.conv(y, `${at}.branch1.2`, half), `${at}.branch1.3`));
+    parts = [y, branch(b, x, `${at}.branch2`, half, strides)];
+  }
+  return new ChannelShuffle({ groups: 2, name: `${at}.shuffle` }).apply(b.join(parts));
+}
+
+/** 2,278,604 parameters. */
+export function shufflenetV2(options: TorchvisionOptions = {}): Model {
+  const b = new TorchBuilder('shufflenet_v2_x1_0', options);
+  let x = b.relu(b.norm(b.conv(b.inputs, 'conv1.0', 24, { kernel: 3, strides: 2, padding: 1 }), 'conv1.1'));
+  x = b.maxPool(x, 3, 2, 1);
+  const stages = [
+    [4, 116],
+    [8, 232],
+    [4, 464],
+  ] as const;
+  stages.forEach(([count, out], stage) => {
+    for (let i = 0; i < count; i++) x = unit(b, x, `stage${stage + 2}.${i}`, out, i === 0 ? 2 : 1);
+  });
+  x = b.relu(b.norm(b.conv(x, 'conv5.0', 1024), 'conv5.1'));
+  return b.model(x, (maps) => b.dense(b.means(maps), 'fc', b.classes));
+}
