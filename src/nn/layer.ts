@@ -356,7 +356,7 @@ export abstract class Layer {
   }
 
   /** Builds outside `run`, with this layer's name in errors. */
-  private buildNamed(inputShapes: readonly PartialShape[]): void {
+  protected buildNamed(inputShapes: readonly PartialShape[]): void {
     try {
       this.ensureBuilt(inputShapes);
     } catch (error) {

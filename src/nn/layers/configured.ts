@@ -151,6 +151,7 @@ export function optionsFromConfig(
     const option = byKey.get(key);
     if (option !== undefined) {
       const field = fields[option] as Field<unknown>;
+      if (value === null && field.takesNull === true) options[option] = null;
       if (value === null || value === undefined) continue;
       options[option] = field.read?.(value, makeLayer, { className, option, layer }) ?? value;
     } else if (key === 'name' || key === 'trainable') {

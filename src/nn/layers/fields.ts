@@ -33,6 +33,8 @@ export interface Field<V> {
   readonly fallback?: () => unknown;
   /** Keras's key where it is not the option in snake_case, and keys of older versions. */
   readonly keys?: readonly string[];
+  /** Whether null is a value and not a word for the default. */
+  readonly takesNull?: boolean;
   check(value: unknown, place: Place): V;
   write(value: V): unknown;
   /** From Keras's form to the option; default: as it stands. */
@@ -314,7 +316,8 @@ export function checkOptions(className: string, fields: Fields, options: unknown
   const settings: Record<string, unknown> = {};
   for (const [option, field] of Object.entries(fields)) {
     const place = { className, option, layer };
-    const value = given[option] ?? field.fallback?.();
+    const isNull = given[option] === null && field.takesNull === true;
+    const value = isNull ? null : (given[option] ?? field.fallback?.());
     if (value === undefined) {
       throw new FoveaError({
         code: 'argument',

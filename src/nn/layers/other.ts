@@ -8,7 +8,7 @@ import { describe } from '../keras-config.js';
 import { type CallContext, Layer, type LayerConfig, type LayerOptions } from '../layer.js';
 import type { PartialShape } from '../symbolic.js';
 import { type CommonOptions, ConfiguredLayer } from './configured.js';
-import { type Field, refuseOption } from './fields.js';
+import { type Field, real, refuseOption } from './fields.js';
 
 /** See `layers.rescaling`. */
 export interface RescalingOptions extends CommonOptions {
@@ -16,6 +16,14 @@ export interface RescalingOptions extends CommonOptions {
   scale: number | readonly number[];
   /** Added afterwards; default 0. */
   offset?: number | readonly number[];
+}
+
+/** See `layers.activityRegularization`. */
+export interface ActivityRegularizationOptions extends CommonOptions {
+  /** What the sum of absolute values is multiplied by; default 0. */
+  l1?: number;
+  /** What the sum of squares is multiplied by; default 0. */
+  l2?: number;
 }
 
 /** See `layers.lambda`. */
@@ -42,6 +50,7 @@ function numbers(fallback?: number): Field<number | readonly number[]> {
 
 const rescalingFields = { scale: numbers(), offset: numbers(0) };
 const noFields = {};
+const activityFields = { l1: real(0, { low: 0 }), l2: real(0, { low: 0 }) };
 
 /** x * scale + offset, in the dtype that the layer computes in. */
 export class Rescaling extends ConfiguredLayer<typeof rescalingFields> {
@@ -69,6 +78,29 @@ export class Identity extends ConfiguredLayer<typeof noFields> {
 
   constructor(options: CommonOptions = {}) {
     super(options);
+  }
+
+  override call([x]: readonly [Tensor]): Tensor {
+    return x;
+  }
+}
+
+/** Its input; the sums of absolute values and squares, times factors and over the batch, join the loss. */
+export class ActivityRegularization extends ConfiguredLayer<typeof activityFields> {
+  static override readonly className: string = 'ActivityRegularization';
+  static override readonly supportsMasking: boolean = true;
+  static override readonly fields = activityFields;
+
+  constructor(options: ActivityRegularizationOptions = {}) {
+    const { l1 = 0, l2 = 0 } = options;
+    const isRight = [l1, l2].every((factor) => Number.isFinite(factor) && factor >= 0) && l1 + l2 > 0;
+    super(isRight ? { ...options, activityRegularizer: { l1, l2 } } : options);
+  }
+
+  /** Keras writes the factors alone. */
+  override get config(): LayerConfig {
+    const { activity_regularizer: _, ...config } = super.config;
+    return config;
   }
 
   override call([x]: readonly [Tensor]): Tensor {

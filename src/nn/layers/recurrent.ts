@@ -210,7 +210,7 @@ export abstract class Recurrent<F extends RecurrentFields> extends ConfiguredLay
     // Not by tracing: an unknown number of steps would be written out as hundreds.
     const { returnSequences, returnState } = this.loop;
     const [batch = null, time = null] = shape as PartialShape;
-    this.buildAt(shape as PartialShape);
+    this.buildNamed([shape as PartialShape]);
     const type = (inner: PartialShape): { shape: PartialShape; dtype: Dtype } => ({
       shape: inner,
       dtype: this.computeDtype,
@@ -220,14 +220,6 @@ export abstract class Recurrent<F extends RecurrentFields> extends ConfiguredLay
       type(returnSequences ? [batch, time, ...output] : [batch, ...output]),
       ...(returnState ? stateShapesOf(this.cell).map((each) => type([batch, ...each])) : []),
     ];
-  }
-
-  private buildAt(shape: PartialShape): void {
-    try {
-      this.ensureBuilt([shape]);
-    } catch (error) {
-      throw error instanceof FoveaError ? error.at(this.name) : error;
-    }
   }
 
   protected override computeMask(

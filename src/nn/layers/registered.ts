@@ -1,6 +1,7 @@
 // The names under which files know the classes of the user's own.
-import { type SerializedObject, serialized } from '../keras-config.js';
+import { type SerializedObject, serialized, toCamelCase } from '../keras-config.js';
 import { Layer } from '../layer.js';
+import { ConfiguredLayer } from './configured.js';
 import { type Field, refuseOption } from './fields.js';
 
 const names = new WeakMap<object, string>();
@@ -43,4 +44,22 @@ export function layerField(want = 'a layer'): Field<Layer> {
       return makeLayer(typeof name === 'string' && name.includes('>') ? name : className, config);
     },
   };
+}
+
+/** A layer like another, with new weights: its settings, some of them changed, and clones of the layers among them. */
+export function cloneLayer<L extends Layer>(layer: L, changes: Readonly<Record<string, unknown>> = {}): L {
+  const make = layer.constructor as new (options: object) => L;
+  const { name, trainable, dtypePolicy: dtype, activityRegularizer } = layer;
+  const common = { name, trainable, dtype, ...(activityRegularizer === null ? {} : { activityRegularizer }) };
+  if (layer instanceof ConfiguredLayer) {
+    const settings = Object.entries(layer.settings).map(([option, value]) => [option, cloneWithin(value)]);
+    return new make({ ...common, ...Object.fromEntries(settings), ...changes });
+  }
+  const config = Object.entries(layer.getConfig()).map(([key, value]) => [toCamelCase(key), value]);
+  return new make({ ...common, ...Object.fromEntries(config), ...changes });
+}
+
+function cloneWithin(value: unknown): unknown {
+  if (value instanceof Layer) return cloneLayer(value);
+  return Array.isArray(value) ? value.map(cloneWithin) : value;
 }

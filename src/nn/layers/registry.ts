@@ -10,6 +10,7 @@ import { AdditiveAttention, Attention } from './attention.js';
 import { Cropping1D, Cropping2D, Cropping3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D } from './borders.js';
 import { Conv1D, Conv2D, Conv3D } from './conv.js';
 import { DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D } from './conv-depthwise.js';
+import { ConvLSTM1D, ConvLSTM2D, ConvLSTM3D } from './conv-lstm.js';
 import { Conv1DTranspose, Conv2DTranspose, Conv3DTranspose } from './conv-transposed.js';
 import { Dense } from './dense.js';
 import { Dot } from './dot.js';
@@ -19,12 +20,13 @@ import { Embedding } from './embedding.js';
 import type { MakeLayer } from './fields.js';
 import { InputLayer } from './input.js';
 import { Normalization } from './input-normalization.js';
+import { LocallyConnected1D, LocallyConnected2D } from './locally-connected.js';
 import { Masking } from './masking.js';
 import { Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract } from './merge.js';
 import { GroupedQueryAttention, MultiHeadAttention } from './multi-head-attention.js';
 import { AlphaDropout, GaussianDropout, GaussianNoise } from './noise.js';
 import { BatchNormalization } from './normalization.js';
-import { Identity, Rescaling } from './other.js';
+import { ActivityRegularization, Identity, Rescaling } from './other.js';
 import {
   AdaptiveAveragePooling1D,
   AdaptiveAveragePooling2D,
@@ -51,9 +53,11 @@ import { GRUCell, LSTMCell, SimpleRNNCell } from './recurrent-cell.js';
 import { nameClass } from './registered.js';
 import { Flatten, Permute, RepeatVector, Reshape } from './reshaping.js';
 import { CenterCrop, Resizing } from './resizing.js';
+import { SpectralNormalization } from './spectral-normalization.js';
 import { StackedRNNCells } from './stacked-cells.js';
 import { GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization } from './unit-normalization.js';
 import { UpSampling1D, UpSampling2D, UpSampling3D } from './upsampling.js';
+import { Bidirectional, TimeDistributed } from './wrapper.js';
 
 /**
  * A layer class that files can name. Without `fromConfig` the constructor is given the config as an object of options,
@@ -71,6 +75,15 @@ const BUILT_IN: readonly LayerClass[] = [
   ChannelShuffle,
   CustomScaleLayer,
   LayerScale,
+  TimeDistributed,
+  SpectralNormalization,
+  LocallyConnected2D,
+  LocallyConnected1D,
+  ConvLSTM3D,
+  ConvLSTM2D,
+  ConvLSTM1D,
+  Bidirectional,
+  ActivityRegularization,
   GroupedQueryAttention,
   MultiHeadAttention,
   EinsumDense,
@@ -164,7 +177,11 @@ const BUILT_IN: readonly LayerClass[] = [
 ];
 
 /** Keras's classes by name. Models are added by their own file, through `registerLayer` with the package `keras`. */
-export const layerClasses: ReadonlyMap<string, LayerClass> = new Map(BUILT_IN.map((each) => [each.className, each]));
+export const layerClasses: ReadonlyMap<string, LayerClass> = new Map([
+  ...BUILT_IN.map((each) => [each.className, each] as const),
+  // Keras exports it without the d.
+  ['GroupedQueryAttention', GroupedQueryAttention] as const,
+]);
 
 const custom = new Map<string, LayerClass>();
 

@@ -1,6 +1,21 @@
 // The makers of layers for sequences.
+
 import { AdditiveAttention, type AdditiveAttentionOptions, Attention, type AttentionOptions } from './attention.js';
+import {
+  ConvLSTM1D,
+  type ConvLSTM1DOptions,
+  ConvLSTM2D,
+  type ConvLSTM2DOptions,
+  ConvLSTM3D,
+  type ConvLSTM3DOptions,
+} from './conv-lstm.js';
 import { EinsumDense, type EinsumDenseOptions } from './einsum-dense.js';
+import {
+  LocallyConnected1D,
+  type LocallyConnected1DOptions,
+  LocallyConnected2D,
+  type LocallyConnected2DOptions,
+} from './locally-connected.js';
 import { Masking, type MaskingOptions } from './masking.js';
 import {
   GroupedQueryAttention,
@@ -8,6 +23,7 @@ import {
   MultiHeadAttention,
   type MultiHeadAttentionOptions,
 } from './multi-head-attention.js';
+import { ActivityRegularization, type ActivityRegularizationOptions } from './other.js';
 import {
   GRU,
   type GRUOptions,
@@ -26,7 +42,9 @@ import {
   SimpleRNNCell,
   type SimpleRNNCellOptions,
 } from './recurrent-cell.js';
+import { SpectralNormalization, type SpectralNormalizationOptions } from './spectral-normalization.js';
 import { StackedRNNCells, type StackedRNNCellsOptions } from './stacked-cells.js';
+import { Bidirectional, type BidirectionalOptions, TimeDistributed, type TimeDistributedOptions } from './wrapper.js';
 
 /** Marks time steps that hold nothing, for later layers to skip. */
 export const masking = (options: MaskingOptions = {}): Masking => new Masking(options);
@@ -93,3 +111,41 @@ export const attention = (options: AttentionOptions = {}): Attention => new Atte
 /** Attention by a nonlinear sum; apply it to [query, value] or [query, value, key]. */
 export const additiveAttention = (options: AdditiveAttentionOptions = {}): AdditiveAttention =>
   new AdditiveAttention(options);
+
+export { Wrapper, type WrapperOptions } from './wrapper.js';
+
+/** Applies a layer to every time step of [n,time,...]. */
+export const timeDistributed = (options: TimeDistributedOptions): TimeDistributed => new TimeDistributed(options);
+
+/**
+ * Runs a recurrent layer like the given one in both directions.
+ *
+ * @example
+ * const layer = layers.bidirectional({ layer: layers.lstm({ units: 8, returnSequences: true }), mergeMode: 'sum' });
+ */
+export const bidirectional = (options: BidirectionalOptions): Bidirectional => new Bidirectional(options);
+
+/** Keeps the largest singular value of a layer's kernel at 1 while training. */
+export const spectralNormalization = (options: SpectralNormalizationOptions): SpectralNormalization =>
+  new SpectralNormalization(options);
+
+/** Adds a penalty on what passes through it to the loss. */
+export const activityRegularization = (options: ActivityRegularizationOptions = {}): ActivityRegularization =>
+  new ActivityRegularization(options);
+
+/** A convolutional LSTM over sequences of sequences, [n,time,length,channels]. */
+export const convLstm1d = (options: ConvLSTM1DOptions): ConvLSTM1D => new ConvLSTM1D(options);
+
+/** A convolutional LSTM over films, [n,time,h,w,channels]. */
+export const convLstm2d = (options: ConvLSTM2DOptions): ConvLSTM2D => new ConvLSTM2D(options);
+
+/** A convolutional LSTM over sequences of volumes, [n,time,depth,h,w,channels]. */
+export const convLstm3d = (options: ConvLSTM3DOptions): ConvLSTM3D => new ConvLSTM3D(options);
+
+/** Like `conv1d`, with filters of their own at every place. */
+export const locallyConnected1d = (options: LocallyConnected1DOptions): LocallyConnected1D =>
+  new LocallyConnected1D(options);
+
+/** Like `conv2d`, with filters of their own at every place. */
+export const locallyConnected2d = (options: LocallyConnected2DOptions): LocallyConnected2D =>
+  new LocallyConnected2D(options);
