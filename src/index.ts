@@ -34,6 +34,7 @@ export { setRandomSeed } from './nn/random.js';
 export * as regularizers from './nn/regularizers.js';
 export { type PartialShape, SymbolicTensor } from './nn/symbolic.js';
 export { History } from './nn/training/history.js';
+export { StepBatch, type StepLogs } from './nn/training/step.js';
 export type * from './nn/training/types.js';
 export * from './ops/index.js';
 export * as plot from './plot/index.js';

@@ -17,6 +17,7 @@ export {
   collectWeights,
   makeWeightTree,
   type SavedChildren,
+  type SavedItems,
   type SavedObject,
   type SavedVariable,
   savedGroups,

@@ -51,7 +51,13 @@ export interface LayerConfig {
 }
 
 export interface ModelConfig {
-  readonly kind: 'sequential' | 'functional';
+  /** `subclass`: what the model is made of only its class knows. */
+  readonly kind: 'sequential' | 'functional' | 'subclass';
+  /** The class, where it is the user's own. */
+  readonly own?: { readonly className: string; readonly registeredName: string | null };
+  /** A subclass's config, and the shapes that it was built for. */
+  readonly config?: JsonRecord;
+  readonly buildConfig?: JsonRecord | null;
   readonly name: string;
   readonly trainable: boolean;
   /** The name of a Sequential model's dtype policy, where the file gives it; Functional models have none there. */
@@ -97,22 +103,41 @@ function parseModel(value: unknown, options: ParseOptions, place: string, depth:
     throw configError(`a model was expected, found ${describe(value)}.`, place);
   }
   if (depth > MAX_DEPTH) throw configError(`models are nested more than ${MAX_DEPTH} deep.`, place);
-  const kind = Object.hasOwn(MODEL_CLASSES, value.class_name) ? MODEL_CLASSES[value.class_name] : undefined;
   // The first Keras versions stored a Sequential's layers without anything around them.
   const config: unknown = Array.isArray(value.config) ? { layers: value.config } : value.config;
-  if (kind === undefined || !isRecord(config) || !Array.isArray(config.layers)) {
+  const kind = kindOf(value, config, options);
+  if (kind === undefined || !isRecord(config)) {
+    const { className, registeredName } = classNames(value.class_name, value.registered_name);
+    const pack = registeredName?.includes('>') ? `, { package: '${registeredName.split('>')[0]}' }` : '';
     throw new FoveaError({
       code: 'unsupported',
-      message: `a model of the class ${value.class_name} cannot be rebuilt from its config.`,
-      got: value.class_name,
+      message: `a model of the class ${className} cannot be rebuilt from its config.`,
+      got: className,
       want: 'Sequential or Functional',
-      hint: 'Build the model in code and load its weights from a .weights.h5 file.',
+      hint: `If it is a class of yours, call registerLayer(${className}${pack}) before loading; or build the model in code and load its weights alone.`,
       path: place,
     });
   }
   const name = typeof config.name === 'string' ? config.name : kind;
   const trainable = config.trainable !== false;
-  const layers = config.layers.map((each, i) => parseLayer(each, i, options, `${place}/${name}`, depth, kind));
+  const own = Object.hasOwn(MODEL_CLASSES, value.class_name)
+    ? {}
+    : { own: classNames(value.class_name, value.registered_name) };
+  if (kind === 'subclass') {
+    const ends = {
+      inputs: [],
+      outputs: [],
+      isSingleInput: true,
+      isSingleOutput: true,
+      inputNames: null,
+      outputNames: null,
+    };
+    const buildConfig = isRecord(value.build_config) ? value.build_config : null;
+    return { kind, ...own, config: mendConfig('', config, place), buildConfig, name, trainable, layers: [], ...ends };
+  }
+  const layers = (config.layers as readonly Json[]).map((each, i) =>
+    parseLayer(each, i, options, `${place}/${name}`, depth, kind),
+  );
   const names = new Set<string>();
   for (const layer of layers) {
     if (names.has(layer.name)) throw configError(`two layers are called '${layer.name}'.`, place);
@@ -123,7 +148,7 @@ function parseModel(value: unknown, options: ParseOptions, place: string, depth:
     const single = { isSingleInput: true, isSingleOutput: true, inputNames: null, outputNames: null };
     const dtype = parseDtypePolicy(config.dtype, place);
     const policy = dtype === null ? {} : { dtype };
-    return { kind, name, trainable, ...policy, layers: all, inputs: [], outputs: [], ...single };
+    return { kind, ...own, name, trainable, ...policy, layers: all, inputs: [], outputs: [], ...single };
   }
   const inputs = parseEnds(config.input_layers, `${place}/${name}/input_layers`);
   const outputs = parseEnds(config.output_layers, `${place}/${name}/output_layers`);
@@ -133,6 +158,7 @@ function parseModel(value: unknown, options: ParseOptions, place: string, depth:
   }
   return {
     kind,
+    ...own,
     name,
     trainable,
     layers,
@@ -143,6 +169,18 @@ function parseModel(value: unknown, options: ParseOptions, place: string, depth:
     inputNames: inputs.names,
     outputNames: outputs.names,
   };
+}
+
+/** What a model's config is made of; undefined for what is no model, or one of a class that nobody knows. */
+function kindOf(value: JsonRecord, config: unknown, { isKnownClass }: ParseOptions): ModelConfig['kind'] | undefined {
+  const { class_name: written } = value;
+  if (!isRecord(config) || typeof written !== 'string') return undefined;
+  const hasLayers = Array.isArray(config.layers);
+  if (Object.hasOwn(MODEL_CLASSES, written)) return hasLayers ? MODEL_CLASSES[written] : undefined;
+  const { className, registeredName } = classNames(written, value.registered_name);
+  if (isKnownClass?.(className, registeredName) !== true) return undefined;
+  if (!hasLayers) return 'subclass';
+  return 'input_layers' in config ? 'functional' : 'sequential';
 }
 
 function layerRefs(layer: LayerConfig): TensorRef[] {
@@ -166,7 +204,8 @@ function parseLayer(
     [value.name, config.name].find((each) => typeof each === 'string') ?? `${className.toLowerCase()}_${index}`;
   const at = `${place}/${name}`;
   if (className === 'Lambda') refuseLambda(name, config, options, at);
-  const isModel = Object.hasOwn(MODEL_CLASSES, className) && Array.isArray(config.layers);
+  const inner = kindOf(value, config, options);
+  const isModel = inner !== undefined && inner !== 'subclass';
   if (!isModel && options.isKnownClass?.(className, registeredName) === false) {
     throw new FoveaError({
       code: 'format',
@@ -332,14 +371,23 @@ export function tensorsIn(value: unknown): TensorRef[] {
 
 /** A model's config in Keras 3's form, without `compile_config`. References need `shape` and `dtype`. */
 export function makeModelConfig(model: ModelConfig): JsonRecord {
-  const { kind, name, trainable } = model;
+  const { kind, name, trainable, own } = model;
+  const objectOf = (module: string, className: string, config: JsonRecord, registered: string | null): JsonRecord =>
+    own === undefined
+      ? makeKerasObject(module, className, config, registered)
+      : makeKerasObject(null, own.className, config, own.registeredName);
+  if (kind === 'subclass') {
+    const config = { ...model.config, name, trainable, dtype: makeDtypePolicy(model.dtype ?? 'float32') };
+    const object = objectOf('', '', config, null);
+    return model.buildConfig == null ? object : { ...object, build_config: model.buildConfig };
+  }
   const layers = model.layers.map((layer) => makeLayer(layer, kind));
   if (kind === 'sequential') {
     const first = model.layers[0];
     const shape = first?.className === 'InputLayer' ? first.config.batch_shape : undefined;
     const config = { name, trainable, dtype: makeDtypePolicy(model.dtype ?? 'float32'), layers };
-    if (shape === undefined) return makeKerasObject('keras', 'Sequential', config);
-    const object = makeKerasObject('keras', 'Sequential', { ...config, build_input_shape: shape });
+    if (shape === undefined) return objectOf('keras', 'Sequential', config, null);
+    const object = objectOf('keras', 'Sequential', { ...config, build_input_shape: shape }, null);
     return { ...object, build_config: { input_shape: shape } };
   }
   const config = {
@@ -349,7 +397,7 @@ export function makeModelConfig(model: ModelConfig): JsonRecord {
     input_layers: makeEnds(model.inputs, model.isSingleInput, model.inputNames),
     output_layers: makeEnds(model.outputs, model.isSingleOutput, model.outputNames),
   };
-  return makeKerasObject('keras.src.models.functional', 'Functional', config, 'Functional');
+  return objectOf('keras.src.models.functional', 'Functional', config, 'Functional');
 }
 
 function makeLayer(layer: LayerConfig, kind: ModelConfig['kind']): JsonRecord {

@@ -21,10 +21,13 @@ export interface SavedObject {
   readonly children?: readonly SavedChildren[];
 }
 
-/** An attribute's one object, or the list of them. */
+/** One object, or a list of them, which may hold lists. */
+export type SavedItems = SavedObject | readonly SavedItems[];
+
+/** What an attribute holds. */
 export interface SavedChildren {
   readonly attribute: string;
-  readonly items: SavedObject | readonly SavedObject[];
+  readonly items: SavedItems;
 }
 
 /** One variable with its place: `layers/conv2d/vars/0`. */
@@ -59,26 +62,27 @@ export function savedGroups(root: SavedObject): { group: string; object: SavedOb
     if (seen.has(object)) return;
     seen.add(object);
     out.push({ group, object });
-    for (const { attribute, items } of object.children ?? []) {
-      const inner = group === '' ? attribute : `${group}/${attribute}`;
-      if (!isList(items)) {
-        visit(items, inner);
-        continue;
-      }
-      const used = new Map<string, number>();
-      for (const item of items) {
-        const name = snakeCase(item.className);
-        const count = used.get(name);
-        used.set(name, (count ?? -1) + 1);
-        visit(item, `${inner}/${count === undefined ? name : `${name}_${count + 1}`}`);
-      }
+    for (const { attribute, items } of object.children ?? [])
+      visitItems(items, group === '' ? attribute : `${group}/${attribute}`);
+  };
+  const visitItems = (items: SavedItems, group: string): void => {
+    if (!isList(items)) {
+      visit(items, group);
+      return;
+    }
+    const used = new Map<string, number>();
+    for (const item of items) {
+      const name = isList(item) ? 'container' : snakeCase(item.className);
+      const count = used.get(name);
+      used.set(name, (count ?? -1) + 1);
+      visitItems(item, `${group}/${count === undefined ? name : `${name}_${count + 1}`}`);
     }
   };
   visit(root, '');
   return out;
 }
 
-function isList(items: SavedObject | readonly SavedObject[]): items is readonly SavedObject[] {
+function isList(items: SavedItems): items is readonly SavedItems[] {
   return Array.isArray(items);
 }
 

@@ -5,25 +5,39 @@ import { type Loss, lossFromConfig } from './losses.js';
 import type { MetricLike } from './metrics.js';
 import type { TrainableModel } from './model.js';
 import { optimizerFromConfig } from './optimizers.js';
-import type { CompileOptions } from './training/types.js';
+import type { Compiled } from './training/compiled.js';
+import type { CompileOptions, OutputMetrics } from './training/types.js';
 
 /** Keras's `compile_config` of a compiled model, or undefined for one that is not. */
 export function makeCompileConfig(model: TrainableModel): Record<string, unknown> | undefined {
   const { compiled } = model.training;
   if (compiled === undefined) return undefined;
   const { optimizer, losses, options } = compiled;
-  const list = (metrics: readonly MetricLike[] | undefined): unknown =>
-    metrics === undefined || metrics.length === 0 ? null : metrics.map(metricName);
+  const written = losses.map((loss) => (loss === undefined ? null : serializeLoss(loss)));
   return {
     optimizer: serialized('keras.optimizers', optimizer.className, optimizer.getConfig()),
-    loss: losses.length === 1 ? serializeLoss(losses[0] as Loss) : losses.map(serializeLoss),
+    loss: losses.length === 1 ? written[0] : written.some((each) => each !== null) ? written : null,
     loss_weights: options.lossWeights === undefined ? null : compiled.lossWeights,
-    metrics: list(options.metrics),
-    weighted_metrics: list(options.weightedMetrics),
+    metrics: writeMetrics(options.metrics, compiled, false),
+    weighted_metrics: writeMetrics(options.weightedMetrics, compiled, true),
     run_eagerly: false,
     steps_per_execution: 1,
     jit_compile: false,
   };
+}
+
+/** Metrics by name: of one output a list, of several a list for each. */
+function writeMetrics(given: OutputMetrics | undefined, { losses, metrics }: Compiled, isWeighted: boolean): unknown {
+  const likes = Object.values(given ?? []).flat();
+  if (likes.length === 0) return null;
+  // A function has a name, but the name has no function.
+  for (const like of likes) if (like !== null) metricName(like);
+  if (losses.length === 1) return likes.flatMap((like) => (like === null ? [] : [metricName(like)]));
+  return losses.map((_, i) =>
+    metrics.flatMap((each) =>
+      each.output === i && each.isWeighted === isWeighted ? [toSnakeCase(each.metric.name)] : [],
+    ),
+  );
 }
 
 function serializeLoss(loss: Loss): unknown {
@@ -56,8 +70,8 @@ export function readCompileConfig(value: unknown, file: string): CompileOptions 
   }
   try {
     const optimizer = value.optimizer ?? value.optimizer_config;
-    const metrics = readMetrics(value.metrics);
-    const weighted = readMetrics(value.weighted_metrics);
+    const metrics = readOutputMetrics(value.metrics);
+    const weighted = readOutputMetrics(value.weighted_metrics);
     const weights = value.loss_weights;
     return {
       ...(optimizer === undefined || optimizer === null ? {} : { optimizer: optimizerFromConfig(optimizer) }),
@@ -65,8 +79,8 @@ export function readCompileConfig(value: unknown, file: string): CompileOptions 
       ...(Array.isArray(weights) || isRecord(weights)
         ? { lossWeights: weights as number[] | Record<string, number> }
         : {}),
-      ...(metrics.length === 0 ? {} : { metrics }),
-      ...(weighted.length === 0 ? {} : { weightedMetrics: weighted }),
+      ...(metrics === undefined ? {} : { metrics }),
+      ...(weighted === undefined ? {} : { weightedMetrics: weighted }),
     };
   } catch (error) {
     throw error instanceof FoveaError ? error.at(file) : error;
@@ -74,13 +88,24 @@ export function readCompileConfig(value: unknown, file: string): CompileOptions 
 }
 
 function readLosses(value: unknown): NonNullable<CompileOptions['loss']> {
-  if (Array.isArray(value)) return value.map(lossFromConfig);
+  const read = (each: unknown): Loss | null => (each === null ? null : lossFromConfig(each));
+  if (Array.isArray(value)) return value.map(read);
   if (isRecord(value) && !('class_name' in value))
-    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, lossFromConfig(each)]));
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, read(each)]));
   return lossFromConfig(value);
 }
 
-/** Metrics by name; Keras nests them per output, and writes those it made itself as objects. */
+/** Metrics of one output, or nested by output as Keras writes them for several; undefined for none. */
+function readOutputMetrics(value: unknown): OutputMetrics | undefined {
+  const all = readMetrics(value);
+  if (all.length === 0) return undefined;
+  if (Array.isArray(value) && value.some((each) => each === null || Array.isArray(each))) return value.map(readMetrics);
+  if (isRecord(value) && typeof value.class_name !== 'string')
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, readMetrics(each)]));
+  return all;
+}
+
+/** Metrics by name, without their nesting; those that Keras made itself are written as objects. */
 function readMetrics(value: unknown): string[] {
   if (value === null || value === undefined) return [];
   if (typeof value === 'string') return [toCamelCase(value)];

@@ -61,7 +61,7 @@ export function costOf(model: TrainableModel, { inputShape }: CostOptions = {}):
       return x;
     });
     const context = { training: false, random: refuseRandom };
-    model.callWatched(inputs, context, ({ layer }, outputs) => counter.count(layer, outputs));
+    model.callWatched(inputs, context, (layer, outputs) => counter.count(layer, outputs));
   });
   return new Table(model.name, counter.layers);
 }

@@ -91,7 +91,7 @@ export function runLayerGraph(
   graph: LayerGraph,
   inputs: readonly Tensor[],
   context: CallContext,
-  watch?: (call: LayerCall, outputs: readonly Tensor[]) => void,
+  watch?: (layer: Layer, outputs: readonly Tensor[]) => void,
 ): readonly Tensor[] {
   const values = new Map<SymbolicTensor, Tensor>();
   graph.inputs.forEach((input, index) => {
@@ -105,7 +105,7 @@ export function runLayerGraph(
     const own = training === undefined ? context : { ...context, training: training && context.training };
     const tensorOf = (input: SymbolicTensor): Tensor => values.get(input) as Tensor;
     const outputs = call.layer.run(call.inputs.map(tensorOf), own, mapTensors(call.options, tensorOf));
-    watch?.(call, outputs);
+    watch?.(call.layer, outputs);
     call.outputs.forEach((output, index) => {
       values.set(output, outputs[index] as Tensor);
     });

@@ -4,15 +4,16 @@ import type { Dtype } from '../core/dtype.js';
 import { encodeElements, isFloat, makeTypedArray, type TypedArray } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import { formatShape, type Shape, sizeOf } from '../core/shape.js';
-import { placeholder, Tensor, tensor, whileTracing } from '../graph/tensor.js';
+import { isTracing, placeholder, Tensor, whileTracing } from '../graph/tensor.js';
 import { readingVariables, Variable } from '../graph/variable.js';
 import { cast, divide } from '../ops/arithmetic.js';
+import { type CallContext, contextFor, inferenceContext, isInStep, show, withContext } from './call-context.js';
 import { type DtypePolicy, type DtypePolicyName, makeDtypePolicy } from './dtype-policy.js';
 import { type InitializerLike, makeInitializer } from './initializers.js';
 import { describe } from './keras-config.js';
 import { maskOf, setMask } from './masks.js';
+import { Mean, type Metric } from './metrics/metric.js';
 import { snakeCase, uniqueName } from './naming.js';
-import { drawSeed } from './random.js';
 import {
   makeRegularizer,
   penalty,
@@ -29,6 +30,9 @@ import {
   SymbolicTensor,
   tensorsAmong,
 } from './symbolic.js';
+import { layersIn, trackedLayers, trackedMetrics, trackedSlots } from './tracking.js';
+
+export { type CallContext, inferenceContext } from './call-context.js';
 
 /** What every layer accepts. */
 export interface LayerOptions {
@@ -41,23 +45,17 @@ export interface LayerOptions {
   activityRegularizer?: RegularizerLike | null;
 }
 
-/** What a layer's `call` is told. */
-export interface CallContext {
-  /** True in `fit` and `trainOnBatch`. */
-  readonly training: boolean;
-  /** The random key of this step and a stream of it that no other caller has. */
-  random(): { key: Tensor; stream: number };
-  /** Which time steps of each input count; undefined where all do. */
-  readonly masks?: readonly (Tensor | undefined)[];
-  /** What this call was given beside its inputs. */
-  readonly options?: CallArguments<Tensor>;
-}
-
 /** Layers inside a layer, under Keras's attribute for them, by which files find their weights. */
 export interface LayerSlot {
   readonly attribute: string;
-  readonly layers: Layer | readonly Layer[];
+  readonly layers: LayerTree;
 }
+
+/** A layer, or a list of them, which may hold lists. */
+export type LayerTree = Layer | readonly LayerTree[];
+
+/** What `call` gives: a tensor, or several in a list or by name. */
+export type CallResult = Tensor | readonly Tensor[] | Readonly<Record<string, Tensor>>;
 
 /** Plain data that describes a layer, as Keras writes it: snake_case keys. */
 export type LayerConfig = Record<string, unknown>;
@@ -96,6 +94,9 @@ export abstract class Layer {
   private readonly lossFunctions: (() => Tensor)[] = [];
   /** What `call` has added since the outermost call began. */
   private addedLosses: Tensor[] = [];
+  private readonly addedMetrics = new Map<string, Mean>();
+  /** The names of what `call` gave last, where it gave a record. */
+  protected outputKeys: readonly string[] | undefined;
 
   constructor(options: LayerOptions = {}) {
     this.name = options.name ?? uniqueName(snakeCase(this.className));
@@ -143,7 +144,7 @@ export abstract class Layer {
   }
 
   get className(): string {
-    return (this.constructor as typeof Layer).className;
+    return classNameOf(this.constructor as typeof Layer);
   }
 
   /** Keras's names of the inputs where `call` takes them one by one and not as a list, e.g. query, value, key. */
@@ -153,14 +154,23 @@ export abstract class Layer {
   /** Whether the output's time steps count as the first input's do. Layers that know better have a `computeMask`. */
   static readonly supportsMasking: boolean = false;
 
-  /** Layers inside this one, in order. */
+  /** Layers inside this one, in order: those that attributes hold, also in lists and records. */
   get sublayers(): readonly Layer[] {
-    return [];
+    return trackedLayers(this);
   }
 
   /** The layers inside by the attribute under which a file keeps them, in the file's order. */
   get slots(): readonly LayerSlot[] {
-    return this.sublayers.length === 0 ? [] : [{ attribute: 'layers', layers: this.sublayers }];
+    const tracked = trackedSlots(this);
+    const known = new Set(tracked.flatMap(({ layers }) => layersIn(layers)));
+    const others = this.sublayers.filter((layer) => !known.has(layer));
+    return others.length === 0 ? tracked : [...tracked, { attribute: 'layers', layers: others }];
+  }
+
+  /** What this layer and those inside it report in training: metrics in attributes, and those of `addMetric`. */
+  get metrics(): readonly (Metric | Mean)[] {
+    const inside = this.sublayers.flatMap((layer) => layer.metrics);
+    return [...new Set([...trackedMetrics(this), ...this.addedMetrics.values(), ...inside])];
   }
 
   /** Which time steps of each output count, from the inputs and their masks; undefined where all do. */
@@ -176,7 +186,7 @@ export abstract class Layer {
   build(_inputShapes: readonly PartialShape[]): void {}
 
   /** Computes the output. Written in ops; `inputs` has one entry unless the layer merges several. */
-  abstract call(inputs: readonly Tensor[], context: CallContext): Tensor | readonly Tensor[];
+  abstract call(inputs: readonly Tensor[], context: CallContext): CallResult;
 
   /** The penalty on this layer's own weights that training adds to the loss, a scalar. */
   regularization(): Tensor | undefined {
@@ -207,6 +217,14 @@ export abstract class Layer {
         path: this.name,
       });
     }
+  }
+
+  /** Reports the mean of a tensor over the batches of an epoch under a name; call it in `call`. */
+  addMetric(value: Tensor, { name }: { name: string }): void {
+    if (!isInStep()) return;
+    const mean = this.addedMetrics.get(name) ?? new Mean(name);
+    this.addedMetrics.set(name, mean);
+    mean.update(value);
   }
 
   /**
@@ -295,19 +313,22 @@ export abstract class Layer {
   /** Builds if needed and calls, naming this layer in errors; masks go from the inputs to the outputs. */
   run(inputs: readonly Tensor[], context: CallContext, options: CallArguments<Tensor> = {}): readonly Tensor[] {
     try {
-      this.ensureBuilt(inputs.map(({ shape }) => shape));
+      // A trace stands for batches of any size.
+      this.ensureBuilt(
+        inputs.map(({ shape }) => (isTracing() ? shape.map((dim, axis) => (axis === 0 ? null : dim)) : shape)),
+      );
       this.checkArguments(options);
       const toCompute = (value: Tensor): Tensor => this.toCompute(value);
       const masks = masksFor(inputs, options);
       const own: CallContext = { ...context, masks, options: mapTensors(options, toCompute) };
-      const result = entering(this, () =>
+      const outputs = this.enter(context, () =>
         this.computing(() => this.call(this.castsInputs ? inputs.map(toCompute) : inputs, own)),
       );
-      const outputs = result instanceof Tensor ? [result] : result;
       if (this.activityRegularizer !== null) this.penalizeActivity(outputs, this.activityRegularizer);
       this.computeMask(inputs, masks, outputs).forEach((mask, i) => {
         if (mask !== undefined) setMask(outputs[i] as Tensor, mask);
       });
+      show(this, outputs);
       return outputs;
     } catch (error) {
       throw error instanceof FoveaError ? error.at(this.name) : error;
@@ -343,6 +364,20 @@ export abstract class Layer {
     }
   }
 
+  /** Runs `call`; the outermost one forgets what an earlier one has added to the losses. Gives the outputs as a list. */
+  protected enter(context: CallContext, call: () => CallResult): readonly Tensor[] {
+    if (depth === 0) this.clearLosses();
+    depth++;
+    try {
+      const result = withContext(context, call);
+      if (result instanceof Tensor) return [result];
+      this.outputKeys = Array.isArray(result) ? undefined : Object.keys(result);
+      return Object.values(result);
+    } finally {
+      depth--;
+    }
+  }
+
   private penalizeActivity(outputs: readonly Tensor[], regularizer: Regularizer): void {
     for (const output of outputs) {
       const value = penalty(cast(output, 'float32'), regularizer);
@@ -372,8 +407,8 @@ export abstract class Layer {
   }
 
   /**
-   * Applies the layer: to symbolic tensors it adds a step to the model being defined, to tensors it computes
-   * (in inference mode unless `training` is given).
+   * Applies the layer: to symbolic tensors it adds a step to the model being defined, to tensors it computes (in the mode of
+   * the call it stands in, outside of one in inference mode, unless `training` is given).
    */
   apply(inputs: SymbolicTensor | readonly SymbolicTensor[], options?: CallOptions): SymbolicTensor;
   apply(inputs: Tensor | readonly Tensor[], options?: CallOptions<Tensor>): Tensor;
@@ -400,7 +435,7 @@ export abstract class Layer {
     const options = given.length > count ? { ...rest, initialState: given.slice(count) } : rest;
     if (list.every((each): each is Tensor => each instanceof Tensor)) {
       const { training, ...more } = options as CallOptions<Tensor>;
-      return this.run(list, training ? eagerTraining() : inferenceContext, more);
+      return this.run(list, contextFor(training), more);
     }
     return this.applySymbolic(
       list as readonly SymbolicTensor[],
@@ -546,44 +581,21 @@ export abstract class Layer {
   }
 }
 
-let depth = 0;
-
-/** @internal Runs a call of a layer; the outermost one forgets what an earlier one has added to the losses. */
-export function entering<T>(layer: Layer, body: () => T): T {
-  if (depth === 0) layer.clearLosses();
-  depth++;
-  try {
-    return body();
-  } finally {
-    depth--;
-  }
+/** A class's `className`; of a class of the user's own that has none, its name in the code. */
+export function classNameOf(layer: { readonly className: string; readonly name?: string }): string {
+  const { className, name = className } = layer;
+  const isInherited = ['Layer', 'Functional', 'Sequential'].includes(className) && !Object.hasOwn(layer, 'className');
+  return isInherited ? name : className;
 }
 
 // Every layer may run in another mode, or be told which steps count.
 const ALWAYS_TAKEN: readonly string[] = ['mask', 'training'];
 
+/** How many calls of layers are running. */
+let depth = 0;
+
 /** The inputs' masks: those given, or those that earlier layers found. */
 function masksFor(inputs: readonly Tensor[], { mask }: CallArguments<Tensor>): (Tensor | undefined)[] {
   const given: readonly (Tensor | null)[] = mask === undefined ? [] : mask instanceof Tensor ? [mask] : mask;
   return inputs.map((input, i) => given[i] ?? maskOf(input));
-}
-
-/** The layer is not training and random ops do not run. */
-export const inferenceContext: CallContext = {
-  training: false,
-  random() {
-    throw new FoveaError({
-      code: 'internal',
-      op: 'random',
-      message: 'a layer asked for random numbers outside training.',
-    });
-  },
-};
-
-/** Training mode outside of `fit`: random ops follow the global seed. */
-function eagerTraining(): CallContext {
-  return {
-    training: true,
-    random: () => ({ key: tensor(Int32Array.of(drawSeed(), drawSeed(), 0, 0)), stream: 0 }),
-  };
 }

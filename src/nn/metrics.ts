@@ -246,7 +246,7 @@ function resolvedAccuracy(name: string, loss?: Loss): Metric {
 }
 
 /** A metric from its name, itself or a function; `accuracy` becomes the kind that fits. Throws `argument` for an unknown name. */
-export function makeMetric(like: MetricLike, loss: Loss): Metric {
+export function makeMetric(like: MetricLike, loss?: Loss): Metric {
   if (typeof like === 'function') {
     if ('className' in like) return (like as unknown as () => Metric)();
     return new MeanOf(like.name === '' ? 'metric' : toSnakeCase(like.name), like as MetricFunction);

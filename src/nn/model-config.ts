@@ -1,4 +1,5 @@
 // Between models and the neutral description that src/formats reads and writes.
+import type { Dtype } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import {
   type CallValue,
@@ -11,12 +12,12 @@ import {
 } from '../formats/index.js';
 import { policyFromConfig } from './dtype-policy.js';
 import { toCamelCase, toSnakeCase } from './keras-config.js';
-import type { Layer } from './layer.js';
+import { Layer } from './layer.js';
 import { InputLayer } from './layers/input.js';
 import { Lambda, type LambdaFunction } from './layers/other.js';
 import { registeredName } from './layers/registered.js';
-import { layerFromConfig } from './layers/registry.js';
-import { Model, Sequential, TrainableModel } from './model.js';
+import { findLayerClass, type LayerClass, layerFromConfig, layerOfClass } from './layers/registry.js';
+import { type InputPort, Model, Sequential, type SymbolicTensors, TrainableModel } from './model.js';
 import {
   type CallOptions,
   FLAG_ARGUMENTS,
@@ -32,8 +33,10 @@ export type Lambdas = Readonly<Record<string, LambdaFunction>>;
 
 /** The neutral description of a model. */
 export function configOfModel(model: TrainableModel): ModelConfig {
+  if (isSubclass(model)) return configOfSubclass(model);
   if (model instanceof Sequential) return configOfSequential(model);
   const { graph } = model;
+  const endNames = model instanceof Model ? model.endNames : {};
   const refs = new Map<SymbolicTensor, TensorRef>();
   const callsOf = new Map<Layer, LayerCall[]>();
   for (const call of graph.calls) {
@@ -53,6 +56,7 @@ export function configOfModel(model: TrainableModel): ModelConfig {
   const ref = (tensor: SymbolicTensor): TensorRef => refs.get(tensor) as TensorRef;
   return {
     kind: 'functional',
+    ...ownClass(model),
     name: model.name,
     trainable: model.trainable,
     layers: graph.layers.map((layer) =>
@@ -63,11 +67,65 @@ export function configOfModel(model: TrainableModel): ModelConfig {
     ),
     inputs: graph.inputs.map(ref),
     outputs: graph.outputs.map(ref),
-    isSingleInput: graph.inputs.length === 1,
-    isSingleOutput: graph.outputs.length === 1,
+    isSingleInput: graph.inputs.length === 1 && endNames.inputs === undefined,
+    isSingleOutput: graph.outputs.length === 1 && endNames.outputs === undefined,
+    inputNames: endNames.inputs ?? null,
+    outputNames: endNames.outputs ?? null,
+  };
+}
+
+/** Whether only the model's class knows what it is made of: it has a config of its own, or no graph. */
+function isSubclass(model: TrainableModel): boolean {
+  if (model.getConfig !== Layer.prototype.getConfig) return true;
+  return model instanceof Model && !model.isFunctional;
+}
+
+/** The class where it is neither Functional nor Sequential itself. */
+function ownClass(model: TrainableModel): Pick<ModelConfig, 'own'> {
+  if (model.constructor === Model || model.constructor === Sequential) return {};
+  return { own: { className: model.className, registeredName: registeredName(model) ?? model.className } };
+}
+
+function configOfSubclass(model: TrainableModel): ModelConfig {
+  const { name: _name, trainable: _trainable, dtype: _dtype, ...config } = model.config as JsonRecord;
+  return {
+    kind: 'subclass',
+    ...ownClass(model),
+    config,
+    buildConfig: buildConfigOf(model),
+    name: model.name,
+    trainable: model.trainable,
+    dtype: model.dtypePolicy,
+    layers: [],
+    inputs: [],
+    outputs: [],
+    isSingleInput: true,
+    isSingleOutput: true,
     inputNames: null,
     outputNames: null,
   };
+}
+
+/** The shapes of the inputs as Keras gives them to `build`, and what it has no place for: their names and dtypes. */
+function buildConfigOf(model: TrainableModel): JsonRecord | null {
+  if (!model.isKnown) return null;
+  const shapes = model.inputs.map(({ shape }) => [null, ...shape.slice(1)]);
+  const isPlain = model.inputs.every(({ dtype }) => dtype === 'float32');
+  return {
+    input_shape: shapes.length === 1 ? (shapes[0] as (number | null)[]) : shapes,
+    ...(isPlain ? {} : { input_dtypes: model.inputs.map(({ dtype }) => dtype) }),
+    ...(shapes.length === 1 ? {} : { input_names: [...model.inputNames] }),
+  };
+}
+
+function portsFrom({ input_shape: shape, input_dtypes: dtypes, input_names: names }: JsonRecord): InputPort[] {
+  if (!Array.isArray(shape)) return [];
+  const shapes = (shape.every(Array.isArray) ? shape : [shape]) as (number | null)[][];
+  return shapes.map((each, i) => ({
+    name: Array.isArray(names) ? String(names[i]) : `input_${i + 1}`,
+    shape: each,
+    dtype: Array.isArray(dtypes) ? (dtypes[i] as Dtype) : 'float32',
+  }));
 }
 
 function configOfSequential(model: Sequential): ModelConfig {
@@ -75,6 +133,7 @@ function configOfSequential(model: Sequential): ModelConfig {
   const layers = input === undefined ? model.layers : [input, ...model.layers];
   return {
     kind: 'sequential',
+    ...ownClass(model),
     name: model.name,
     trainable: model.trainable,
     dtype: model.dtypePolicy,
@@ -89,10 +148,11 @@ function configOfSequential(model: Sequential): ModelConfig {
 }
 
 function describeLayer(layer: Layer, inbound: readonly StoredCall[]): StoredLayer {
-  const isModel = layer instanceof TrainableModel;
+  const isModel = layer instanceof TrainableModel && !isSubclass(layer);
+  const isOwn = layer instanceof TrainableModel && !isModel;
   const { module } = layer.constructor as typeof Layer;
   const [shape] = layer.builtFor;
-  const registered = registeredName(layer) ?? null;
+  const registered = registeredName(layer) ?? (isOwn ? layer.className : null);
   return {
     className: layer.className,
     name: layer.name,
@@ -116,8 +176,9 @@ function describeCall({ inputs, isList, options }: LayerCall, ref: (tensor: Symb
 }
 
 /** The model that a description stands for, with new weights. */
-export function modelFromConfig(config: ModelConfig, lambdas: Lambdas = {}): TrainableModel {
-  return config.kind === 'sequential' ? makeSequential(config, lambdas) : makeFunctional(config, lambdas);
+export function modelFromConfig(config: ModelConfig, lambdas: Lambdas = {}, known?: LayerClass): TrainableModel {
+  if (config.kind === 'subclass') return makeSubclass(config, known);
+  return config.kind === 'sequential' ? makeSequential(config, lambdas, known) : makeFunctional(config, lambdas, known);
 }
 
 function makeLayer(stored: StoredLayer, lambdas: Lambdas): Layer {
@@ -130,15 +191,53 @@ function makeLayer(stored: StoredLayer, lambdas: Lambdas): Layer {
   );
 }
 
-function makeSequential({ name, trainable, dtype, layers }: ModelConfig, lambdas: Lambdas): Sequential {
+function makeSubclass(
+  { own, config, buildConfig, name, trainable, dtype }: ModelConfig,
+  known?: LayerClass,
+): TrainableModel {
+  const full = { ...config, name, trainable, ...(dtype === undefined ? {} : { dtype }) };
+  const model =
+    known === undefined
+      ? layerFromConfig(own?.registeredName ?? own?.className ?? '', full)
+      : layerOfClass(known, full);
+  if (!(model instanceof TrainableModel)) {
+    throw new FoveaError({
+      code: 'format',
+      op: 'load',
+      message: `the file holds a model of the class ${own?.className}, which is a layer here.`,
+      hint: 'Make the class a subclass of models.Model.',
+    });
+  }
+  if (buildConfig != null) {
+    const ports = portsFrom(buildConfig);
+    if (ports.length > 0) model.prepare(ports);
+  }
+  return model;
+}
+
+/** The class that a model's description names, or Keras's. */
+function classOf<C>(own: ModelConfig['own'], known: LayerClass | undefined, fallback: C): C {
+  const found = known ?? (own && findLayerClass(own.registeredName ?? own.className));
+  return found === undefined ? fallback : (found as unknown as C);
+}
+
+function makeSequential(
+  { own, name, trainable, dtype, layers }: ModelConfig,
+  lambdas: Lambdas,
+  known?: LayerClass,
+): Sequential {
   const policy = policyFromConfig(dtype);
-  return new Sequential(
+  return new (classOf(own, known, Sequential))(
     layers.map((layer) => makeLayer(layer, lambdas)),
     { name, trainable, ...(policy !== undefined && 'name' in policy ? { dtype: policy.name } : {}) },
   );
 }
 
-function makeFunctional({ name, trainable, layers, inputs, outputs }: ModelConfig, lambdas: Lambdas): Model {
+function makeFunctional(
+  { own, name, trainable, layers, ...ends }: ModelConfig,
+  lambdas: Lambdas,
+  known?: LayerClass,
+): Model {
   const made = new Map(layers.map((stored) => [stored.name, makeLayer(stored, lambdas)]));
   /** Outputs of each layer's calls in this model, by call number. */
   const results = new Map<string, (readonly SymbolicTensor[])[]>();
@@ -182,7 +281,10 @@ function makeFunctional({ name, trainable, layers, inputs, outputs }: ModelConfi
     }
     return tensor;
   };
-  return new Model({ inputs: inputs.map(end), outputs: outputs.map(end), name, trainable });
+  const all = (refs: readonly TensorRef[], names: readonly string[] | null): SymbolicTensors =>
+    names === null ? refs.map(end) : Object.fromEntries(names.map((each, i) => [each, end(refs[i] as TensorRef)]));
+  const inputs = all(ends.inputs, ends.inputNames);
+  return new (classOf(own, known, Model))({ inputs, outputs: all(ends.outputs, ends.outputNames), name, trainable });
 }
 
 /** What a stored call gives a layer: inputs, in place or by name, and other arguments. */

@@ -1,232 +1,177 @@
-// Models: layers put together, as a graph (functional) or in a row (Sequential). Training, saving and the
-// summary live in their own files and are methods here.
+// Models: layers put together as a graph (functional), in a row (Sequential), or by code of the user's own (a subclass of
+// Model). Training, saving and the summary live in their own files.
 import { FoveaError } from '../core/errors.js';
-import type { Profile } from '../engine/profile.js';
 import type { Tensor } from '../graph/tensor.js';
-import type { Variable } from '../graph/variable.js';
-import { type CostOptions, costOf, type ModelCost } from './cost.js';
 import { buildLayerGraph, type LayerGraph, runLayerGraph } from './functional.js';
-import { type CallContext, Layer, type LayerConfig, type LayerOptions } from './layer.js';
+import { type CallContext, type CallResult, Layer, type LayerOptions, type LayerSlot } from './layer.js';
 import { ConfiguredLayer } from './layers/configured.js';
 import { InputLayer, input as layerInput } from './layers/input.js';
-import { type SummaryOptions, summaryText } from './summary.js';
 import { type LayerCall, type PartialShape, SymbolicTensor } from './symbolic.js';
-import type { History } from './training/history.js';
-import { Trainer } from './training/trainer.js';
-import type {
-  CompileOptions,
-  EvaluateOptions,
-  FitOptions,
-  Predictions,
-  PredictOptions,
-  TrainingData,
-  TrainingInput,
-  TrainingLabels,
-} from './training/types.js';
+import { trackedLayers, trackedSlots } from './tracking.js';
+import { type InputPort, TrainableModel } from './trainable-model.js';
+
+export { type InputPort, TrainableModel } from './trainable-model.js';
+
+/** One symbolic tensor, or several in a list or by name. */
+export type SymbolicTensors = SymbolicTensor | readonly SymbolicTensor[] | Readonly<Record<string, SymbolicTensor>>;
 
 /** What a functional model is made of. */
 export interface ModelOptions extends LayerOptions {
-  inputs: SymbolicTensor | readonly SymbolicTensor[];
-  outputs: SymbolicTensor | readonly SymbolicTensor[];
-}
-
-/** What trained models share: `compile`, `fit`, `evaluate`, `predict`, `summary`. */
-export abstract class TrainableModel extends Layer {
-  /** Plain data that is saved with the model: class names, how pictures were prepared. */
-  metadata: Readonly<Record<string, unknown>> = {};
-  private readonly trainer = new Trainer(this);
-
-  /** The graph of layers; Sequential makes it on first use. */
-  abstract get graph(): LayerGraph;
-
-  /** All layers directly inside, the inputs' too. */
-  abstract get layers(): readonly Layer[];
-
-  override get sublayers(): readonly Layer[] {
-    return this.layers;
-  }
-
-  get inputs(): readonly SymbolicTensor[] {
-    return this.graph.inputs;
-  }
-
-  get outputs(): readonly SymbolicTensor[] {
-    return this.graph.outputs;
-  }
-
-  /** The shape of the one input, the batch as null. */
-  get inputShape(): PartialShape {
-    return (this.graph.inputs[0] as SymbolicTensor).shape;
-  }
-
-  get outputShape(): PartialShape {
-    return (this.graph.outputs[0] as SymbolicTensor).shape;
-  }
-
-  protected override get castsInputs(): boolean {
-    return false;
-  }
-
-  override call(inputs: readonly Tensor[], context: CallContext): readonly Tensor[] {
-    return runLayerGraph(this.graph, inputs, context);
-  }
-
-  /** `call` that shows what every layer gives. */
-  callWatched(
-    inputs: readonly Tensor[],
-    context: CallContext,
-    watch: (call: LayerCall, outputs: readonly Tensor[]) => void,
-  ): readonly Tensor[] {
-    return runLayerGraph(this.graph, inputs, context, watch);
-  }
-
-  /** The layer of this name, also inside nested models. Throws `argument`, listing the names, where there is none. */
-  getLayer(name: string): Layer {
-    const found = findLayer(this, name);
-    if (found !== undefined) return found;
-    throw new FoveaError({
-      code: 'argument',
-      op: 'getLayer',
-      message: `model "${this.name}" has no layer "${name}".`,
-      got: name,
-      want: this.layers.map((layer) => layer.name),
-      hint: `Its layers are ${this.layers.map((layer) => layer.name).join(', ')}.`,
-    });
-  }
-
-  /** Keras's table of layers, shapes and parameters. */
-  summary(options: SummaryOptions = {}): string {
-    return summaryText(this, options);
-  }
-
-  /**
-   * Parameters, multiplications, activations and receptive field of every layer, for one example. Print it for a table:
-   * `console.log(String(model.cost()))`. Throws `argument` where the model takes pictures of any size and none is given.
-   */
-  cost(options: CostOptions = {}): ModelCost {
-    return costOf(this, options);
-  }
-
-  /**
-   * Says how to train: optimizer, loss and metrics, by name or as objects.
-   *
-   * @example
-   * model.compile({ optimizer: 'nadam', loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'] });
-   */
-  compile(options: CompileOptions = {}): void {
-    this.trainer.compile(options);
-  }
-
-  /** Trains; resolves with the losses and metrics of every epoch. See `FitOptions`. */
-  fit(data: TrainingData, options?: FitOptions): Promise<History>;
-  fit(x: TrainingInput, y: TrainingLabels, options?: FitOptions): Promise<History>;
-  fit(x: TrainingData | TrainingInput, y?: TrainingLabels | FitOptions, options?: FitOptions): Promise<History> {
-    return this.trainer.fit(x, y, options);
-  }
-
-  /** Loss and metrics on labelled data, by name. */
-  evaluate(data: TrainingData, options?: EvaluateOptions): Promise<Record<string, number>>;
-  evaluate(x: TrainingInput, y: TrainingLabels, options?: EvaluateOptions): Promise<Record<string, number>>;
-  evaluate(
-    x: TrainingData | TrainingInput,
-    y?: TrainingLabels | EvaluateOptions,
-    options?: EvaluateOptions,
-  ): Promise<Record<string, number>> {
-    return this.trainer.evaluate(x, y, options);
-  }
-
-  /** The outputs for these inputs, as plain typed arrays with their shapes. */
-  predict(x: TrainingInput | TrainingData, options: PredictOptions = {}): Promise<Predictions> {
-    return this.trainer.predict(x, options);
-  }
-
-  /**
-   * Times one batch, kernel call by kernel call: a prediction, or where labels are given a training step, which changes
-   * nothing. The median of `runs` (default 9). Print it for a table: `console.log(String(await model.profile(x, y)))`.
-   */
-  profile(x: TrainingInput, y?: TrainingLabels, { runs }: { runs?: number } = {}): Promise<Profile> {
-    return this.trainer.profile(x, y, runs);
-  }
-
-  /** One step on one batch; gives the loss and metrics of that batch. */
-  trainOnBatch(
-    x: TrainingInput,
-    y: TrainingLabels,
-    options?: { sampleWeight?: TrainingInput; classWeight?: Readonly<Record<number, number>> },
-  ): Promise<Record<string, number>> {
-    return this.trainer.trainOnBatch(x, y, options);
-  }
-
-  /** Writes a `.keras` file that Python's Keras opens; optimizer and training state included. Never leaves half a file. */
-  async save(path: string): Promise<void> {
-    await (await import('./saving.js')).save(this, path);
-  }
-
-  /** The `.keras` file as bytes, for places without files. */
-  async toBytes(): Promise<Uint8Array> {
-    return (await import('./saving.js')).modelToBytes(this);
-  }
-
-  /** Writes the weights as `.weights.h5`. */
-  async saveWeights(path: string): Promise<void> {
-    await (await import('./saving.js')).saveWeights(this, path);
-  }
-
-  /** Loads weights of a model of the same shape from `.weights.h5`, `.keras` or a legacy `.h5`. */
-  async loadWeights(source: string | Uint8Array, options: { skipMismatch?: boolean } = {}): Promise<void> {
-    await (await import('./saving.js')).loadWeights(this, source, options);
-  }
-
-  /** The optimizer's variables, once training has made them; Keras's summary counts them. */
-  get optimizerWeights(): readonly Variable[] | undefined {
-    return this.trainer.hasTrained ? this.trainer.compiled?.optimizer.variables : undefined;
-  }
-
-  /** @internal */
-  get training(): Trainer {
-    return this.trainer;
-  }
-}
-
-function findLayer(model: TrainableModel, name: string): Layer | undefined {
-  for (const layer of model.layers) {
-    if (layer.name === name) return layer;
-    const inside = layer instanceof TrainableModel ? findLayer(layer, name) : undefined;
-    if (inside !== undefined) return inside;
-  }
-  return undefined;
+  inputs: SymbolicTensors;
+  outputs: SymbolicTensors;
 }
 
 /**
- * A graph of layers from inputs to outputs.
+ * A model: either a graph of layers from inputs to outputs, or a class of one's own with a `call`. Layers that such a class
+ * keeps in its attributes, also in lists and records, are its layers.
  *
  * @example
- * const x = layers.input([28, 28, 1]);
- * const y = layers.dense({ units: 10 }).apply(layers.flatten().apply(x));
- * const model = models.model({ inputs: x, outputs: y });
+ * class Twin extends models.Model {
+ *   readonly left = layers.dense({ units: 2 });
+ *   readonly right = layers.dense({ units: 2 });
+ *   override call([x]: readonly [Tensor]): Tensor {
+ *     return add(this.left.apply(x), this.right.apply(x));
+ *   }
+ * }
+ * const model = new Twin();
+ * console.log((await model.predict(ones([1, 3]))).shape); // [1, 2]
  */
 export class Model extends TrainableModel {
   static override readonly className: string = 'Functional';
   static override readonly module: string = 'keras.src.models.functional';
-  readonly graph: LayerGraph;
+  private made: LayerGraph | undefined;
+  /** The names under which a functional model was given its ends. */
+  readonly endNames: { readonly inputs?: readonly string[]; readonly outputs?: readonly string[] };
+  /** Whether the model was made from inputs and outputs. */
+  readonly isFunctional: boolean;
+  private isEnsuring = false;
 
-  constructor({ inputs, outputs, ...options }: ModelOptions) {
-    super(options);
-    const list = (value: SymbolicTensor | readonly SymbolicTensor[]): readonly SymbolicTensor[] =>
-      value instanceof SymbolicTensor ? [value] : value;
-    this.graph = buildLayerGraph(list(inputs), list(outputs));
+  constructor(options: ModelOptions | LayerOptions = {}) {
+    const { inputs, outputs, ...common } = options as Partial<ModelOptions>;
+    super(common);
+    this.isFunctional = inputs !== undefined && outputs !== undefined;
+    this.endNames = { ...namesOf(inputs, 'inputs'), ...namesOf(outputs, 'outputs') };
+    if (inputs === undefined || outputs === undefined) {
+      if (inputs === undefined && outputs === undefined && this.constructor !== Model) return;
+      throw new FoveaError({
+        code: 'argument',
+        op: 'model',
+        message: `no ${inputs === undefined ? 'inputs' : 'outputs'} were given.`,
+        path: this.name,
+        hint: 'Pass inputs and outputs, or make a subclass with a call.',
+      });
+    }
+    this.made = buildLayerGraph(listOf(inputs), listOf(outputs));
     this.isBuilt = true;
-    this.builtFor = this.graph.inputs.map(({ shape }) => shape);
+    this.builtFor = this.made.inputs.map(({ shape }) => shape);
+  }
+
+  override get graph(): LayerGraph {
+    if (this.made !== undefined) return this.made;
+    throw unknownInput('model', this.name, 'Call build, fit or predict first, or give it inputs and outputs.');
+  }
+
+  override get isKnown(): boolean {
+    return this.made !== undefined;
+  }
+
+  override get fixesInputs(): boolean {
+    return this.isFunctional;
   }
 
   override get layers(): readonly Layer[] {
-    return this.graph.layers;
+    const tracked = trackedLayers(this);
+    return this.isFunctional ? [...new Set([...this.graph.layers, ...tracked])] : tracked;
   }
 
-  /** The calls of layers, which the summary lists; a Sequential's are plain. */
-  get summaryCalls(): readonly LayerCall[] {
-    return this.graph.calls;
+  /** As Keras keeps them: all layers first where they are a graph, else in their place in the alphabet. */
+  override get slots(): readonly LayerSlot[] {
+    const all = { attribute: 'layers', layers: this.layers };
+    return this.isFunctional ? [all, ...trackedSlots(this)] : trackedSlots(this, [all]);
   }
+
+  override get inputNames(): readonly string[] {
+    return this.endNames.inputs ?? super.inputNames;
+  }
+
+  override get outputNames(): readonly string[] {
+    const names = this.endNames.outputs ?? (this.isFunctional ? undefined : this.outputKeys);
+    if (names !== undefined) return names;
+    return this.isFunctional || this.outputs.length === 1
+      ? super.outputNames
+      : this.outputs.map((_, i) => `output_${i + 1}`);
+  }
+
+  /** The calls of layers, which the summary lists; others' layers are listed plain. */
+  get summaryCalls(): readonly LayerCall[] | undefined {
+    return this.isFunctional ? this.graph.calls : undefined;
+  }
+
+  /** Computes the outputs: of a graph by its layers; a subclass writes its own. */
+  override call(inputs: readonly Tensor[], context: CallContext): CallResult {
+    if (this.made !== undefined && this.isFunctional) return runLayerGraph(this.made, inputs, context);
+    throw new FoveaError({
+      code: 'argument',
+      op: this.className,
+      message: 'has no call.',
+      path: this.name,
+      hint: 'Write call([x], context) in the class; a model that only trains needs a trainStep.',
+    });
+  }
+
+  override callWatched(...args: Parameters<TrainableModel['callWatched']>): readonly Tensor[] {
+    if (!this.hasOwnCall) return this.isFunctional ? runLayerGraph(this.graph, ...args) : [];
+    return super.callWatched(...args);
+  }
+
+  private get hasOwnCall(): boolean {
+    return this.call !== Model.prototype.call;
+  }
+
+  /**
+   * Makes the weights for inputs of these shapes, the batch null, by running `call` on them. A subclass that makes weights
+   * of its own here need not call it: layers are built when they are first applied.
+   */
+  override build(inputShapes: readonly PartialShape[]): void {
+    if (this.isEnsuring) return;
+    this.prepare(inputShapes.map((shape, i) => ({ name: `input_${i + 1}`, shape, dtype: 'float32' })));
+  }
+
+  override ensureBuilt(inputShapes: readonly PartialShape[]): void {
+    this.isEnsuring = true;
+    try {
+      super.ensureBuilt(inputShapes);
+    } finally {
+      this.isEnsuring = false;
+    }
+  }
+
+  override prepare(ports: readonly InputPort[]): void {
+    if (this.made !== undefined) return;
+    const inputs = ports.map(({ name, shape, dtype }) => new SymbolicTensor(shape, dtype, name));
+    const outputs = this.hasOwnCall ? this.applySymbolic(inputs, inputs.length > 1) : [];
+    if (!this.hasOwnCall) this.ensureBuilt(ports.map(({ shape }) => shape));
+    this.made = { inputs, outputs, calls: [], layers: this.layers };
+  }
+}
+
+function listOf(tensors: SymbolicTensors): readonly SymbolicTensor[] {
+  return tensors instanceof SymbolicTensor ? [tensors] : Object.values(tensors);
+}
+
+function namesOf(tensors: SymbolicTensors | undefined, end: 'inputs' | 'outputs') {
+  if (tensors === undefined || tensors instanceof SymbolicTensor || Array.isArray(tensors)) return {};
+  return { [end]: Object.keys(tensors) };
+}
+
+function unknownInput(op: string, name: string, hint: string): FoveaError {
+  return new FoveaError({
+    code: 'argument',
+    op,
+    message: `model "${name}" does not know its input yet.`,
+    path: name,
+    hint,
+  });
 }
 
 /**
@@ -308,6 +253,26 @@ export class Sequential extends TrainableModel {
     return layer;
   }
 
+  override get isKnown(): boolean {
+    return this.made !== undefined;
+  }
+
+  override get fixesInputs(): boolean {
+    return true;
+  }
+
+  override prepare(inputs: readonly InputPort[]): void {
+    this.ensureBuilt(inputs.map(({ shape }) => shape));
+  }
+
+  override call(inputs: readonly Tensor[], context: CallContext): readonly Tensor[] {
+    return runLayerGraph(this.graph, inputs, context);
+  }
+
+  override callWatched(...[inputs, context, watch]: Parameters<TrainableModel['callWatched']>): readonly Tensor[] {
+    return runLayerGraph(this.graph, inputs, context, watch);
+  }
+
   override build(inputShapes: readonly PartialShape[]): void {
     if (this.made !== undefined) return;
     const [shape] = inputShapes as [PartialShape];
@@ -326,13 +291,8 @@ export class Sequential extends TrainableModel {
 
   override get graph(): LayerGraph {
     if (this.made === undefined) {
-      throw new FoveaError({
-        code: 'argument',
-        op: 'Sequential',
-        message: `model "${this.name}" does not know its input yet.`,
-        path: this.name,
-        hint: 'Start it with layers.input(shape), or call build, fit or predict first.',
-      });
+      const hint = 'Start it with layers.input(shape), or call build, fit or predict first.';
+      throw unknownInput('Sequential', this.name, hint);
     }
     return this.made;
   }
@@ -342,7 +302,7 @@ export class Sequential extends TrainableModel {
     return this.row;
   }
 
-  override getConfig(): LayerConfig {
-    return {};
+  override get slots(): readonly LayerSlot[] {
+    return [{ attribute: 'layers', layers: this.row }];
   }
 }

@@ -3,6 +3,7 @@ import type { Layer, LayerOptions } from './layer.js';
 import { Model, type ModelOptions, Sequential } from './model.js';
 import type { SymbolicTensor } from './symbolic.js';
 
+export { type CloneOptions, cloneModel } from './clone.js';
 export { Model, Sequential, TrainableModel } from './model.js';
 export { type LoadOptions, load, loadWeights } from './saving.js';
 

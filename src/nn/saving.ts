@@ -16,6 +16,7 @@ import {
   readKerasArchive,
   readLegacyH5,
   readWeights,
+  type SavedItems,
   type SavedObject,
   type StoredArray,
   type StoredDtype,
@@ -27,11 +28,12 @@ import {
 } from '../formats/index.js';
 import type { Variable } from '../graph/variable.js';
 import { makeCompileConfig, readCompileConfig } from './compile-config.js';
-import { Layer } from './layer.js';
+import { Layer, type LayerTree } from './layer.js';
 import { findLayerClass } from './layers/registry.js';
 import { putLegacyWeights } from './legacy-weights.js';
-import type { TrainableModel } from './model.js';
+import { TrainableModel } from './model.js';
 import { configOfModel, type Lambdas, modelFromConfig } from './model-config.js';
+import { layersIn } from './tracking.js';
 import type { TrainingStateData } from './training/state.js';
 
 /** The Keras version whose layout is written. */
@@ -146,8 +148,10 @@ function loadLegacy(bytes: Uint8Array, file: string, options: LoadOptions): Trai
 /** Compiles as the file says; one that was saved without a loss was never compiled. */
 function compileAs(model: TrainableModel, config: unknown, file: string, { compile = true }: LoadOptions): void {
   if (!compile || config === undefined || config === null) return;
+  // What a compile of the model's own wants, the file does not know.
+  if (model.compile !== TrainableModel.prototype.compile) return;
   const options = readCompileConfig(config, file);
-  if (options.loss !== undefined) model.compile(options);
+  if (options.loss !== undefined || options.optimizer !== undefined) model.compile(options);
 }
 
 function parse(config: unknown, file: string, options: LoadOptions): ModelConfig {
@@ -201,6 +205,7 @@ export function putArray(variable: Variable, array: StoredArray): void {
 /** A layer as the file must know it. */
 export function savedObject(layer: Layer): SavedObject {
   const cached = new Map<Layer, SavedObject>();
+  const makeAll = (tree: LayerTree): SavedItems => (tree instanceof Layer ? make(tree) : tree.map(makeAll));
   const make = (each: Layer): SavedObject => {
     const known = cached.get(each);
     if (known !== undefined) return known;
@@ -208,10 +213,7 @@ export function savedObject(layer: Layer): SavedObject {
       className: each.className,
       name: each.name,
       variables: each.ownWeights.map(({ name, shape }) => ({ name, shape })),
-      children: each.slots.map(({ attribute, layers }) => ({
-        attribute,
-        items: layers instanceof Layer ? make(layers) : layers.map(make),
-      })),
+      children: each.slots.map(({ attribute, layers }) => ({ attribute, items: makeAll(layers) })),
     };
     cached.set(each, object);
     return object;
@@ -225,7 +227,7 @@ function savedVariables(model: TrainableModel): Variable[] {
   const visit = (layer: Layer): Variable[] => {
     if (seen.has(layer)) return [];
     seen.add(layer);
-    return [...layer.ownWeights, ...layer.slots.flatMap(({ layers }) => [layers].flat()).flatMap(visit)];
+    return [...layer.ownWeights, ...layer.slots.flatMap(({ layers }) => layersIn(layers)).flatMap(visit)];
   };
   return visit(model);
 }

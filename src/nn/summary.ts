@@ -113,7 +113,12 @@ function outputText(layer: Layer): string {
   const call = layer.calls.at(-1);
   if (call === undefined) {
     if (!layer.isBuilt) return '?';
-    return joinShapes(layer.computeOutputShapes(layer.builtFor).map(({ shape }) => shape));
+    try {
+      return joinShapes(layer.computeOutputShapes(layer.builtFor).map(({ shape }) => shape));
+    } catch {
+      // A layer that is only called in code of a model's own may need more than its inputs.
+      return '?';
+    }
   }
   return joinShapes(call.outputs.map(({ shape }) => shape));
 }

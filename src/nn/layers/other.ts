@@ -129,6 +129,12 @@ export class Lambda extends Layer {
     });
   }
 
+  /** A layer of the same name around the same function. */
+  copy(): Lambda {
+    const { name, trainable, dtypePolicy: dtype, outputShape } = this;
+    return new Lambda(this.fn, { name, trainable, dtype, ...(outputShape === undefined ? {} : { outputShape }) });
+  }
+
   override call(inputs: readonly Tensor[], context: CallContext): Tensor {
     return this.fn(inputs[0] as Tensor, context, inputs);
   }

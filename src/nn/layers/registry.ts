@@ -3,7 +3,7 @@ import { FoveaError } from '../../core/errors.js';
 import { augmentationClasses } from '../augmentation/classes.js';
 import { policyFromConfig } from '../dtype-policy.js';
 import { nearestName, toCamelCase } from '../keras-config.js';
-import type { Layer, LayerConfig } from '../layer.js';
+import { classNameOf, type Layer, type LayerConfig } from '../layer.js';
 import { Activation, ELU, LeakyReLU, ReLU, Softmax } from './activation-layers.js';
 import { ChannelRange, ChannelShuffle, CustomScaleLayer, LayerScale } from './architecture.js';
 import { AdditiveAttention, Attention } from './attention.js';
@@ -198,7 +198,7 @@ const custom = new Map<string, LayerClass>();
  * registerLayer(Twice, { package: 'my-package' });
  */
 export function registerLayer(layer: LayerClass, options: { package?: string } = {}): void {
-  const name = `${options.package ?? 'Custom'}>${layer.className}`;
+  const name = `${options.package ?? 'Custom'}>${classNameOf(layer)}`;
   custom.set(name, layer);
   nameClass(layer, name);
 }
@@ -219,7 +219,12 @@ export function findLayerClass(className: string): LayerClass | undefined {
 export function layerFromConfig(className: string, config: LayerConfig): Layer {
   const found = findLayerClass(className);
   if (found === undefined) throw unknownClass(className, config);
-  return found.fromConfig === undefined ? fromOptions(found, config) : found.fromConfig(config, layerFromConfig);
+  return layerOfClass(found, config);
+}
+
+/** The layer of a class that a config describes. */
+export function layerOfClass(layer: LayerClass, config: LayerConfig): Layer {
+  return layer.fromConfig === undefined ? fromOptions(layer, config) : layer.fromConfig(config, layerFromConfig);
 }
 
 function fromOptions(layer: LayerClass, { dtype, ...config }: LayerConfig): Layer {

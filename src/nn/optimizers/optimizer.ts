@@ -2,8 +2,10 @@
 // weights. A subclass says what one step does to one weight, as a pure function of tensors, so that a weight's
 // whole update compiles to one pointwise kernel. Order and arithmetic as in Keras.
 
+import { gradients } from '../../compile/autodiff.js';
 import { encodeElements } from '../../core/dtype.js';
 import { FoveaError } from '../../core/errors.js';
+import { topological } from '../../graph/interpret.js';
 import { scalar, type Tensor } from '../../graph/tensor.js';
 import { Variable } from '../../graph/variable.js';
 import { add, cast, clip, divide, maximum, multiply, subtract } from '../../ops/arithmetic.js';
@@ -26,6 +28,7 @@ import {
   text,
   whole,
 } from '../options.js';
+import { noteMinimized } from '../training/step.js';
 import {
   isSchedule,
   type LearningRateSchedule,
@@ -312,10 +315,48 @@ export abstract class Optimizer {
     this.undecayed = { variables: new Set(variables), names };
   }
 
-  /** One step inside a trace: reads and assigns the weights and its own variables. */
+  /** The loss whose gradients `apply` takes: times `lossScaleFactor`, where there is one. */
+  scaleLoss(loss: Tensor): Tensor {
+    const scale = this.option('lossScaleFactor');
+    return scale === undefined ? loss : multiply(loss, scale);
+  }
+
+  /**
+   * Moves weights so that a loss gets smaller: gradients, then `apply`. For training steps of one's own. Throws `argument`
+   * where the loss depends on none of the weights as they are now.
+   *
+   * @example
+   * const batch = layers.dense({ units: 1 });
+   * const step = compile((x) => {
+   *   const loss = mean(square(batch.apply(x)));
+   *   optimizer.minimize(loss, batch.trainableWeights);
+   *   return [loss];
+   * });
+   */
+  minimize(loss: Tensor, variables: readonly Variable[]): void {
+    const total = sum(cast(loss, 'float32'));
+    noteMinimized(total);
+    if (variables.length === 0) return;
+    const scaled = this.scaleLoss(total);
+    const values = variables.map((variable) => variable.value);
+    const reached = new Set(topological([scaled]));
+    if (!values.some(({ node }) => reached.has(node))) {
+      throw new FoveaError({
+        code: 'argument',
+        op: 'minimize',
+        message: `the loss depends on none of the ${variables.length} weights.`,
+        hint: 'Compute the loss in the step itself, after the last update of these weights.',
+      });
+    }
+    const found = gradients(scaled, values);
+    this.apply(variables.map((variable, i) => ({ variable, gradient: found[i] as Tensor })));
+  }
+
+  /** One step inside a trace: reads and assigns the weights and its own variables. Gradients are those of `scaleLoss`. */
   apply(pairs: readonly GradientPair[]): void {
     if (pairs.length === 0) return;
-    if (pairs.some(({ variable }) => !this.slots.has(variable))) this.build(pairs.map(({ variable }) => variable));
+    const missing = pairs.flatMap(({ variable }) => (this.slots.has(variable) ? [] : [variable]));
+    if (missing.length > 0) this.build([...this.built, ...missing]);
     const batches = this.iterations.value;
     const every = this.option('gradientAccumulationSteps');
     const updates = every === undefined ? batches : floorDivide(batches, every);

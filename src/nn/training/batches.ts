@@ -39,7 +39,10 @@ export interface BatchSource {
 /** Names of a model's inputs or outputs, for data given by name. */
 export interface PortNames {
   readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
+  /** Undefined where any labels will do. */
+  readonly outputs: readonly string[] | undefined;
+  /** The outputs that need labels, where not all do. */
+  readonly labelled?: readonly string[];
 }
 
 /** Examples in memory. */
@@ -57,7 +60,7 @@ export async function readMemory(
   names: PortNames,
 ): Promise<MemoryData> {
   const inputs = await readPorts(x, names.inputs, 'x');
-  const labels = y === undefined ? [] : await readPorts(y, names.outputs, 'y');
+  const labels = y === undefined ? [] : await readLabels(y, names);
   const weights =
     sampleWeight === undefined ? undefined : (await readPorts(sampleWeight, ['sampleWeight'], 'sampleWeight'))[0];
   const rows = rowCount(inputs[0] as HostArray);
@@ -78,10 +81,22 @@ export async function readMemory(
     check(array, `input "${names.inputs[i]}"`);
   });
   labels.forEach((array, i) => {
-    check(array, labels.length === 1 ? 'y' : `output "${names.outputs[i]}"`);
+    check(array, labels.length === 1 ? 'y' : `output "${(names.labelled ?? names.outputs)?.[i] ?? i}"`);
   });
   if (weights !== undefined) check(weights, 'sampleWeight');
   return { x: inputs, y: labels, sampleWeight: weights };
+}
+
+/** The labels, of the outputs that need any; those of others are left away. */
+async function readLabels(y: TrainingLabels, { outputs, labelled }: PortNames): Promise<HostArray[]> {
+  const count = isPlainRecord(y) ? Object.keys(y).length : Array.isArray(y) && y.every(isHostArray) ? y.length : 1;
+  if (outputs === undefined) {
+    return readPorts(y, isPlainRecord(y) ? Object.keys(y) : Array.from({ length: count }, (_, i) => `${i}`), 'y');
+  }
+  const wanted = labelled ?? outputs;
+  if (count !== outputs.length) return readPorts(y, wanted, 'y');
+  const all = await readPorts(y, outputs, 'y');
+  return all.filter((_, i) => wanted.includes(outputs[i] as string));
 }
 
 async function readPorts(value: TrainingInput, names: readonly string[], what: string): Promise<HostArray[]> {
@@ -123,7 +138,8 @@ function hostDtype({ dtype }: Tensor): 'float32' | 'int32' | 'uint8' {
   return dtype === 'int32' ? 'int32' : dtype === 'uint8' || dtype === 'bool' ? 'uint8' : 'float32';
 }
 
-function isPlainRecord(value: unknown): value is Readonly<Record<string, HostArray>> {
+/** Whether data is given by name. */
+export function isPlainRecord(value: unknown): value is Readonly<Record<string, HostArray>> {
   return (
     typeof value === 'object' &&
     value !== null &&

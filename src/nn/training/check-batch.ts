@@ -7,15 +7,25 @@ import type { Loss } from '../losses.js';
 import type { TrainableModel } from '../model.js';
 import type { SymbolicTensor } from '../symbolic.js';
 import type { HostBatch } from './batches.js';
+import type { Compiled } from './compiled.js';
 
 /** Throws `shape` or `range` for a batch that the model cannot take. `first` is its first example's number. */
-export function checkBatch(batch: HostBatch, model: TrainableModel, losses: readonly Loss[], first: number): void {
-  model.inputs.forEach((input, i) => {
-    const array = batch.x[i];
-    if (array !== undefined) checkInput(input, array);
-  });
-  model.outputs.forEach((output, i) => {
-    const labels = batch.y[i];
+export function checkBatch(
+  batch: HostBatch,
+  model: TrainableModel,
+  { losses, labelled }: Compiled,
+  first: number,
+): void {
+  if (model.takesAnyData('trainStep')) return;
+  if (model.fixesInputs) {
+    model.inputs.forEach((input, i) => {
+      const array = batch.x[i];
+      if (array !== undefined) checkInput(input, array);
+    });
+  }
+  const isAll = batch.y.length === model.outputs.length;
+  labelled.forEach((output, i) => {
+    const labels = batch.y[isAll ? output : i];
     if (labels === undefined) {
       throw new FoveaError({
         code: 'data',
@@ -24,11 +34,20 @@ export function checkBatch(batch: HostBatch, model: TrainableModel, losses: read
         hint: 'Yield { x, y }.',
       });
     }
-    checkLabels(labels, output, losses[i] as Loss, batch.size, first);
+    checkLabels(labels, model.outputs[output] as SymbolicTensor, losses[output], {
+      size: batch.size,
+      first,
+      isFixed: model.fixesInputs,
+    });
   });
 }
 
-function checkLabels(labels: HostArray, output: SymbolicTensor, loss: Loss, size: number, first: number): void {
+function checkLabels(
+  labels: HostArray,
+  output: SymbolicTensor,
+  loss: Loss | undefined,
+  { size, first, isFixed }: { size: number; first: number; isFixed: boolean },
+): void {
   if (labels.shape[0] !== size) {
     throw new FoveaError({
       code: 'shape',
@@ -39,6 +58,7 @@ function checkLabels(labels: HostArray, output: SymbolicTensor, loss: Loss, size
       hint: 'Give one row for each example.',
     });
   }
+  if (loss === undefined) return;
   const classes = output.shape.at(-1);
   if (loss.labels === 'classes' && typeof classes === 'number') {
     const { data } = labels;
@@ -58,7 +78,7 @@ function checkLabels(labels: HostArray, output: SymbolicTensor, loss: Loss, size
     return;
   }
   const wanted = output.shape.slice(1);
-  const isKnown = wanted.every((dim) => dim !== null);
+  const isKnown = isFixed && wanted.every((dim) => dim !== null);
   if (loss.labels === 'oneHot' && isKnown && sizeOf(labels.shape.slice(1)) !== sizeOf(wanted as number[])) {
     throw new FoveaError({
       code: 'shape',

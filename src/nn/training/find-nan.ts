@@ -1,14 +1,12 @@
 // Finds the layer that made the first number that is none, after a step's loss was not finite.
 
-import type { Dtype } from '../../core/dtype.js';
 import { FoveaError } from '../../core/errors.js';
-import type { Tensor } from '../../graph/tensor.js';
+import { constant, type Tensor } from '../../graph/tensor.js';
 import { all, isFinite as allFinite, cast, stack } from '../../ops/index.js';
 import type { TrainableModel } from '../model.js';
 import type { BatchSource, HostBatch } from './batches.js';
 import { weighByClass } from './check-batch.js';
 import type { Steps } from './steps.js';
-import type { Compiled } from './trainer.js';
 
 /** Where training stood. */
 export interface BadStep {
@@ -16,7 +14,6 @@ export interface BadStep {
   /** Step within the epoch. */
   readonly step: number;
   readonly classWeight: Readonly<Record<number, number>> | undefined;
-  readonly compiled: Compiled;
 }
 
 /** The error that tells where the loss stopped being a number, and which layer did it first. */
@@ -78,8 +75,9 @@ async function firstNonFinite(
       found.push(culprit);
       checks.push(cast(all(allFinite(tensor)), 'int32'));
     };
-    const inputs = args.slice(0, batch.x.length).map((each, i) => cast(each, model.inputs[i]?.dtype as Dtype));
-    model.callWatched(inputs, context, ({ layer }, outputs) => {
+    const inputs = args.slice(0, batch.x.length).map((each, i) => cast(each, model.inputDtype(i, each.dtype)));
+    if (model.takesAnyData('trainStep')) return [constant([1], [1], 'int32')];
+    model.callWatched(inputs, context, (layer, outputs) => {
       for (const weight of layer.weights) {
         if (weight.dtype === 'float32') {
           check(weight.value, {
@@ -94,7 +92,7 @@ async function firstNonFinite(
           path: layer.name,
         });
     });
-    return [stack(checks)];
+    return checks.length === 0 ? [constant([1], [1], 'int32')] : [stack(checks)];
   })) as [ArrayBuffer];
   const first = new Int32Array(flags).indexOf(0);
   return first < 0 ? undefined : found[first];

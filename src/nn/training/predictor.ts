@@ -1,17 +1,18 @@
 // predict: batches in, plain arrays out. One Program per batch shape; the next batch computes while one is read.
-import type { Dtype } from '../../core/dtype.js';
 import { FoveaError } from '../../core/errors.js';
 import { sizeOf } from '../../core/shape.js';
 import type { Engine } from '../../engine/engine.js';
 import { convolutionOf } from '../../engine/precision.js';
 import { type Profile, profile } from '../../engine/profile.js';
-import type { Tensor } from '../../graph/tensor.js';
+import { Tensor } from '../../graph/tensor.js';
 import { cast } from '../../ops/index.js';
+import { inferenceContext, withContext } from '../call-context.js';
 import { checkInput } from '../functional.js';
-import { inferenceContext } from '../layer.js';
 import type { TrainableModel } from '../model.js';
+import type { PartialShape } from '../symbolic.js';
 import type { BatchSource, HostBatch } from './batches.js';
 import { argumentTensor, BoundProgram } from './bound-program.js';
+import { StepBatch } from './step.js';
 import type { Prediction, Predictions, PredictOptions } from './types.js';
 
 /** Predicts with one model on one engine. */
@@ -32,9 +33,11 @@ export class Predictor {
     for await (const batch of source.batches(0)) {
       if (step === steps) break;
       signal?.throwIfAborted();
-      this.model.inputs.forEach((input, i) => {
-        checkInput(input, batch.x[i] as HostBatch['x'][number]);
-      });
+      if (this.model.fixesInputs) {
+        this.model.inputs.forEach((input, i) => {
+          checkInput(input, batch.x[i] as HostBatch['x'][number]);
+        });
+      }
       parts.push(this.runBatch(batch));
       step++;
       // Two batches in the queue keep the engine busy; more would only hold memory.
@@ -49,13 +52,13 @@ export class Predictor {
     return profile(this.trace, batch.x.map(argumentTensor), { precision, ...(runs === undefined ? {} : { runs }) });
   }
 
-  private readonly trace = (...inputs: Tensor[]): readonly Tensor[] =>
-    this.model
-      .call(
-        inputs.map((input, i) => cast(input, this.model.inputs[i]?.dtype as Dtype)),
-        inferenceContext,
-      )
-      .map((each) => cast(each, 'float32'));
+  private readonly trace = (...given: Tensor[]): readonly Tensor[] => {
+    const inputs = given.map((each, i) => cast(each, this.model.inputDtype(i, each.dtype)));
+    const batch = new StepBatch(inputs, [], undefined, inferenceContext);
+    const outputs = withContext(inferenceContext, () => this.model.predictStep(batch));
+    this.model.clearLosses();
+    return (outputs instanceof Tensor ? [outputs] : Object.values(outputs)).map((each) => cast(each, 'float32'));
+  };
 
   private async runBatch(batch: HostBatch): Promise<Prediction[]> {
     const precision = this.model.training.compiled?.options.precision;
@@ -86,9 +89,11 @@ export class Predictor {
 }
 
 function join(parts: readonly (readonly Prediction[])[], model: TrainableModel): Predictions {
-  const outputs = model.outputs.map(({ shape }, i): Prediction => {
+  // No batch at all: then the model knows what there would be.
+  const types: readonly { shape: PartialShape }[] = parts[0] ?? model.outputs;
+  const outputs = types.map(({ shape }, i): Prediction => {
     const arrays = parts.map((part) => part[i] as Prediction);
-    const inner = arrays[0]?.shape.slice(1) ?? shape.slice(1).map((dim) => dim ?? 0);
+    const inner = shape.slice(1).map((dim) => dim ?? 0);
     const data = arrays.length === 1 ? (arrays[0] as Prediction).data : concatenate(arrays);
     return {
       data,
@@ -96,7 +101,10 @@ function join(parts: readonly (readonly Prediction[])[], model: TrainableModel):
       dtype: 'float32',
     };
   });
-  return { ...(outputs[0] as Prediction), outputs };
+  const names = model.isKnown ? model.outputNames : [];
+  const isNamed = names.length === outputs.length;
+  const named = Object.fromEntries(isNamed ? names.map((name, i) => [name, outputs[i] as Prediction]) : []);
+  return { ...(outputs[0] as Prediction), outputs, named };
 }
 
 function concatenate(arrays: readonly Prediction[]): Float32Array {

@@ -2,37 +2,34 @@
 // the metrics. A step whose loss is not a number changes nothing, and no later step does, so that the
 // place where it happened can still be found.
 
-import { gradients } from '../../compile/autodiff.js';
-import type { Dtype } from '../../core/dtype.js';
+import { FoveaError } from '../../core/errors.js';
+import { formatShape } from '../../core/shape.js';
 import type { Engine } from '../../engine/engine.js';
 import { convolutionOf } from '../../engine/precision.js';
 import { type Profile, profile } from '../../engine/profile.js';
-import { constant, scalar, type Tensor } from '../../graph/tensor.js';
+import { constant, Tensor } from '../../graph/tensor.js';
 import { mapAssignments, Variable } from '../../graph/variable.js';
 import {
   add,
+  all,
   isFinite as allFinite,
   cast,
   less,
   logicalAnd,
   logicalNot,
-  multiply,
   reshape,
   slice,
   stack,
-  sum,
   where,
 } from '../../ops/index.js';
-import type { CallContext } from '../layer.js';
-import { entering, inferenceContext } from '../layer.js';
-import { maskedWeight } from '../losses/loss.js';
-import { lossValue } from '../losses.js';
-import { maskOf, setMask } from '../masks.js';
+import { type CallContext, inferenceContext, reporting } from '../call-context.js';
 import type { Mean, Metric } from '../metrics.js';
 import type { TrainableModel } from '../model.js';
 import type { HostBatch } from './batches.js';
 import { type ArgumentArray, argumentTensor, BoundProgram } from './bound-program.js';
-import type { Compiled } from './trainer.js';
+import type { Compiled } from './compiled.js';
+import { reportsOf } from './default-step.js';
+import { gatherMinimized, type Reported, StepBatch, type StepLogs } from './step.js';
 
 /** Where in a batch's arguments each array stands. */
 interface Ports {
@@ -45,6 +42,8 @@ export class Steps {
   /** The number of the step whose loss was the first not to be a number, or -1; as of the last `readLogs`. */
   badStep = -1;
   private readonly programs = new Map<string, BoundProgram>();
+  private readonly reports = new Map<string, Readonly<Record<string, Reported>>>();
+  private readonly logVariables = new Map<string, Variable>();
   private readonly bad = Variable.from(Int32Array.of(-1), [], 'int32', { name: 'bad_step', trainable: false });
 
   constructor(
@@ -52,7 +51,7 @@ export class Steps {
     private readonly model: TrainableModel,
     private readonly compiled: Compiled,
     private readonly key: Variable,
-    private readonly trainable: readonly Variable[],
+    private trainable: readonly Variable[],
   ) {}
 
   /** Whether these programs still hold for the engine and what is trainable now. */
@@ -108,16 +107,13 @@ export class Steps {
     let streams = 0;
     const key = this.key.value;
     const context: CallContext = { training: true, random: () => ({ key, stream: streams++ }) };
-    const { total } = this.traceLoss(args, ports, context);
-    const { optimizer } = this.compiled;
-    const values = this.trainable.map((variable) => variable.value);
-    const found = gradients(total, values);
-    optimizer.apply(this.trainable.map((variable, i) => ({ variable, gradient: found[i] as Tensor })));
-    // Keep every old value from the first step on whose loss is not finite.
+    const { logs, losses } = this.traceStep('train', args, ports, context);
+    // Keep every old value from the first step on of which a loss is not finite.
     const before = this.bad.value;
-    const isBad = logicalNot(allFinite(total));
+    const watched = [...losses, ...Object.entries(logs).flatMap(([name, log]) => (isLossLog(name, log) ? [log] : []))];
+    const isSound = watched.map((each) => all(allFinite(each))).reduce(logicalAnd, constant([1], [], 'bool'));
     const step = elementOf(key, 2);
-    const bad = where(logicalAnd(less(before, 0), isBad), step, before);
+    const bad = where(logicalAnd(less(before, 0), logicalNot(isSound)), step, before);
     const isGood = less(bad, 0);
     mapAssignments((_variable, assigned, old) => where(isGood, assigned, old));
     this.bad.assign(bad);
@@ -126,53 +122,77 @@ export class Steps {
   }
 
   private traceTest(args: readonly Tensor[], ports: Ports): Tensor[] {
-    this.traceLoss(args, ports, inferenceContext);
+    this.traceStep('test', args, ports, inferenceContext);
     return [];
   }
 
-  /** Forward, loss and metrics. */
-  private traceLoss(args: readonly Tensor[], { inputs, outputs }: Ports, context: CallContext): { total: Tensor } {
-    const x = args.slice(0, inputs).map((each, i) => cast(each, this.model.inputs[i]?.dtype as Dtype));
-    const y = args.slice(inputs, inputs + outputs);
-    const sampleWeight = args[inputs + outputs];
-    // Losses and metrics are float32, whatever the model computes in.
-    const predictions = entering(this.model, () => this.model.call(x, context)).map(widened);
-    const size = scalar((x[0] as Tensor).shape[0] as number);
-    const { losses, lossWeights, lossTracker, outputTrackers, metrics } = this.compiled;
-    let total: Tensor = scalar(0);
-    losses.forEach((loss, i) => {
-      const value = lossValue(loss, y[i] as Tensor, predictions[i] as Tensor, sampleWeight);
-      outputTrackers[i]?.update(value, size);
-      total = add(total, multiply(value, lossWeights[i] ?? 1));
-    });
-    for (const loss of this.model.losses) total = add(total, sum(cast(loss, 'float32')));
+  /** The model's own step over a batch; what it reports is noted for `readLogs`. */
+  private traceStep(kind: 'train' | 'test', args: readonly Tensor[], ports: Ports, context: CallContext) {
+    const { model } = this;
+    const batch = this.batchOf(args, ports, context);
+    const { result: logs, losses } = gatherMinimized(() =>
+      reporting(context, () => (kind === 'train' ? model.trainStep(batch) : model.testStep(batch))),
+    );
+    this.reports.set(kind, this.keep(kind, logs));
     // Tensors of a trace have no values for anybody who looks later.
-    this.model.clearLosses();
-    lossTracker.update(total, size);
-    for (const { metric, output, isWeighted } of metrics) {
-      const prediction = predictions[output] as Tensor;
-      metric.update(y[output] as Tensor, prediction, maskedWeight(prediction, isWeighted ? sampleWeight : undefined));
-    }
-    return { total };
+    model.clearLosses();
+    // The first step may have built layers.
+    this.trainable = model.trainableWeights;
+    return { logs, losses };
   }
 
-  /** The loss and metrics so far. */
-  async readLogs(): Promise<Record<string, number>> {
-    const { lossTracker, outputTrackers, metrics } = this.compiled;
-    let program = this.programs.get('results');
-    const tracked: (Metric | Mean)[] = [lossTracker, ...outputTrackers, ...metrics.map(({ metric }) => metric)];
+  /** The arguments as the batch that a step sees. */
+  private batchOf(args: readonly Tensor[], { inputs, outputs }: Ports, context: CallContext): StepBatch {
+    const { losses, labelled } = this.compiled;
+    const x = args.slice(0, inputs).map((each, i) => cast(each, this.model.inputDtype(i, each.dtype)));
+    const given = args.slice(inputs, inputs + outputs);
+    const isSorted = labelled.length > 0 && given.length === labelled.length;
+    const labels = isSorted ? losses.map((_, i) => given[labelled.indexOf(i)]) : given;
+    return new StepBatch(x, labels, args[inputs + outputs], context);
+  }
+
+  /** What gives the logs' values afterwards: metrics themselves, and for scalars variables that keep the last. */
+  private keep(kind: string, logs: StepLogs): Readonly<Record<string, Reported>> {
+    const kept = Object.entries(logs).map(([name, log]): [string, Reported] => {
+      if (!(log instanceof Tensor)) return [name, log];
+      if (log.size !== 1) {
+        throw new FoveaError({
+          code: 'shape',
+          op: `${kind}Step`,
+          message: `"${name}" is to be reported and must be a scalar; it is ${formatShape(log.shape)}.`,
+          got: log.shape,
+          hint: 'Average it: mean(value).',
+        });
+      }
+      const known = this.logVariables.get(`${kind} ${name}`);
+      const variable =
+        known ?? Variable.from(new Float32Array(1), [], 'float32', { name: `log/${name}`, trainable: false });
+      this.logVariables.set(`${kind} ${name}`, variable);
+      variable.assign(reshape(cast(log, 'float32'), []));
+      return [name, { result: () => variable.value }];
+    });
+    return Object.fromEntries(kept);
+  }
+
+  /** The losses and metrics so far, of training or of a test. */
+  async readLogs(kind: 'train' | 'test'): Promise<Record<string, number>> {
+    const reports = this.reports.get(kind) ?? reportsOf(this.compiled);
+    const names = Object.keys(reports);
+    const programKey = `results of ${kind}: ${names.join()}`;
+    let program = this.programs.get(programKey);
     if (program === undefined) {
       const fn = (): Tensor[] => [
-        stack(tracked.map((each) => reshape(cast(each.result(), 'float32'), []))),
+        ...(names.length === 0
+          ? []
+          : [stack(Object.values(reports).map((each) => reshape(cast(each.result(), 'float32'), [])))]),
         this.bad.value,
       ];
       program = new BoundProgram(this.engine, fn, []);
-      this.programs.set('results', program);
+      this.programs.set(programKey, program);
     }
-    const [results, bad] = (await program.runAndRead([])) as [ArrayBuffer, ArrayBuffer];
-    this.badStep = new Int32Array(bad)[0] as number;
-    const values = new Float32Array(results);
-    const names = [lossTracker.name, ...outputTrackers.map(({ name }) => name), ...metrics.map(({ label }) => label)];
+    const read = await program.runAndRead([]);
+    this.badStep = new Int32Array(read.at(-1) as ArrayBuffer)[0] as number;
+    const values = names.length === 0 ? [] : new Float32Array(read[0] as ArrayBuffer);
     return Object.fromEntries(names.map((name, i) => [name, values[i] as number]));
   }
 
@@ -187,9 +207,8 @@ export class Steps {
     for (const metric of this.allMetrics()) metric.reset();
   }
 
-  private allMetrics(): (Metric | Mean)[] {
-    const { lossTracker, outputTrackers, metrics } = this.compiled;
-    return [lossTracker, ...outputTrackers, ...metrics.map(({ metric }) => metric)];
+  private allMetrics(): readonly (Metric | Mean)[] {
+    return this.model.metrics;
   }
 
   /** The number of the next step: what a bad step is counted by. */
@@ -255,10 +274,7 @@ function elementOf(vector: Tensor, index: number): Tensor {
   return reshape(slice(vector, [index], [1]), []);
 }
 
-/** A prediction as float32, with its mask. */
-function widened(prediction: Tensor): Tensor {
-  const wide = cast(prediction, 'float32');
-  const mask = maskOf(prediction);
-  if (mask !== undefined) setMask(wide, mask);
-  return wide;
+/** Whether a scalar that a step reports is a loss, by its name. */
+function isLossLog(name: string, log: Tensor | Reported): log is Tensor {
+  return log instanceof Tensor && /loss$/i.test(name);
 }

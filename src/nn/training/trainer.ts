@@ -2,29 +2,28 @@
 // optimiser and metrics (steps.ts); the loop only hands it batches and now and then reads the metrics.
 import { FoveaError } from '../../core/errors.js';
 import type { HostArray } from '../../data/dataset.js';
-import { Dataset, rowCount } from '../../data/dataset.js';
+import { Dataset, isHostArray, rowCount } from '../../data/dataset.js';
 import { currentEngine } from '../../engine/current.js';
 import type { Engine } from '../../engine/engine.js';
 import { checkPrecision } from '../../engine/precision.js';
 import type { Profile } from '../../engine/profile.js';
 import type { Callback, FitControl, Logs, TrainingParams } from '../callbacks/callback.js';
 import { defaultCallbacks } from '../callbacks/progress.js';
-import { type Loss, makeLoss } from '../losses.js';
-import { Mean, type Metric, makeMetric } from '../metrics.js';
-import type { TrainableModel } from '../model.js';
+import type { InputPort, TrainableModel } from '../model.js';
 import { makeOptimizer, type Optimizer } from '../optimizers.js';
 import {
   type BatchSource,
   type HostBatch,
+  isPlainRecord,
   isTrainingData,
   type MemoryData,
   memoryBatches,
-  type PortNames,
   readMemory,
   splitMemory,
   streamBatches,
 } from './batches.js';
 import { checkBatch, weighByClass } from './check-batch.js';
+import { type Compiled, guessOutputs, resolveCompile } from './compiled.js';
 import { findNaN } from './find-nan.js';
 import { History } from './history.js';
 import { Predictor } from './predictor.js';
@@ -46,27 +45,12 @@ const MAX_QUEUED = 3;
 /** How often the metrics are read for the progress bar. */
 const READ_EVERY_MS = 100;
 
-/** What `compile` decided. */
-export interface Compiled {
-  readonly optimizer: Optimizer;
-  /** One per output. */
-  readonly losses: readonly Loss[];
-  readonly lossWeights: readonly number[];
-  readonly lossTracker: Mean;
-  readonly outputTrackers: readonly Mean[];
-  readonly metrics: readonly {
-    readonly metric: Metric;
-    readonly output: number;
-    readonly isWeighted: boolean;
-    readonly label: string;
-  }[];
-  readonly options: CompileOptions;
-}
-
 /** Trains one model. */
 export class Trainer {
-  compiled: Compiled | undefined;
   readonly state = new TrainingState();
+  private given: { readonly options: CompileOptions; readonly optimizer: Optimizer } | undefined;
+  /** What was given, sorted by the outputs' names as they were known then. */
+  private sorted: { readonly names: readonly string[]; readonly compiled: Compiled } | undefined;
   private steps: Steps | undefined;
   private predictor: Predictor | undefined;
   private isBusy = false;
@@ -75,62 +59,27 @@ export class Trainer {
 
   compile(options: CompileOptions): void {
     checkPrecision(options.precision, 'compile');
-    const names = this.outputNames(options);
-    const spread = <T>(
-      value: T | readonly T[] | Readonly<Record<string, T>> | undefined,
-      what: string,
-    ): (T | undefined)[] => spreadOverOutputs(value, names, what);
-    const losses = spread(options.loss as Parameters<typeof makeLoss>[0], 'loss').map((loss) => {
-      if (loss === undefined) {
-        throw new FoveaError({
-          code: 'argument',
-          op: 'compile',
-          message: 'no loss was given.',
-          hint: "Pass loss, e.g. 'sparseCategoricalCrossentropy'.",
-        });
-      }
-      return makeLoss(loss);
-    });
-    const metrics = names.flatMap((name, output) =>
-      [options.metrics ?? [], options.weightedMetrics ?? []].flatMap((list, weighted) =>
-        list.map((like) => {
-          const metric = makeMetric(like, losses[output] as Loss);
-          return {
-            metric,
-            output,
-            isWeighted: weighted === 1,
-            label: names.length === 1 ? metric.name : `${name}_${metric.name}`,
-          };
-        }),
-      ),
-    );
-    this.compiled = {
-      optimizer: makeOptimizer(options.optimizer ?? 'rmsprop'),
-      losses,
-      lossWeights: spread(options.lossWeights as number | readonly number[] | undefined, 'lossWeights').map(
-        (weight) => weight ?? 1,
-      ),
-      lossTracker: new Mean('loss'),
-      outputTrackers: names.length === 1 ? [] : names.map((name) => new Mean(`${name}_loss`)),
-      metrics,
-      options,
-    };
+    this.given = { options, optimizer: makeOptimizer(options.optimizer ?? 'rmsprop') };
+    this.sorted = undefined;
     this.steps?.dispose();
     this.steps = undefined;
+    // What is wrong is to be told here, not when there is data.
+    void this.compiled;
   }
 
-  /** A Sequential that has not met its data yet has one output, whatever it will be. */
-  private outputNames({ loss }: CompileOptions): string[] {
-    const isDeferred = !this.model.isBuilt && !Array.isArray(loss);
-    return isDeferred ? ['output'] : this.names().outputs.slice();
-  }
-
-  private names(): PortNames {
-    const { inputs, outputs } = this.model;
-    return {
-      inputs: inputs.map((input) => input.source?.call.layer.name ?? input.name),
-      outputs: outputs.map((output) => output.source?.call.layer.name ?? output.name),
-    };
+  /** What `compile` decided, or undefined before it. */
+  get compiled(): Compiled | undefined {
+    const { given } = this;
+    if (given === undefined) return undefined;
+    const names = this.model.isKnown ? this.model.outputNames : guessOutputs(given.options);
+    const before = this.sorted?.names;
+    const isSame = before?.join() === names.join() || (before?.length === 1 && names.length === 1);
+    if (this.sorted === undefined || !isSame) {
+      this.sorted = { names, compiled: resolveCompile(given.options, given.optimizer, names) };
+      this.steps?.dispose();
+      this.steps = undefined;
+    }
+    return this.sorted.compiled;
   }
 
   async fit(
@@ -193,7 +142,7 @@ export class Trainer {
         control,
         isStopped: () => isStopped,
       });
-      logs = await steps.readLogs();
+      logs = await steps.readLogs('train');
       if (wasCut === 'aborted') {
         history.wasAborted = true;
         await this.state.save(steps);
@@ -240,21 +189,20 @@ export class Trainer {
     let lastRead = performance.now();
     const firstStep = (await this.state.startEpoch(steps)) - run.skip;
     const check = async (): Promise<Logs> => {
-      const logs = await steps.readLogs();
+      const logs = await steps.readLogs('train');
       if (steps.badStep >= 0 && options.onNaN !== 'ignore') {
         await Promise.all(queue);
         throw await findNaN(this.model, steps, source, {
           epoch,
           step: steps.badStep - firstStep,
           classWeight: options.classWeight,
-          compiled,
         });
       }
       for (const each of callbacks) each.onProgress?.(step, logs, control);
       return logs;
     };
     const onBatch = async (batch: HostBatch): Promise<'aborted' | 'stopped' | undefined> => {
-      if (!source.isChecked) checkBatch(batch, this.model, compiled.losses, step * (source.batchSize ?? batch.size));
+      if (!source.isChecked) checkBatch(batch, this.model, compiled, step * (source.batchSize ?? batch.size));
       queue.push((await steps.train(weighByClass(batch, options.classWeight))).finished);
       step++;
       this.state.batch = step;
@@ -304,7 +252,7 @@ export class Trainer {
       const source = await this.openSource(
         { x, y, sampleWeight: options.sampleWeight },
         options.batchSize ?? 32,
-        compiled.losses,
+        compiled,
       );
       const steps = this.stepsFor(await currentEngine(), compiled);
       return this.runEvaluation(steps, source, options.steps, options.signal);
@@ -325,13 +273,13 @@ export class Trainer {
         hint: 'Give steps (validationSteps in fit).',
       });
     }
-    const { losses } = this.needCompiled('evaluate');
     steps.resetMetrics();
     const queue: Promise<void>[] = [];
     let step = 0;
     for await (const batch of source.batches(0)) {
       if (step === limit || signal?.aborted) break;
-      if (!source.isChecked) checkBatch(batch, this.model, losses, step * (source.batchSize ?? batch.size));
+      if (!source.isChecked)
+        checkBatch(batch, this.model, this.needCompiled('evaluate'), step * (source.batchSize ?? batch.size));
       queue.push((await steps.test(batch)).finished);
       step++;
       if (queue.length > MAX_QUEUED) await queue.shift();
@@ -345,7 +293,7 @@ export class Trainer {
         hint: 'Check that it is not empty.',
       });
     }
-    const logs = await steps.readLogs();
+    const logs = await steps.readLogs('test');
     steps.resetMetrics();
     return logs;
   }
@@ -357,7 +305,7 @@ export class Trainer {
 
   async trainOnBatch(
     x: TrainingInput,
-    y: TrainingLabels,
+    y: TrainingLabels | undefined,
     {
       sampleWeight,
       classWeight,
@@ -365,14 +313,14 @@ export class Trainer {
   ): Promise<Logs> {
     return this.exclusively('trainOnBatch', async () => {
       const compiled = this.needCompiled('trainOnBatch');
-      const data = await this.load({ x, y, sampleWeight }, compiled.losses);
+      const data = await this.load({ x, y, sampleWeight }, compiled);
       const [batch] = memoryBatches(data, (data.x[0] as HostArray).shape[0] as number).batches(
         0,
       ) as Iterable<HostBatch>;
       const steps = this.stepsFor(await currentEngine(), compiled);
       steps.resetMetrics();
       await (await steps.train(weighByClass(batch as HostBatch, classWeight))).finished;
-      return steps.readLogs();
+      return steps.readLogs('train');
     });
   }
 
@@ -386,7 +334,7 @@ export class Trainer {
     }
     return this.exclusively('profile', async () => {
       const compiled = this.needCompiled('profile');
-      const data = await this.load({ x, y, sampleWeight: undefined }, compiled.losses);
+      const data = await this.load({ x, y, sampleWeight: undefined }, compiled);
       const rows = (data.x[0] as HostArray).shape[0] as number;
       const [batch] = memoryBatches(data, rows).batches(0) as Iterable<HostBatch>;
       return this.stepsFor(engine, compiled).profile(batch as HostBatch, runs);
@@ -409,8 +357,13 @@ export class Trainer {
   /** Makes the optimizer's variables, so that a file's can be put into them. */
   buildOptimizer(): Optimizer | undefined {
     const { compiled } = this;
-    compiled?.optimizer.build(this.model.trainableWeights);
+    if (this.usesOptimizer) compiled?.optimizer.build(this.model.trainableWeights);
     return compiled?.optimizer;
+  }
+
+  /** A training step of the model's own may have optimizers of its own; then the default one has nothing to do. */
+  private get usesOptimizer(): boolean {
+    return this.given?.options.optimizer !== undefined || !this.model.hasOwnStep;
   }
 
   /** The compiled steps, made again where the engine or what is trainable changed. */
@@ -418,18 +371,20 @@ export class Trainer {
     const trainable = this.model.trainableWeights;
     if (this.steps === undefined || !this.steps.fits(engine, trainable)) {
       this.steps?.dispose();
-      compiled.optimizer.build(trainable);
+      if (this.usesOptimizer) compiled.optimizer.build(trainable);
       this.steps = new Steps(engine, this.model, compiled, this.state.key, trainable);
     }
     return this.steps;
   }
 
   private async openData(x: unknown, y: unknown, options: FitOptions, batchSize: number, seed: number | undefined) {
-    const { losses } = this.needCompiled('fit');
+    const compiled = this.needCompiled('fit');
     const { sampleWeight, validationData } = options;
     const validationBatch = options.validationBatchSize ?? batchSize;
     let validation =
-      validationData === undefined ? undefined : await this.openSource({ x: validationData }, validationBatch, losses);
+      validationData === undefined
+        ? undefined
+        : await this.openSource({ x: validationData }, validationBatch, compiled);
     if (x instanceof Dataset) {
       if (options.validationSplit !== undefined) {
         throw new FoveaError({
@@ -439,9 +394,9 @@ export class Trainer {
           hint: 'Pass validationData.',
         });
       }
-      return { source: await this.openSource({ x }, batchSize, losses), validation };
+      return { source: await this.openSource({ x }, batchSize, compiled), validation };
     }
-    let data = await this.load({ x, y, sampleWeight }, losses);
+    let data = await this.load({ x, y, sampleWeight }, compiled);
     if (options.validationSplit !== undefined && options.validationSplit !== 0 && validation === undefined) {
       const parts = splitMemory(data, options.validationSplit);
       data = parts.train;
@@ -450,30 +405,62 @@ export class Trainer {
     return { source: memoryBatches(data, batchSize, seed), validation };
   }
 
-  private async openSource(given: GivenData, batchSize: number, losses?: readonly Loss[]): Promise<BatchSource> {
-    if (given.x instanceof Dataset) return streamBatches(given.x, batchSize);
-    return memoryBatches(await this.load(given, losses), batchSize);
+  private async openSource(given: GivenData, batchSize: number, compiled?: Compiled): Promise<BatchSource> {
+    if (!(given.x instanceof Dataset)) return memoryBatches(await this.load(given, compiled), batchSize);
+    const source = streamBatches(given.x, batchSize);
+    if (!this.model.isKnown && !this.takesAny(compiled)) {
+      for await (const { x } of source.batches(0)) {
+        this.model.prepare(portsOf(this.model, x, unnamed(x.length)));
+        break;
+      }
+    }
+    return source;
   }
 
-  /** Reads data in memory; with losses its inputs and labels are checked, example by example. */
-  private async load({ x, y, sampleWeight }: GivenData, losses?: readonly Loss[]): Promise<MemoryData> {
+  /** Whether the data need not fit the model: steps of its own make of it what they will. */
+  private takesAny(compiled: Compiled | undefined): boolean {
+    return this.model.takesAnyData(compiled === undefined ? 'predictStep' : 'trainStep');
+  }
+
+  /** Reads data in memory; for a compiled model its inputs and labels are checked, example by example. */
+  private async load({ x, y, sampleWeight }: GivenData, compiled?: Compiled): Promise<MemoryData> {
     const isBoth = isTrainingData(x) && !(x instanceof Dataset);
     const inputs = (isBoth ? x.x : x) as TrainingInput;
     const labels = (isBoth ? x.y : y) as TrainingLabels | undefined;
-    await this.buildFor(inputs);
-    const data = await readMemory(inputs, labels, sampleWeight, this.names());
-    if (losses !== undefined) checkBatch({ ...data, size: rowCount(data.x[0] as HostArray) }, this.model, losses, 0);
+    const isAny = this.takesAny(compiled);
+    if (!isAny) await this.prepareFor(inputs);
+    // Preparing may have told how many outputs there are.
+    const known = compiled && this.needCompiled('fit');
+    const wanted = known?.labelled ?? [];
+    const isLabelled = wanted.length > 0 && !isAny;
+    const data = await readMemory(inputs, labels, sampleWeight, {
+      inputs: isAny ? namesOf(inputs) : this.model.inputNames,
+      outputs: isLabelled ? this.model.outputNames : undefined,
+      ...(isLabelled ? { labelled: wanted.map((i) => this.model.outputNames[i] as string) } : {}),
+    });
+    if (known === undefined) return data;
+    if (labels === undefined && isLabelled) {
+      throw new FoveaError({
+        code: 'argument',
+        op: 'fit',
+        message: 'no labels were given.',
+        hint: 'Pass y, or a data set that has labels.',
+      });
+    }
+    checkBatch({ ...data, size: rowCount(data.x[0] as HostArray) }, this.model, known, 0);
     return data;
   }
 
-  /** A Sequential without an input layer takes the data's shape. */
-  private async buildFor(x: TrainingInput): Promise<void> {
-    if (this.model.isBuilt) return;
-    const data = await readMemory(x, undefined, undefined, { inputs: ['input'], outputs: [] });
-    this.model.ensureBuilt(data.x.map(({ shape }) => [null, ...shape.slice(1)]));
+  /** A model without an input layer takes the data's shape. */
+  private async prepareFor(x: TrainingInput): Promise<void> {
+    if (this.model.isKnown) return;
+    const names = namesOf(x);
+    const data = await readMemory(x, undefined, undefined, { inputs: names, outputs: [] });
+    this.model.prepare(portsOf(this.model, data.x, names));
   }
 
-  private needCompiled(op: string): Compiled {
+  /** What `compile` decided. Throws `argument` before it. */
+  needCompiled(op: string): Compiled {
     if (this.compiled === undefined) {
       throw new FoveaError({
         code: 'argument',
@@ -516,42 +503,23 @@ function sortArguments<T extends object>(
   third: T | undefined,
 ): { x: unknown; y: unknown; options: T } {
   if (isTrainingData(first)) return { x: first, y: undefined, options: (second ?? third ?? {}) as T };
-  if (second === undefined) {
-    throw new FoveaError({
-      code: 'argument',
-      op: 'fit',
-      message: 'no labels were given.',
-      hint: 'Pass y, or a data set that has labels.',
-    });
-  }
   return { x: first, y: second, options: third ?? ({} as T) };
 }
 
-function spreadOverOutputs<T>(
-  value: T | readonly T[] | Readonly<Record<string, T>> | undefined,
-  names: readonly string[],
-  what: string,
-): (T | undefined)[] {
-  if (Array.isArray(value)) {
-    if (value.length !== names.length) {
-      throw new FoveaError({
-        code: 'argument',
-        op: 'compile',
-        message: `${what} has ${value.length} entries for ${names.length} outputs.`,
-        got: value.length,
-        want: names.length,
-        hint: 'Give one for each output.',
-      });
-    }
-    return value as T[];
-  }
-  const record = value as Readonly<Record<string, T>> | undefined;
-  const isRecord =
-    typeof value === 'object' &&
-    value !== null &&
-    Object.getPrototypeOf(value) === Object.prototype &&
-    names.some((name) => name in value);
-  return names.map((name) => (isRecord ? record?.[name] : (value as T | undefined)));
+/** Names for the inputs of a model that has none yet: the data's own, or numbers. */
+function namesOf(x: TrainingInput): readonly string[] {
+  if (isPlainRecord(x)) return Object.keys(x);
+  return unnamed(Array.isArray(x) && x.length > 0 && x.every(isHostArray) ? x.length : 1);
+}
+
+const unnamed = (count: number): string[] => Array.from({ length: count }, (_, i) => `input_${i + 1}`);
+
+function portsOf(model: TrainableModel, arrays: readonly HostArray[], names: readonly string[]): InputPort[] {
+  return arrays.map(({ shape, dtype }, i) => ({
+    name: names[i] as string,
+    shape: [null, ...shape.slice(1)],
+    dtype: model.fixesInputs ? 'float32' : model.inputDtype(i, dtype),
+  }));
 }
 
 function checkFitOptions({ epochs = 1, stepsPerEpoch, initialEpoch = 0 }: FitOptions): void {

@@ -18,17 +18,23 @@ export type TrainingLabels = TrainingInput;
 /** Examples with their labels: in memory, or a stream. */
 export type TrainingData = ArrayDataset | Dataset | { readonly x: TrainingInput; readonly y: TrainingLabels };
 
+/** Metrics of one output, or of each of several: a metric, a list of them, or null for none. */
+export type OutputMetrics =
+  | readonly (MetricLike | readonly MetricLike[] | null)[]
+  | Readonly<Record<string, MetricLike | readonly MetricLike[] | null>>;
+
 /** How to train. */
 export interface CompileOptions {
   /** Default: `rmsprop`, as in Keras. */
   optimizer?: OptimizerLike;
-  /** One loss, or one per output (a list, or by output name). */
-  loss?: LossLike | readonly LossLike[] | Readonly<Record<string, LossLike>>;
+  /** One loss, or one per output (a list, or by output name; null for none). */
+  loss?: LossLike | readonly (LossLike | null)[] | Readonly<Record<string, LossLike | null>>;
+  /** What the losses of the outputs are multiplied by; default 1. */
   lossWeights?: readonly number[] | Readonly<Record<string, number>>;
-  /** `accuracy` is taken to be the kind that fits the loss. */
-  metrics?: readonly MetricLike[];
+  /** Of one output a list; of several a list with an entry for each, or a record by name. `accuracy` is the kind that fits the loss. */
+  metrics?: OutputMetrics;
   /** Metrics that count sample and class weights. */
-  weightedMetrics?: readonly MetricLike[];
+  weightedMetrics?: OutputMetrics;
   /** `exact` keeps convolutions to plain sums in fit, evaluate and predict; default: what `setPrecision` says. */
   precision?: Precision;
 }
@@ -91,4 +97,6 @@ export interface Prediction {
 /** The predictions of a model's first output, which is also the first of `outputs`. */
 export interface Predictions extends Prediction {
   readonly outputs: readonly Prediction[];
+  /** The same by the outputs' names. */
+  readonly named: Readonly<Record<string, Prediction>>;
 }
