@@ -13,7 +13,7 @@ import { type Expected, missingPart, wrongScore } from './expected.js';
 const folder = fileURLToPath(new URL('../../examples/course', import.meta.url));
 const here = fileURLToPath(new URL('.', import.meta.url));
 const programs = readdirSync(folder)
-  .filter((name) => /^\d\d-.*\.ts$/.test(name))
+  .filter((name) => /^\d{2,3}-.*\.ts$/.test(name))
   .sort();
 const themes = readdirSync(here).filter((name) => /^expected-.*\.ts$/.test(name));
 const expected = new Map<string, Expected>();
