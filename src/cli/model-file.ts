@@ -1,6 +1,6 @@
 // `--model`: an architecture by name, or a module that makes a model. TypeScript runs where Node can run it, or
 // through esbuild where that is installed.
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { FoveaError } from '../core/errors.js';
@@ -32,6 +32,12 @@ export async function modelFor(name: string, purpose: ModelPurpose, op: string):
     want: Object.keys(architectures),
     hint: 'Give one of these, or a .ts or .js file that exports a model.',
   });
+}
+
+/** The same, or the model of a run's folder; what is made is made for the lecture's pictures. */
+export async function anyModel(name: string, op: string): Promise<TrainableModel> {
+  const isFolder = (await stat(name).catch(() => undefined))?.isDirectory() === true;
+  return isFolder ? loadModel(name) : modelFor(name, { inputShape: [28, 28, 1], classes: 10 }, op);
 }
 
 /** A module whose default export is a model, or a function of a `ModelPurpose` that gives one. */

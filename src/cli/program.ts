@@ -89,6 +89,18 @@ function makeProgram(run: Run, isJson: boolean): Command {
     .action((model: string) =>
       run('summary', async (output) => (await import('./commands/summary.js')).summary(model, output)),
     );
+  program
+    .command('bench')
+    .description("time a model's convolutions by each algorithm on this machine")
+    .argument('[model]', 'an architecture, a .keras file, a .ts or .js file, or the folder of a run', 'lecture-cnn')
+    .option('--batch <n>', 'pictures at once', count, 32)
+    .option('--size <n>', 'side of the pictures, where the model leaves it open', count)
+    .option('--training', 'the gradients too')
+    .option('--tune', 'keep what is faster: from then on it is chosen here')
+    .option('--json', 'machine-readable output')
+    .action((model: string, options) =>
+      run('bench', async (output) => (await import('./commands/bench.js')).bench(model, options, output)),
+    );
   return program;
 }
 

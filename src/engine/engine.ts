@@ -2,6 +2,8 @@
 // behaviour; only ./native, ./wasm and ./webgpu know how. Neighbours: ../core/abi.ts (the image's layout),
 // ./select.ts (which engine runs).
 
+import type { ConvolutionChoices } from '../graph/op.js';
+
 /** Memory that belongs to an engine; opaque to everyone else. */
 export interface EngineBuffer {
   readonly byteLength: number;
@@ -58,6 +60,8 @@ export interface Engine {
    * each instruction.
    */
   run(program: LoadedProgram, bindings: readonly EngineBuffer[], times?: EngineBuffer): Promise<void>;
+  /** What `fovea bench --tune` found on this machine: see choices.ts. */
+  choices?: ConvolutionChoices | undefined;
   memory(): EngineMemory;
   /** Ends threads and workers and gives all memory back; the engine cannot be used again. */
   dispose(): Promise<void>;

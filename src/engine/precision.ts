@@ -39,8 +39,8 @@ export function checkPrecision(precision: Precision | undefined, op: string): vo
 }
 
 /** What Programs for an engine are compiled for. */
-export function targetOf({ info: { name, level } }: Engine, precision?: Precision): Target {
-  return { engine: name, level, convolution: convolutionOf(precision) };
+export function targetOf({ info: { name, level }, choices }: Engine, precision?: Precision): Target {
+  return { engine: name, level, convolution: convolutionOf(precision), choices };
 }
 
 /** How convolutions are computed: by the precision given, else the process's, else `FOVEA_CONV`. */

@@ -85,6 +85,12 @@ function wantedByEnvironment(): EngineName | undefined {
 }
 
 async function start(name: EngineName, options: EngineOptions): Promise<Engine> {
+  const engine = await startBare(name, options);
+  if (isNode) engine.choices = await (await import('./choices.js')).readChoices(engine.info);
+  return engine;
+}
+
+async function startBare(name: EngineName, options: EngineOptions): Promise<Engine> {
   try {
     // Imported when needed: a page never loads the native engine, and Node seldom the binary.
     if (name === 'wasm') return await (await import('./wasm.js')).createWasmEngine(options);

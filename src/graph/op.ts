@@ -74,6 +74,13 @@ export interface Target {
   readonly level: string;
   /** `direct`: plain sums, no Winograd. `winograd`: wherever it can be, for tests. */
   readonly convolution: 'auto' | 'direct' | 'winograd';
+  /** What was measured on this machine, where `convolution` is `auto`: see ops/conv-choices.ts. */
+  readonly choices?: ConvolutionChoices | undefined;
+}
+
+/** Algorithms of convolutions by the keys of ops/conv-choices.ts. */
+export interface ConvolutionChoices {
+  get(key: string): string | undefined;
 }
 
 /** What a matmul or convolution does to its result before storing it: bias, residual, activation. */

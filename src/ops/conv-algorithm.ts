@@ -2,6 +2,7 @@
 // what was measured beside each. The kernels behind the names: conv-kernels.ts.
 import type { Dtype } from '../core/dtype.js';
 import type { Target } from '../graph/op.js';
+import { formatKey } from './conv-choices.js';
 import { type Geometry, isDepthwise } from './conv-geometry.js';
 
 /** Which of the three products: y of x and the filter, dx of dy and the filter, dFilter of x and dy. */
@@ -30,6 +31,10 @@ export function chooseAlgorithm(g: Geometry, request: AlgorithmRequest): Algorit
   const { target } = request;
   if (target.convolution === 'direct' || !canUseWinograd(g)) return 'direct';
   if (target.convolution === 'winograd') return 'winograd';
+  if (hasOpenChoice(g)) {
+    const measured = target.choices?.get(formatKey({ ...request, geometry: g }));
+    if (measured === 'direct' || measured === 'winograd') return measured;
+  }
   return winogradWins(g, request) ? 'winograd' : 'direct';
 }
 
@@ -40,6 +45,14 @@ export function canUseWinograd(g: Geometry): boolean {
   const isPlain = g.kh === 3 && g.kw === 3 && g.groups === 1;
   const hasUnitSteps = g.strideH === 1 && g.strideW === 1 && g.dilationH === 1 && g.dilationW === 1;
   return isPlain && hasUnitSteps && [g.padTop, g.padLeft, bottom, right].every((pad) => pad >= 0 && pad <= 2);
+}
+
+/**
+ * Whether measuring may decide. One or two pixels across: most taps meet padding alone, yet their rounding errors spread
+ * over the tile. Errors of up to 133 * 2^-24 of the sum of absolute values were seen, from three pixels on none over 55.
+ */
+export function hasOpenChoice(g: Geometry): boolean {
+  return canUseWinograd(g) && Math.min(g.h, g.w, g.oh, g.ow) >= 3;
 }
 
 /**
@@ -83,9 +96,7 @@ const CACHED_BYTES = 12 << 20;
 
 function winogradWins(g: Geometry, { pass, target, isConstant }: AlgorithmRequest): boolean {
   const { depth, gradientDepth, tiles, constantTiles, gradientTiles } = bordersOf(target);
-  // One or two pixels across: most taps meet padding alone, yet their rounding errors spread over the tile. Errors of up
-  // to 133 * 2^-24 of the sum of absolute values were seen, from three pixels on none over 55.
-  if (Math.min(g.h, g.w, g.oh, g.ow) < 3) return false;
+  if (!hasOpenChoice(g)) return false;
   const isTurned = pass === 'inputGradient';
   const [height, width] = isTurned ? [g.h, g.w] : [g.oh, g.ow];
   const count = g.n * Math.ceil(height / 4) * Math.ceil(width / 4);

@@ -1,5 +1,5 @@
 // The commands from outside: what they print, what they leave behind, and with which code they end.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { models } from '../../src/index.js';
 import { events, type Finished, fovea, makeFolder, picture, put, putPictures, start } from './harness.js';
@@ -33,7 +33,7 @@ describe('fovea', () => {
     const help = await run('--help');
     expect(alone.code).toBe(0);
     expect(help.stdout).toBe(alone.stdout);
-    for (const command of ['train', 'evaluate', 'predict', 'summary', 'doctor']) {
+    for (const command of ['train', 'evaluate', 'predict', 'summary', 'doctor', 'bench']) {
       expect(help.stdout).toContain(`\n  ${command} `);
       expect((await run(command, '--help')).stdout).toContain(`Usage: fovea ${command}`);
     }
@@ -49,6 +49,38 @@ describe('fovea', () => {
     expect(stdout.match(/^\*/gm)).toHaveLength(1);
     const [report] = events((await run('doctor', '--json')).stdout);
     expect(report).toMatchObject({ event: 'doctor', engines: [{ name: 'native' }, { name: 'wasm' }] });
+  });
+});
+
+describe('bench', () => {
+  it('times the convolutions of a model, and keeps the faster ways where it is asked to', {
+    timeout: 60_000,
+  }, async () => {
+    const timed = await run('bench', 'mnist-convnet', '--batch', '1');
+    expect(timed).toMatchObject({ code: 0, stderr: '' });
+    const line = /^3x3 32>64 1x\d+x\d+ forward \(float32, filter kept\): direct [\d.e-]+, winograd [\d.e-]+$/m;
+    expect(timed.stdout).toMatch(line);
+    expect(timed.stdout).not.toContain('kept in');
+    const all = events((await run('bench', 'mnist-convnet', '--batch', '1', '--training', '--tune', '--json')).stdout);
+    const end = all.at(-1) as unknown as { event: string; path: string; convolutions: number };
+    expect(end).toMatchObject({ event: 'bench', convolutions: all.length - 1 });
+    const passes = new Set(all.slice(0, -1).map(({ pass }) => pass));
+    expect(passes).toEqual(new Set(['forward', 'inputGradient', 'filterGradient']));
+    expect(end.path.startsWith(folder.at('cache'))).toBe(true);
+    const { choices } = JSON.parse(readFileSync(end.path, 'utf8')) as { choices: Record<string, string> };
+    expect(Object.keys(choices)).toHaveLength(end.convolutions);
+    // A damaged file is told of, and nothing fails.
+    writeFileSync(end.path, '{');
+    const after = await run('bench', 'mnist-convnet', '--batch', '1');
+    expect(after.code).toBe(0);
+    expect(after.stderr).toContain(`${end.path} is damaged`);
+    rmSync(end.path);
+  });
+
+  it('says so where there is nothing to choose', async () => {
+    const { code, stdout } = await run('bench', 'mnist-dense', '--tune');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/\nThis model has no convolution that could be computed in more than one way\.\n$/);
   });
 });
 
