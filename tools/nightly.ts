@@ -6,6 +6,7 @@ import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { compareEngines } from './nightly/compare-engines.js';
+import { golden } from './nightly/golden.js';
 import { describeChecks, type Outcome, type Part } from './nightly/part.js';
 import { strokes } from './nightly/strokes.js';
 import { fashionCnn, fashionDense, mnistConvnet } from './nightly/training.js';
@@ -26,7 +27,7 @@ const tests: Part = {
   },
 };
 
-const parts: readonly Part[] = [fashionCnn, fashionDense, mnistConvnet, strokes, compareEngines, tests];
+const parts: readonly Part[] = [fashionCnn, fashionDense, mnistConvnet, strokes, compareEngines, golden, tests];
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
