@@ -144,8 +144,8 @@ export class Normalization extends ConfiguredLayer<typeof normalizationFields> {
    * @example
    * const layer = layers.normalization();
    * await layer.adapt([[0, 7], [2, 9]]);
-   * const [mean, variance] = await layer.getWeights();
-   * console.log(mean, variance); // [1, 8] [1, 1]
+   * const [means, variances] = await layer.getWeights();
+   * console.log(means, variances); // [1, 8] [1, 1]
    */
   async adapt(data: AdaptData): Promise<void> {
     if (this.given !== undefined) {
