@@ -42,8 +42,8 @@ export async function race(
   contestants: readonly Contestant[],
   { rounds, turn }: RaceOptions,
 ): Promise<readonly Standing[]> {
-  // Idle threads of the one before stop spinning, and the clocks settle.
-  const rest = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.min(200, 8 + turn / 4)));
+  // Idle threads of the one before stop spinning (those of OpenMP after 10 ms), and the clocks settle.
+  const rest = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.min(200, 15 + turn / 4)));
   const steps: number[] = [];
   for (const contestant of contestants) {
     await contestant(1);

@@ -132,7 +132,10 @@ enum FoveaReduction {
     "batch m n k transposeA transposeB aBatchStride bBatchStride activation alpha dtypeA dtypeB dtypeBias dtypeC") \
   X(softmaxGradient, "y dy dx", "rows columns isLog") /* y is softmax's or its logarithm's result */\
   /* per channel the sums of dy and of dy * (x - mean) */                                           \
-  X(channelSums, "dy x mean sum product scratch", "rows channels")
+  X(channelSums, "dy x mean sum product scratch", "rows channels")                                  \
+  /* every row by its own mean and variance; `inverse` is 1 / sqrt(variance + epsilon), of each row; float32 */ \
+  X(layerNorm, "x gamma beta y mean inverse", "rows columns epsilon")                               \
+  X(layerNormGradient, "dy x mean inverse gamma dx dGamma dBeta scratch", "rows columns") /* columns <= 65536 */
 
 enum FoveaKernel {
 #define X(name, operands, parameters) FOVEA_KERNEL_##name,
@@ -190,6 +193,7 @@ enum FoveaPointwise {
 //   bf16FilterGradient     FOVEA_PARTIAL_SUMS * 4 * filter elements
 //   reduce                 FOVEA_PARTIAL_SUMS * 8 * out elements
 //   moments, channelSums   FOVEA_PARTIAL_SUMS * 16 * channels
+//   layerNormGradient      FOVEA_PARTIAL_SUMS * 16 * columns
 //   bf16Conv2d, bf16Matmul as conv2d (isTurned: conv2dInputGradient), matmul
 //   winogradFilterGradient 36 * parts * cin * cout, none where parts < 2;
 //                          parts = min(ceil(FOVEA_PARTIAL_SUMS / (ceil(cin/64) * ceil(cout/64))), floor(tiles / 96)),

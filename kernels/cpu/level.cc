@@ -33,6 +33,7 @@ namespace FOVEA_LEVEL {
 #include "pool2d-gradient.cc"
 #include "softmax.cc"
 #include "moments.cc"
+#include "layer-norm.cc"
 #include "select.cc"
 // Without an instruction for it bfloat16 gains no time: a page is better off with a small binary.
 #if defined(__wasm__)

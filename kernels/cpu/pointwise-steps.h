@@ -54,6 +54,7 @@ enum PointwiseJoined {
   JOINED_MAX = 2 * FOVEA_POINTWISE_COUNT, // with a constant b that is not NaN
   JOINED_MIN,
   JOINED_PAIR, // + 4 * the first of add, sub, mul of a and b + the second of add, sub, sub from, mul with c
+  JOINED_NORMALIZE = JOINED_PAIR + 12, // (a - b) * c + e
 };
 
 // Where the interpreter stands: one chunk of `count` elements, a multiple of LANES.
@@ -143,6 +144,14 @@ static void runStep(const PointwiseStep& step, const PointwiseChunk& chunk) {
     return eachSelect(d, a, b, c, chunk.registers[step.e], n, [](Vector x, Vector y) { return expression; });
 #define INT1(name, expression) case FOVEA_POINTWISE_##name: return eachInt1(d, a, n, [](IntVector x) { return expression; });
 #define INT2(name, expression) case FOVEA_POINTWISE_##name: return eachInt2(d, a, b, n, [](IntVector x, IntVector y) { return expression; });
+  if (step.opcode == JOINED_NORMALIZE) {
+    const uint32_t* e = chunk.registers[step.e];
+    for (int32_t i = 0; i < n; i += LANES) {
+      const Vector scaled = (load((const float*)a + i) - load((const float*)b + i)) * load((const float*)c + i);
+      store((float*)d + i, rounded(scaled) + load((const float*)e + i));
+    }
+    return;
+  }
   if (step.opcode >= JOINED_PAIR) {
     const int32_t pair = step.opcode - JOINED_PAIR;
     if (pair < 4) return eachPair<0>(pair, d, a, b, c, n);

@@ -167,6 +167,7 @@ struct PointwisePlan {
   bool isKept[POINTWISE_MAX_INPUTS];   // its register is never overwritten
   bool canRead[POINTWISE_MAX_INPUTS];  // that, and 32-bit: may be read in place
   bool canWrite[POINTWISE_MAX_OUTPUTS];
+  bool isStreamed[POINTWISE_MAX_OUTPUTS];  // leaves its register past the caches
   bool isHoisted[POINTWISE_MAX_REGISTERS]; // a constant, written once a task
   PointwiseStep* step;     // what is left to run for each chunk
   bool isFetchedAhead;     // operands come from beyond the second-level cache
@@ -257,7 +258,7 @@ static void runChunk(const PointwisePlan& plan, int64_t row, int64_t column, int
     }
   }
   for (int32_t o = 0; o < plan.outputs; o++)
-    if (isWhole && plan.canWrite[o]) registers[plan.outRegisters[o]] = call.operand<uint32_t>(plan.inputs + o) + index;
+    if (isWhole && plan.canWrite[o] && !plan.isStreamed[o]) registers[plan.outRegisters[o]] = call.operand<uint32_t>(plan.inputs + o) + index;
   PointwiseChunk chunk = {registers, call.operands, index, (count + LANES - 1) / LANES * LANES};
   // While a step computes, its share of every input's next chunk is on the way: a step reads too little of one
   // stream for the processor to see where it goes.
@@ -272,9 +273,15 @@ static void runChunk(const PointwisePlan& plan, int64_t row, int64_t column, int
     }
     runStep(plan.step[i], chunk);
   }
-  for (int32_t o = 0; o < plan.outputs; o++)
-    if (!(isWhole && plan.canWrite[o]))
-      storeElements(plan.outputDtypes[o], registers[plan.outRegisters[o]], count, call.operands[plan.inputs + o], index);
+  for (int32_t o = 0; o < plan.outputs; o++) {
+    const uint32_t* from = registers[plan.outRegisters[o]];
+    if (plan.isStreamed[o] && isWhole && index % LANES == 0) {
+      float* to = call.operand<float>(plan.inputs + o) + index;
+      for (int32_t i = 0; i < count; i += LANES) stream(to + i, load((const float*)from + i));
+    } else if (!(isWhole && plan.canWrite[o]) || plan.isStreamed[o]) {
+      storeElements(plan.outputDtypes[o], from, count, call.operands[plan.inputs + o], index);
+    }
+  }
 }
 
 static bool isRead(const PointwiseStep& step, int32_t r) {
@@ -307,6 +314,12 @@ static bool joinSteps(const PointwiseStep& step, PointwiseStep& later) {
     later = {JOINED_SELECT + step.opcode, later.d, step.a, step.b, later.b, later.c, 4, later.code};
     return true;
   }
+  if (later.a == later.b) return false;
+  const int32_t other = later.a == step.d ? later.b : later.a;
+  if (step.opcode == JOINED_PAIR + 4 * 1 + 3 && later.opcode == FOVEA_POINTWISE_fadd) {
+    later = {JOINED_NORMALIZE, later.d, step.a, step.b, step.c, other, 4, later.code};
+    return true;
+  }
   int32_t first, second;
   switch (step.opcode) {
     case FOVEA_POINTWISE_fadd: first = 0; break;
@@ -321,15 +334,13 @@ static bool joinSteps(const PointwiseStep& step, PointwiseStep& later) {
     case FOVEA_POINTWISE_fmul: second = 3; break;
     default: return false;
   }
-  if (later.a == later.b) return false;
-  const int32_t other = later.a == step.d ? later.b : later.a;
   later = {JOINED_PAIR + 4 * first + second, later.d, step.a, step.arity == 1 ? step.a : step.b, other, 0, 3, later.code};
   return true;
 }
 
 // The Program's instructions as steps: without constants, which are written once a task; a comparison of
-// floats joined with the one `select` that reads it, and sums and products in pairs, which spares a way through
-// the cache; maxima with a constant without the care for NaN.
+// floats joined with the one `select` that reads it, and sums and products in pairs (a normalisation as one), which
+// spares ways through the cache; maxima with a constant without the care for NaN.
 static void planSteps(PointwisePlan& plan) {
   uint16_t writes[POINTWISE_MAX_REGISTERS];
   for (int32_t r = 0; r < plan.registers; r++) writes[r] = 0;
@@ -411,6 +422,16 @@ static void planInPlace(PointwisePlan& plan) {
     }
     plan.canWrite[o] = isFree && total > 0;
   }
+  int64_t bytes = 0;
+  for (int32_t i = 0; i < plan.inputs; i++)
+    if (plan.isDense[i] && plan.inputDtypes[i] != FOVEA_KEY) bytes += total * dtypeBytes(plan.inputDtypes[i]);
+  for (int32_t o = 0; o < plan.outputs; o++) bytes += total * dtypeBytes(plan.outputDtypes[o]);
+  for (int32_t o = 0; o < plan.outputs; o++) {
+    const char* begin = call.operand<char>(plan.inputs + o);
+    plan.isStreamed[o] = CAN_STREAM && plan.canWrite[o] && bytes > STREAMED_BYTES && (uintptr_t)begin % 64 == 0;
+    // What is read is in the cache already.
+    for (int32_t i = 0; i < plan.inputs; i++) plan.isStreamed[o] = plan.isStreamed[o] && call.operand<char>(i) != begin;
+  }
 }
 
 static void pointwise(const FoveaCall& call) {
@@ -484,6 +505,9 @@ static void pointwise(const FoveaCall& call) {
   // With few streams the processor sees where each goes, unless they come from memory.
   plan.isFetchedAhead = plan.steps > 1 && total * streams > (streams > 2 ? 262144 : 8388608);
 
+  bool isStreamed = false;
+  for (int32_t o = 0; o < plan.outputs; o++) isStreamed = isStreamed || plan.isStreamed[o];
+
   const int64_t perChunk = plan.piecesPerRow > 1 ? chunk : plan.rowsPerChunk * plan.row;
   const int64_t wanted = 131072 / (2 + plan.steps); // elements a task: some ten microseconds
   const int64_t chunksPerTask = wanted > perChunk ? wanted / perChunk : 1;
@@ -525,6 +549,7 @@ static void pointwise(const FoveaCall& call) {
         runChunk(plan, row, column + whole, count - whole, slots, loaded);
       }
     }
+    if (isStreamed) finishStreams();
   };
   call.parallel((plan.chunks + chunksPerTask - 1) / chunksPerTask, body);
 }

@@ -19,6 +19,29 @@ constexpr int32_t LANES = FOVEA_VECTOR_BYTES / 4;
 
 static inline Vector load(const float* p) { return *reinterpret_cast<const VectorU*>(p); }
 static inline void store(float* p, Vector v) { *reinterpret_cast<VectorU*>(p) = v; }
+// Of a kernel's operands together, beyond which no cache keeps a result until it is read: third-level caches have 32 MiB.
+constexpr int64_t STREAMED_BYTES = 44 << 20;
+// To an aligned address and past the caches, for results that would only drive out what is read: the line is not
+// fetched to be overwritten. finishStreams() before another thread may read them.
+#if defined(__x86_64__)
+constexpr bool CAN_STREAM = true;
+static inline void stream(float* p, Vector v) {
+#if defined(__clang__)
+  __builtin_nontemporal_store(v, reinterpret_cast<Vector*>(p));
+#elif FOVEA_VECTOR_BYTES == 64
+  __builtin_ia32_movntps512(p, v);
+#elif FOVEA_VECTOR_BYTES == 32
+  __builtin_ia32_movntps256(p, v);
+#else
+  __builtin_ia32_movntps(p, v);
+#endif
+}
+static inline void finishStreams() { __builtin_ia32_sfence(); }
+#else
+constexpr bool CAN_STREAM = false;
+static inline void stream(float* p, Vector v) { store(p, v); }
+static inline void finishStreams() {}
+#endif
 static inline IntVector loadInt(const int32_t* p) { return *reinterpret_cast<const IntVectorU*>(p); }
 static inline void storeInt(int32_t* p, IntVector v) { *reinterpret_cast<IntVectorU*>(p) = v; }
 // value - 0 is value, bit for bit; 0 + value would cost an addition for the sake of -0.

@@ -91,6 +91,7 @@ export function fusePointwise(graph: Graph): Graph {
   const order = nodesOf(graph);
   const fuser = new Fuser(graph, order);
   for (const node of order) if (!isLeaf(node)) fuser.place(node);
+  for (const node of order.toReversed()) fuser.delay(node);
   return rebuild(graph, order, fuser.unitOf);
 }
 
@@ -137,6 +138,41 @@ class Fuser {
       const other = this.unitOf.get(input.node);
       if (other === undefined || other === unit || !other.isGroup || !sameShape(input.shape, shape)) continue;
       if (this.mayMerge(other, unit)) unit = this.merge(other, unit);
+    }
+  }
+
+  /**
+   * Moves an op from the group that it could join first to the only one that wants its result, where all that it reads
+   * is in memory by then: that kernel reads one tensor for another, and the first one writes one less.
+   */
+  delay(node: Node): void {
+    const from = this.unitOf.get(node);
+    const users = this.users.get(node) ?? [];
+    const to = this.unitOf.get(users[0] as Node);
+    if (from === undefined || to === undefined || from === to || !from.isGroup || !to.isGroup) return;
+    if (from.nodes.length === 1 || to.nodes.length >= STEP_LIMIT) return;
+    if (this.rootNodes.has(node) || users.some((user) => this.unitOf.get(user) !== to)) return;
+    const { shape } = node.types[0] as TensorType;
+    if (!sameShape(shape, to.nodes[0]?.types[0]?.shape ?? [])) return;
+    const isStored = (input: Tensor): boolean =>
+      this.unitOf.get(input.node) !== from ||
+      this.rootNodes.has(input.node) ||
+      (this.users.get(input.node) ?? []).some((user) => user !== node && this.unitOf.get(user) !== from);
+    const isRead = (input: Tensor): boolean =>
+      to.nodes.some(({ inputs }) => inputs.some((other) => other.node === input.node && other.index === input.index));
+    const read = node.inputs.filter((input) => !isImmediate(input));
+    if (!read.every(isStored)) return;
+    if (read.filter((input) => sizeOf(input.shape) === sizeOf(shape) && !isRead(input)).length > 1) return;
+    if (!this.fits(new Set([...to.nodes, node]))) return;
+    from.nodes.splice(from.nodes.indexOf(node), 1);
+    to.nodes.push(node);
+    this.unitOf.set(node, to);
+    // What it reads comes before the group it leaves, and that before the one it joins: no circle can close.
+    for (const input of node.inputs) {
+      const unit = this.unitOf.get(input.node);
+      if (unit === undefined || unit === to) continue;
+      to.reads.add(unit);
+      unit.users.add(to);
     }
   }
 

@@ -69,6 +69,8 @@ export const KERNELS = {
   bf16Matmul: 31,
   softmaxGradient: 32,
   channelSums: 33,
+  layerNorm: 34,
+  layerNormGradient: 35,
 } as const;
 export type KernelName = keyof typeof KERNELS;
 

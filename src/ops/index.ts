@@ -9,6 +9,7 @@ import { createOps } from './create.js';
 import { gatherOps } from './gather.js';
 import { integerOps } from './integer.js';
 import { joinOps } from './join.js';
+import { layerNormOps } from './layer-norm.js';
 import { matmulOps } from './matmul.js';
 import { normOps } from './norm.js';
 import { poolOps } from './pool.js';
@@ -80,16 +81,14 @@ export { gather, type OneHotOptions, oneHot, scatterAdd, takeAlongAxis } from '.
 export { resizeBilinear, resizeNearest } from './image.js';
 export { bitwiseAnd, bitwiseOr, bitwiseXor, floorDivide, mod } from './integer.js';
 export { concat, type PadOptions, pad, repeat, split, stack, tile, unstack } from './join.js';
+export { groupNorm, type LayerNormOptions, layerNorm } from './layer-norm.js';
 export { type MatmulOptions, matmul } from './matmul.js';
 export {
   type BatchNormOptions,
   type BatchNormResult,
   batchNorm,
   batchNormTrain,
-  groupNorm,
-  type LayerNormOptions,
   l2Normalize,
-  layerNorm,
   moments,
 } from './norm.js';
 export {
@@ -190,5 +189,6 @@ export const allOps: readonly AnyOp[] = [
   ...poolOps,
   ...softmaxOps,
   ...normOps,
+  ...layerNormOps,
   ...randomOps,
 ];

@@ -2,14 +2,14 @@
 // that apply one scale and one shift per channel, so that the pointwise pass fuses them.
 import { PARTIAL_SUMS } from '../core/abi.js';
 import { FoveaError } from '../core/errors.js';
-import { formatShape, normalizeAxes, sameShape, sizeOf } from '../core/shape.js';
+import { formatShape, sameShape, sizeOf } from '../core/shape.js';
 import { defineOp, definePointwise, toTensor, unify } from '../graph/define.js';
 import type { ReferenceArray, TensorType } from '../graph/op.js';
 import type { Tensor, TensorLike } from '../graph/tensor.js';
 import { add, cast, divide, maximum, multiply, negative, subtract } from './arithmetic.js';
 import { zerosLike } from './create.js';
-import { mean, sum, variance } from './reduce.js';
-import { broadcastTo, reshape } from './shape.js';
+import { sum } from './reduce.js';
+import { broadcastTo } from './shape.js';
 import { rsqrt, square } from './unary.js';
 
 type None = Record<string, never>;
@@ -257,7 +257,7 @@ function isHalf({ dtype }: Tensor): boolean {
 }
 
 /** Throws `shape` unless every given operand is [channels] of x. */
-function checkChannels(op: string, x: Tensor, operands: Record<string, TensorLike | undefined>): void {
+export function checkChannels(op: string, x: Tensor, operands: Record<string, TensorLike | undefined>): void {
   const channels = x.shape.at(-1);
   for (const [name, operand] of Object.entries(operands)) {
     if (operand === undefined) continue;
@@ -273,77 +273,6 @@ function checkChannels(op: string, x: Tensor, operands: Record<string, TensorLik
       hint: 'Give one value per channel, the last axis of x.',
     });
   }
-}
-
-/** Which axes a normalisation averages, its scale and shift, and what keeps it from dividing by zero. */
-export interface LayerNormOptions {
-  /** Default: the last. */
-  axis?: number | readonly number[];
-  /** Of the sizes of the axes; default 1. */
-  gamma?: TensorLike | undefined;
-  beta?: TensorLike | undefined;
-  /** Default 1e-3. */
-  epsilon?: number;
-  /** Whether the mean is taken away; default true. */
-  isCentred?: boolean;
-}
-
-/** Normalises every example by its own mean and variance over the axes; gamma and beta have the sizes of the axes. */
-export function layerNorm(x: TensorLike, options: LayerNormOptions = {}): Tensor {
-  const { axis = -1, gamma, beta, epsilon = 1e-3, isCentred = true } = options;
-  const [from] = unify([toTensor(x)], cast, 'float') as [Tensor];
-  const wide = cast(from, 'float32');
-  const axes = normalizeAxes(axis, wide.rank, 'layerNorm');
-  const centred = isCentred ? subtract(wide, mean(wide, { axis: axes, keepDims: true })) : wide;
-  const inverse = rsqrt(add(variance(wide, { axis: axes, keepDims: true }), epsilon));
-  const normal = multiply(centred, inverse);
-  const spread = (operand: TensorLike, name: string): Tensor => alongAxes(toTensor(operand), wide, axes, name);
-  const scaled = gamma === undefined ? normal : multiply(normal, spread(gamma, 'gamma'));
-  const y = beta === undefined ? scaled : add(scaled, spread(beta, 'beta'));
-  return cast(y, from.dtype);
-}
-
-/**
- * Normalises each of `groups` groups of neighbouring channels of every example of x [n,...,c]; gamma and beta are [c].
- * Throws `shape` where the groups do not divide the channels.
- */
-export function groupNorm(x: TensorLike, groups: number, options: Omit<LayerNormOptions, 'axis'> = {}): Tensor {
-  const { gamma, beta, ...rest } = options;
-  const [from] = unify([toTensor(x)], cast, 'float') as [Tensor];
-  const channels = from.shape.at(-1) ?? 0;
-  checkChannels('groupNorm', from, { gamma, beta });
-  if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0) {
-    throw new FoveaError({
-      code: 'shape',
-      op: 'groupNorm',
-      message: `${groups} groups do not divide x's ${channels} channels.`,
-      got: from.shape,
-    });
-  }
-  const split = reshape(from, [...from.shape.slice(0, -1), groups, channels / groups]);
-  const axes = split.shape.map((_, axis) => axis).filter((axis) => axis !== 0 && axis !== split.rank - 2);
-  const normal = reshape(layerNorm(split, { ...rest, axis: axes }), from.shape);
-  const scaled = gamma === undefined ? normal : multiply(normal, gamma);
-  return cast(beta === undefined ? scaled : add(scaled, beta), from.dtype);
-}
-
-/** An operand of the sizes of `axes`, laid so that it broadcasts along the others. */
-function alongAxes(operand: Tensor, x: Tensor, axes: readonly number[], name: string): Tensor {
-  const want = axes.map((axis) => x.shape[axis] as number);
-  if (!sameShape(operand.shape, want)) {
-    throw new FoveaError({
-      code: 'shape',
-      op: 'layerNorm',
-      message: `${name} is ${formatShape(operand.shape)} but the normalised axes are ${formatShape(want)}.`,
-      lines: [`x=${formatShape(x.shape)} axis=${axes.join(',')}`],
-      got: operand.shape,
-      want,
-    });
-  }
-  return reshape(
-    operand,
-    x.shape.map((dim, axis) => (axes.includes(axis) ? dim : 1)),
-  );
 }
 
 /** x divided by its Euclidean length along an axis; lengths below sqrt(epsilon) count as that. */

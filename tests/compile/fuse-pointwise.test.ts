@@ -51,6 +51,30 @@ describe('fusePointwise', () => {
     expect(fused(after)[0]?.outputs.length).toBe(3);
   });
 
+  it('computes what one later kernel wants there, from what is stored anyway', () => {
+    const feeder = new Feeder();
+    const [x, scale] = [feeder.input({ shape: [4, 6] }), feeder.input({ shape: [6] })];
+    const y = ops.exp(x);
+    const scaled = ops.multiply(y, scale);
+    const z = ops.square(ops.subtract(scaled, ops.sum(y, { axis: 0 })));
+    const after = runPasses(graphOf([z]), feeder.feeds, passes);
+    expect(opNames(after)).toEqual(['fused', 'sum', 'fused']);
+    expect(fused(after).map(({ steps, outputs }) => [steps.length, outputs.length])).toEqual([
+      [1, 1],
+      [3, 1],
+    ]);
+  });
+
+  it('stores a result whose making needs more of what is stored than it is', () => {
+    const feeder = new Feeder();
+    const [x, w] = [feeder.input({ shape: [4, 6] }), feeder.input({ shape: [4, 6] })];
+    const y = ops.exp(x);
+    const product = ops.multiply(y, w);
+    const z = ops.subtract(product, ops.sum(y, { axis: 0 }));
+    const after = runPasses(graphOf([z]), feeder.feeds, passes);
+    expect(fused(after).map(({ outputs }) => outputs.length)).toEqual([2, 1]);
+  });
+
   it('writes only what is wanted outside', () => {
     const feeder = new Feeder();
     const x = feeder.input({ shape: [6] });
