@@ -26,11 +26,11 @@ describe.runIf(native.length > 0).each(native)('$level', ({ engine, level }) => 
     const size = shape.reduce((a, b) => a * b);
     const x = tensor(
       Float32Array.from({ length: size }, (_, i) => i % 1021),
-      shape,
+      { shape },
     );
     const y = tensor(
       Float32Array.from({ length: size }, (_, i) => i % 509),
-      shape,
+      { shape },
     );
     const both = ops.subtract(ops.multiply(x, 2), y);
     const after = ops.max(ops.reshape(both, [size]));
