@@ -63,6 +63,8 @@ export function traceVariables<T>(body: () => T): { result: T; scope: VariableSc
  */
 export class Variable {
   name: string;
+  /** The name behind that of the layer that made it: `dense/kernel`. */
+  path: string | undefined;
   trainable: boolean;
   /** What an optimizer does to the value after each update, where it has to obey something. */
   constraint: ((value: Tensor) => Tensor) | undefined;

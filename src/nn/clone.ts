@@ -30,9 +30,9 @@ function cloneLayer(layer: Layer): Layer {
  * model cannot obey.
  *
  * @example
- * const wide = models.cloneModel(model, {
- *   cloneFunction: (layer) => (layer.name === 'head' ? layers.dense({ units: 20 }) : layer),
- * });
+ * const copy = models.cloneModel(model);
+ * copy.setWeights(await model.getWeights());
+ * console.log(copy.countParams() === model.countParams()); // true
  */
 export function cloneModel<M extends TrainableModel>(model: M, options: CloneOptions = {}): M {
   const copy = make(model, options);

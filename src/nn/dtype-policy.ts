@@ -7,7 +7,9 @@ import { describe, isRecord } from './keras-config.js';
 const POLICIES = {
   float32: { computeDtype: 'float32', variableDtype: 'float32' },
   mixed_bfloat16: { computeDtype: 'bfloat16', variableDtype: 'float32' },
+  mixed_float16: { computeDtype: 'float16', variableDtype: 'float32' },
   bfloat16: { computeDtype: 'bfloat16', variableDtype: 'bfloat16' },
+  float16: { computeDtype: 'float16', variableDtype: 'float16' },
   /** For layers without weights that give integers, such as Resizing. */
   int32: { computeDtype: 'int32', variableDtype: 'int32' },
   uint8: { computeDtype: 'uint8', variableDtype: 'uint8' },

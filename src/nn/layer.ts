@@ -507,6 +507,7 @@ export abstract class Layer {
     }
     const zeros = (): TypedArray => makeTypedArray(dtype, sizeOf(shape));
     const variable = Variable.from(zeros, shape, dtype, { name, trainable, isCast: autocast });
+    variable.path = `${this.name}/${name}`;
     makeInitializer(initializer).fill(variable);
     (trainable ? this.ownTrainable : this.ownFixed).push(variable);
     return variable;

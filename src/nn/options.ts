@@ -122,9 +122,10 @@ export function readOptions<R extends Rules>(op: string, given: unknown, rules: 
   return settings as SettingsOf<R>;
 }
 
-/** Keras's key of an option: `learningRate` is learning_rate, `beta1` is beta_1. */
+/** Keras's key of an option: `learningRate` is learning_rate, `beta1` is beta_1, `l1Strength` is l1_strength. */
 export function kerasKey(option: string): string {
-  return option.replace(/([a-z])([A-Z]|\d)/g, (_, before: string, after: string) => `${before}_${after.toLowerCase()}`);
+  const words = option.replace(/([a-z\d])([A-Z])/g, '$1_$2').toLowerCase();
+  return words.replace(/([a-z]{2,})(\d)/g, '$1_$2');
 }
 
 /** Options out of Keras's config: keys that the table does not know are left away, as are nulls. */

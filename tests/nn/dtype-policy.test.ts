@@ -89,7 +89,7 @@ describe('a policy', () => {
       return 'no error';
     };
     expect(message(() => setDtypePolicy('half' as DtypePolicyName))).toBe(
-      'setDtypePolicy: dtype "half" is not supported.\n  Give one of float32, mixed_bfloat16, bfloat16, int32, uint8.',
+      'setDtypePolicy: dtype "half" is not supported.\n  Give one of float32, mixed_bfloat16, mixed_float16, bfloat16, float16, int32, uint8.',
     );
     expect(dtypePolicy()).toBe('float32');
   });

@@ -84,7 +84,7 @@ describe('optimizers', () => {
     expect(makeOptimizer('adamw').getConfig().weight_decay).toBe(0.004);
     expect(failure(() => makeOptimizer('adma')).message).toBe(
       'compile: unknown optimizer "adma"; did you mean "adam"?\n' +
-        '  Known are sgd, rmsprop, adam, adamW, nadam, adamax, adagrad, adadelta, lamb; options go through a factory, e.g. optimizers.sgd({ momentum: 0.9 }).',
+        '  Known are sgd, rmsprop, adam, adamW, nadam, adamax, adagrad, adadelta, lamb, lion, ftrl, adafactor, muon, scheduleFreeAdamW; options go through a factory, e.g. optimizers.sgd({ momentum: 0.9 }).',
     );
   });
 
@@ -227,7 +227,7 @@ describe('optimizers', () => {
       config: { name: 'SGD', learning_rate: 0.1, decay: 0.01, momentum: 0, nesterov: false },
     });
     expect(old.isScheduled).toBe(true);
-    expect(failure(() => optimizerFromConfig({ class_name: 'Lion', config: {} })).code).toBe('unsupported');
+    expect(failure(() => optimizerFromConfig({ class_name: 'Tiger', config: {} })).code).toBe('unsupported');
   });
 
   it('do the whole update of a weight in one kernel', () => {

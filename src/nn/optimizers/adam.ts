@@ -16,7 +16,7 @@ const BETAS = {
 };
 
 /** Moves a running mean by a part of its distance to a new value. */
-function approach(old: Tensor, value: Tensor, part: number): Tensor {
+function approach(old: Tensor, value: Tensor, part: Tensor): Tensor {
   return add(old, multiply(subtract(value, old), part));
 }
 
@@ -29,14 +29,14 @@ abstract class AdamFamily extends Optimizer {
 
   /** beta^step: how much of a running mean is still its start of 0. */
   protected remainder(beta: 'beta1' | 'beta2', step: Tensor): Tensor {
-    return power(scalar(this.number(beta)), step);
+    return power(this.hyper(beta), step);
   }
 
   /** Both running means after this gradient. */
   protected moments({ gradient, slots }: StepInput): { momentum: Tensor; velocity: Tensor } {
     return {
-      momentum: approach(slots.momentum as Tensor, gradient, 1 - this.number('beta1')),
-      velocity: approach(slots.velocity as Tensor, square(gradient), 1 - this.number('beta2')),
+      momentum: approach(slots.momentum as Tensor, gradient, this.rest('beta1')),
+      velocity: approach(slots.velocity as Tensor, square(gradient), this.rest('beta2')),
     };
   }
 }
@@ -64,7 +64,7 @@ export class Adam extends AdamFamily {
       size = maximum(slots.velocity_hat, velocity);
       after.velocity_hat = size;
     }
-    const move = divide(multiply(momentum, scaled), add(sqrt(size), this.number('epsilon')));
+    const move = divide(multiply(momentum, scaled), add(sqrt(size), this.hyper('epsilon')));
     return { weight: subtract(weight, move), slots: after };
   }
 }
@@ -96,7 +96,7 @@ export class Nadam extends AdamFamily {
 
   /** beta1 as it warms up with the steps. */
   private warmed(step: Tensor): Tensor {
-    return multiply(subtract(1, multiply(power(scalar(0.96), step), 0.5)), this.number('beta1'));
+    return multiply(subtract(1, multiply(power(scalar(0.96), step), 0.5)), this.hyper('beta1'));
   }
 
   protected override updateExtras(step: Tensor): readonly Tensor[] {
@@ -112,7 +112,7 @@ export class Nadam extends AdamFamily {
     const ahead = multiply(momentum, divide(next, subtract(1, multiply(sofar, next))));
     const here = multiply(gradient, divide(subtract(1, now), subtract(1, sofar)));
     const size = multiply(velocity, divide(1, subtract(1, this.remainder('beta2', step))));
-    const move = divide(multiply(add(ahead, here), rate), add(sqrt(size), this.number('epsilon')));
+    const move = divide(multiply(add(ahead, here), rate), add(sqrt(size), this.hyper('epsilon')));
     return { weight: subtract(weight, move), slots: { momentum, velocity } };
   }
 }
@@ -126,10 +126,10 @@ export class Adamax extends AdamFamily {
   }
 
   protected override update({ weight, gradient, rate, step, slots }: StepInput): StepOutput {
-    const momentum = approach(slots.momentum as Tensor, gradient, 1 - this.number('beta1'));
-    const norm = maximum(multiply(slots.norm as Tensor, this.number('beta2')), abs(gradient));
+    const momentum = approach(slots.momentum as Tensor, gradient, this.rest('beta1'));
+    const norm = maximum(multiply(slots.norm as Tensor, this.hyper('beta2')), abs(gradient));
     const scaled = divide(rate, subtract(1, this.remainder('beta1', step)));
-    const move = divide(multiply(momentum, scaled), add(norm, this.number('epsilon')));
+    const move = divide(multiply(momentum, scaled), add(norm, this.hyper('epsilon')));
     return { weight: subtract(weight, move), slots: { momentum, norm } };
   }
 }
@@ -143,7 +143,7 @@ export class Lamb extends AdamFamily {
     const { momentum, velocity } = this.moments(input);
     const mean = multiply(momentum, divide(1, subtract(1, this.remainder('beta1', step))));
     const size = sqrt(multiply(velocity, divide(1, subtract(1, this.remainder('beta2', step)))));
-    const move = divide(mean, add(size, this.number('epsilon')));
+    const move = divide(mean, add(size, this.hyper('epsilon')));
     const [weightNorm, moveNorm] = [sqrt(sum(square(weight))), sqrt(sum(square(move)))];
     const isUsable = logicalAnd(greater(weightNorm, 0), greater(moveNorm, 0));
     const ratio = where(isUsable, divide(weightNorm, where(isUsable, moveNorm, 1)), 1);

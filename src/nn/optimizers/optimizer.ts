@@ -5,13 +5,15 @@
 import { gradients } from '../../compile/autodiff.js';
 import { encodeElements } from '../../core/dtype.js';
 import { FoveaError } from '../../core/errors.js';
+import { type Shape, sizeOf } from '../../core/shape.js';
 import { topological } from '../../graph/interpret.js';
-import { scalar, type Tensor } from '../../graph/tensor.js';
+import type { Tensor } from '../../graph/tensor.js';
 import { Variable } from '../../graph/variable.js';
-import { add, cast, clip, divide, maximum, multiply, subtract } from '../../ops/arithmetic.js';
+import { add, cast, divide, maximum, minimum, multiply, negative, subtract } from '../../ops/arithmetic.js';
 import { equal } from '../../ops/compare.js';
 import { floorDivide, mod } from '../../ops/integer.js';
 import { sum } from '../../ops/reduce.js';
+import { reshape, slice } from '../../ops/shape.js';
 import { sqrt, square } from '../../ops/unary.js';
 import { where } from '../../ops/where.js';
 import { describe, isRecord, type SerializedObject, serialized } from '../keras-config.js';
@@ -19,6 +21,7 @@ import { snakeCase } from '../naming.js';
 import {
   configOf,
   flag,
+  kerasKey,
   number,
   optional,
   optionsFromConfig,
@@ -90,6 +93,8 @@ export interface GradientPair {
 /** What a subclass is given for one weight. */
 export interface StepInput {
   readonly weight: Tensor;
+  /** The weight before it decayed. */
+  readonly before: Tensor;
   readonly gradient: Tensor;
   /** The learning rate, a scalar. */
   readonly rate: Tensor;
@@ -105,9 +110,18 @@ export interface StepOutput {
   readonly slots: Readonly<Record<string, Tensor>>;
 }
 
+/** Numbers that shape the step. */
+const FIXED = ['emaOverwriteFrequency', 'gradientAccumulationSteps'];
+/** Numbers that switch a part of the step off where they are 0. */
+const SWITCHES: ReadonlySet<string> = new Set(['clipnorm', 'globalClipnorm', 'clipvalue', 'lossScaleFactor']);
+
+/** One element of a vector, as a scalar. */
+function elementOf(vector: Tensor, index: number): Tensor {
+  return reshape(slice(vector, [index], [1]), []);
+}
+
 /** A variable's value as updates are computed: narrow weights and slots are rounded only when they are stored. */
 const wide = (variable: Variable): Tensor => cast(variable.value, 'float32');
-const put = (variable: Variable, value: Tensor): void => variable.assign(cast(value, variable.dtype));
 
 /** Changes weights by their gradients. */
 export abstract class Optimizer {
@@ -117,11 +131,20 @@ export abstract class Optimizer {
   static readonly rules: Rules = {};
   /** The learning rate where none is given. */
   static readonly defaultRate: number = 0.001;
+  /** Numbers among the options of the class that shape the step, so that they cannot change. */
+  static readonly fixed: readonly string[] = [];
+  /** Numbers that switch a part of the step off where they are 0. */
+  static readonly switches: readonly string[] = [];
 
   readonly name: string;
-  /** Steps so far: int32, a scalar. With gradient accumulation it counts batches. */
-  readonly iterations: Variable;
+  private readonly counter: Variable;
+  /** The options as they were given: what the optimizer is made of does not change. */
   protected readonly settings: Readonly<Record<string, unknown>>;
+  private readonly rules: Rules;
+  /** The numbers among the settings as they are now, and one less each: arguments of the compiled step. */
+  private readonly numbers: Variable;
+  private readonly numberNames: readonly string[];
+  private readonly current: Record<string, number>;
   private readonly schedule: LearningRateSchedule | undefined;
   private readonly rateVariable: Variable | undefined;
   private readonly slots = new Map<Variable, Map<string, Variable>>();
@@ -139,13 +162,21 @@ export abstract class Optimizer {
       ...COMMON,
       name: text(snakeCase(className)),
     };
-    const { learningRate, name, ...settings } = readOptions(className, options, this.adjustRules(table)) as Record<
-      string,
-      unknown
-    >;
+    this.rules = this.adjustRules(table);
+    const { learningRate, name, ...settings } = readOptions(className, options, this.rules) as Record<string, unknown>;
     this.settings = settings;
     this.name = name as string;
-    const clips = ['clipnorm', 'globalClipnorm', 'clipvalue'].filter((option) => settings[option] !== null);
+    const fixed = new Set([...FIXED, ...(this.constructor as typeof Optimizer).fixed]);
+    const entries = Object.entries(settings).filter(
+      ([option, value]) => typeof value === 'number' && !fixed.has(option),
+    );
+    this.current = Object.fromEntries(entries) as Record<string, number>;
+    this.numberNames = Object.keys(this.current);
+    this.numbers = Variable.from(this.encodeNumbers(), [2 * this.numberNames.length], 'float32', {
+      name: `${snakeCase(className)}/hyperparameters`,
+      trainable: false,
+    });
+    const clips = ['clipnorm', 'globalClipnorm', 'clipvalue'].filter((option) => typeof settings[option] === 'number');
     if (clips.length > 1) {
       throw new FoveaError({
         code: 'argument',
@@ -156,13 +187,23 @@ export abstract class Optimizer {
       });
     }
     const prefix = snakeCase(className);
-    this.iterations = Variable.from(Int32Array.of(0), [], 'int32', { name: `${prefix}/iteration`, trainable: false });
+    this.counter = Variable.from(Int32Array.of(0), [], 'int32', { name: `${prefix}/iteration`, trainable: false });
     if (isSchedule(learningRate)) this.schedule = learningRate;
     else
       this.rateVariable = Variable.from(Float32Array.of(learningRate as number), [], 'float32', {
         name: `${prefix}/learning_rate`,
         trainable: false,
       });
+  }
+
+  /** Steps so far: int32, a scalar. With gradient accumulation it counts batches. */
+  get iterations(): Variable {
+    return this.counter;
+  }
+
+  /** Whether the loss is multiplied by a fixed factor. */
+  get hasLossScale(): boolean {
+    return this.option('lossScaleFactor') !== undefined;
   }
 
   /** For subclasses whose shared options default to something else. */
@@ -176,6 +217,16 @@ export abstract class Optimizer {
 
   /** Slots per weight, in Keras's order: the names of one group are interleaved, groups follow one another. */
   protected abstract slotGroups(): readonly (readonly string[])[];
+
+  /** Whether a weight has a slot of this name; default: every one has all. */
+  protected hasSlot(_slot: string, _variable: Variable): boolean {
+    return true;
+  }
+
+  /** A slot's shape; default: the weight's. */
+  protected slotShape(_slot: string, variable: Variable): Shape {
+    return variable.shape;
+  }
 
   /** What a slot starts with. */
   protected slotStart(_slot: string): number {
@@ -195,9 +246,77 @@ export abstract class Optimizer {
   /** One weight's step, without side effects. */
   protected abstract update(input: StepInput, extras: readonly Tensor[]): StepOutput;
 
-  /** A number among the settings. */
+  /** A number among the settings, as it was given. */
   protected number(option: string): number {
     return this.settings[option] as number;
+  }
+
+  /** A number among the settings as a scalar of the step: `set` changes it without another trace. */
+  protected hyper(option: string): Tensor {
+    return elementOf(this.numbers.value, this.numberNames.indexOf(option));
+  }
+
+  /** 1 - the number, computed in float64: in float32 a beta near 1 would lose half its digits. */
+  protected rest(option: string): Tensor {
+    return elementOf(this.numbers.value, this.numberNames.length + this.numberNames.indexOf(option));
+  }
+
+  private encodeNumbers(): Float32Array {
+    const values = this.numberNames.map((name) => this.current[name] as number);
+    return Float32Array.from([...values, ...values.map((value) => 1 - value)]);
+  }
+
+  /** A number among the options as it is now. Throws `argument` for what is none. */
+  get(option: string): number {
+    if (option === 'learningRate') return this.learningRate;
+    this.checkChange(option);
+    return this.current[option] as number;
+  }
+
+  /**
+   * Changes numbers among the options from the next step on, without compiling anew. Throws `argument` for options that
+   * are no numbers or were left out when the optimizer was made, and for values out of range.
+   *
+   * @example
+   * const optimizer = optimizers.sgd({ momentum: 0.9 });
+   * optimizer.set({ learningRate: 0.001, momentum: 0.99 });
+   */
+  set(changes: Readonly<Record<string, number>>): void {
+    for (const [option, value] of Object.entries(changes)) {
+      if (option === 'learningRate') continue;
+      this.checkChange(option);
+      const { accepts, want } = this.rules[option] as Rule<unknown>;
+      const isSwitch = SWITCHES.has(option) || (this.constructor as typeof Optimizer).switches.includes(option);
+      if (accepts(value) && typeof value === 'number' && !(isSwitch && value === 0)) continue;
+      throw new FoveaError({
+        code: 'argument',
+        op: this.className,
+        message: `${option} must be ${isSwitch ? `${want}, and not 0 from now on` : want}; got ${describe(value)}.`,
+        got: value,
+        want,
+      });
+    }
+    const { learningRate, ...others } = changes;
+    if (learningRate !== undefined) this.learningRate = learningRate;
+    Object.assign(this.current, others);
+    this.numbers.set(this.encodeNumbers());
+  }
+
+  private checkChange(option: string): void {
+    const isSwitch = SWITCHES.has(option) || (this.constructor as typeof Optimizer).switches.includes(option);
+    if (this.numberNames.includes(option) && !(isSwitch && this.settings[option] === 0)) return;
+    const known = [
+      'learningRate',
+      ...this.numberNames.filter((name) => !(SWITCHES.has(name) && this.settings[name] === 0)),
+    ];
+    throw new FoveaError({
+      code: 'argument',
+      op: this.className,
+      message: `${option} cannot be changed.`,
+      got: option,
+      want: known,
+      hint: `These can: ${known.join(', ')}. Others make another step: give them when the optimizer is made.`,
+    });
   }
 
   private option(name: keyof typeof COMMON): number | undefined {
@@ -224,14 +343,12 @@ export abstract class Optimizer {
       const known = this.slots.get(variable) ?? new Map<string, Variable>();
       this.slots.set(variable, known);
       for (const slot of this.groups.flat()) {
-        if (known.has(slot)) continue;
-        const start = new Float32Array(variable.size).fill(this.slotStart(slot));
+        if (known.has(slot) || !this.hasSlot(slot, variable)) continue;
+        const shape = this.slotShape(slot, variable);
+        const start = new Float32Array(sizeOf(shape)).fill(this.slotStart(slot));
         const elements = variable.dtype === 'float32' ? start : encodeElements(variable.dtype, start);
         const name = `${prefix}/${variable.name.replace(/[/:]/g, '_')}_${slot}`;
-        known.set(
-          slot,
-          Variable.from(elements, variable.shape, variable.dtype, { name, trainable: false, isOwn: true }),
-        );
+        known.set(slot, Variable.from(elements, shape, variable.dtype, { name, trainable: false, isOwn: true }));
       }
     }
     this.built = variables.slice();
@@ -240,14 +357,11 @@ export abstract class Optimizer {
   /** Every variable in the order in which Keras saves them. */
   get variables(): readonly Variable[] {
     const slots = this.groups.flatMap((group) =>
-      this.built.flatMap((variable) => group.map((slot) => this.slot(variable, slot))),
+      this.built.flatMap((variable) =>
+        group.flatMap((slot) => (this.hasSlot(slot, variable) ? [this.slot(variable, slot)] : [])),
+      ),
     );
-    return [
-      this.iterations,
-      ...(this.rateVariable === undefined ? [] : [this.rateVariable]),
-      ...slots,
-      ...this.extras(),
-    ];
+    return [this.counter, ...(this.rateVariable === undefined ? [] : [this.rateVariable]), ...slots, ...this.extras()];
   }
 
   /** The slot of a weight, such as `momentum`. Throws `argument` where there is none. */
@@ -317,8 +431,7 @@ export abstract class Optimizer {
 
   /** The loss whose gradients `apply` takes: times `lossScaleFactor`, where there is one. */
   scaleLoss(loss: Tensor): Tensor {
-    const scale = this.option('lossScaleFactor');
-    return scale === undefined ? loss : multiply(loss, scale);
+    return this.option('lossScaleFactor') === undefined ? loss : multiply(loss, this.hyper('lossScaleFactor'));
   }
 
   /**
@@ -326,12 +439,14 @@ export abstract class Optimizer {
    * where the loss depends on none of the weights as they are now.
    *
    * @example
-   * const batch = layers.dense({ units: 1 });
-   * const step = compile((x) => {
-   *   const loss = mean(square(batch.apply(x)));
-   *   optimizer.minimize(loss, batch.trainableWeights);
-   *   return [loss];
+   * const optimizer = optimizers.sgd({ learningRate: 0.25 });
+   * const weight = new Variable(tensor([1, 2]));
+   * const step = compile(() => {
+   *   optimizer.minimize(sum(square(weight.value)), [weight]);
+   *   return [];
    * });
+   * await step();
+   * console.log(await weight.value.data()); // [0.5, 1]
    */
   minimize(loss: Tensor, variables: readonly Variable[]): void {
     const total = sum(cast(loss, 'float32'));
@@ -352,11 +467,18 @@ export abstract class Optimizer {
     this.apply(variables.map((variable, i) => ({ variable, gradient: found[i] as Tensor })));
   }
 
-  /** One step inside a trace: reads and assigns the weights and its own variables. Gradients are those of `scaleLoss`. */
-  apply(pairs: readonly GradientPair[]): void {
+  /**
+   * One step inside a trace: reads and assigns the weights and its own variables. Gradients are those of `scaleLoss`; where
+   * `isApplied`, a bool scalar, is false at run time, nothing changes.
+   */
+  apply(pairs: readonly GradientPair[], isApplied?: Tensor): void {
     if (pairs.length === 0) return;
     const missing = pairs.flatMap(({ variable }) => (this.slots.has(variable) ? [] : [variable]));
     if (missing.length > 0) this.build([...this.built, ...missing]);
+    const put = (variable: Variable, value: Tensor): void => {
+      const narrow = cast(value, variable.dtype);
+      variable.assign(isApplied === undefined ? narrow : where(isApplied, narrow, variable.value));
+    };
     const batches = this.iterations.value;
     const every = this.option('gradientAccumulationSteps');
     const updates = every === undefined ? batches : floorDivide(batches, every);
@@ -365,9 +487,11 @@ export abstract class Optimizer {
     const assign = (variable: Variable, value: Tensor, otherwise = wide(variable)): void => {
       put(variable, isUpdate === undefined ? value : where(isUpdate, value, otherwise));
     };
-    const scale = this.option('lossScaleFactor');
+    const isScaled = this.option('lossScaleFactor') !== undefined;
     const wideGradients = pairs.map(({ gradient }) => cast(gradient, 'float32'));
-    const given = wideGradients.map((gradient) => (scale === undefined ? gradient : divide(gradient, scale)));
+    const given = wideGradients.map((gradient) =>
+      isScaled ? divide(gradient, this.hyper('lossScaleFactor')) : gradient,
+    );
     const gathered =
       every === undefined
         ? given
@@ -381,24 +505,37 @@ export abstract class Optimizer {
         : this.schedule.rate(cast(batches, 'float32'));
     const step = cast(add(updates, 1), 'float32');
     const extras = this.updateExtras(step);
-    const decay = this.settings.weightDecay === null ? undefined : multiply(rate, this.number('weightDecay'));
-    const names = this.slotGroups().flat();
     pairs.forEach(({ variable }, i) => {
       const before = wide(variable);
-      const weight = decay !== undefined && this.decays(variable) ? subtract(before, multiply(before, decay)) : before;
+      const decay = this.decays(variable) ? this.decay(variable) : undefined;
+      const weight = decay === undefined ? before : subtract(before, multiply(before, multiply(rate, decay)));
+      const names = this.slotsOf(variable);
       const slots = Object.fromEntries(names.map((name) => [name, wide(this.slot(variable, name))]));
-      const after = this.update({ weight, gradient: gradients[i] as Tensor, rate, step, slots }, extras);
+      const gradient = gradients[i] as Tensor;
+      const after = this.update({ weight, before, gradient, rate, step, slots }, extras);
       assign(variable, after.weight, before);
       for (const [name, value] of Object.entries(after.slots)) assign(this.slot(variable, name), value);
       if (isUpdate !== undefined)
         put(this.slot(variable, 'gradient_accumulator'), where(isUpdate, 0, gathered[i] as Tensor));
-      if (this.settings.useEma) this.average(variable, updates);
+      if (this.settings.useEma) this.average(variable, updates, put);
       if (variable.constraint !== undefined) put(variable, variable.constraint(wide(variable)));
     });
     this.extras().forEach((variable, i) => {
       assign(variable, extras[i] as Tensor);
     });
-    this.iterations.assign(add(batches, 1));
+    put(this.iterations, add(batches, 1));
+  }
+
+  /** How much of a weight each step takes away, times the rate; undefined for none. */
+  protected decay(_variable: Variable): Tensor | undefined {
+    return this.settings.weightDecay === null ? undefined : this.hyper('weightDecay');
+  }
+
+  /** The method's own slots of a weight. */
+  private slotsOf(variable: Variable): string[] {
+    return this.slotGroups()
+      .flat()
+      .filter((slot) => this.hasSlot(slot, variable));
   }
 
   private decays(variable: Variable): boolean {
@@ -407,10 +544,11 @@ export abstract class Optimizer {
   }
 
   /** Moves a weight's average, which starts as the weight after the first step. */
-  private average(variable: Variable, updates: Tensor): void {
+  private average(variable: Variable, updates: Tensor, put: (variable: Variable, value: Tensor) => void): void {
     const average = this.slot(variable, 'average');
-    const momentum = where(equal(updates, 0), 0, this.number('emaMomentum'));
-    const moved = add(multiply(wide(average), momentum), multiply(wide(variable), subtract(1, momentum)));
+    const isFirst = equal(updates, 0);
+    const [keep, take] = [where(isFirst, 0, this.hyper('emaMomentum')), where(isFirst, 1, this.rest('emaMomentum'))];
+    const moved = add(multiply(wide(average), keep), multiply(wide(variable), take));
     put(average, moved);
     const every = this.option('emaOverwriteFrequency');
     if (every !== undefined) put(variable, where(equal(mod(add(updates, 1), every), 0), moved, wide(variable)));
@@ -423,19 +561,21 @@ export abstract class Optimizer {
   }
 
   private clip(gradients: readonly Tensor[]): readonly Tensor[] {
-    const [each, all, value] = [this.option('clipnorm'), this.option('globalClipnorm'), this.option('clipvalue')];
-    if (each !== undefined) return gradients.map((gradient) => multiply(gradient, shortening([gradient], each)));
-    if (all !== undefined) {
-      const factor = shortening(gradients, all);
+    if (this.option('clipnorm') !== undefined)
+      return gradients.map((gradient) => multiply(gradient, shortening([gradient], this.hyper('clipnorm'))));
+    if (this.option('globalClipnorm') !== undefined) {
+      const factor = shortening(gradients, this.hyper('globalClipnorm'));
       return gradients.map((gradient) => multiply(gradient, factor));
     }
-    return value === undefined ? gradients : gradients.map((gradient) => clip(gradient, -value, value));
+    if (this.option('clipvalue') === undefined) return gradients;
+    const most = this.hyper('clipvalue');
+    return gradients.map((gradient) => maximum(minimum(gradient, most), negative(most)));
   }
 
   /** Keras's config. */
   getConfig(): Record<string, unknown> {
     const learningRate = this.schedule === undefined ? this.learningRate : serializeSchedule(this.schedule);
-    return { name: this.name, learning_rate: learningRate, ...configOf(this.settings) };
+    return { name: this.name, learning_rate: learningRate, ...configOf({ ...this.settings, ...this.current }) };
   }
 
   /** Keras's form of the whole. */
@@ -448,9 +588,11 @@ export abstract class Optimizer {
     this: (new (options?: object) => T) & { readonly rules: Rules },
     config: Readonly<Record<string, unknown>>,
   ): T {
-    const options = optionsFromConfig(config, { ...this.rules, ...COMMON, name: text('') });
-    // Keras writes a decay that is switched off as null; leaving it out would bring AdamW's default back.
-    if (config.weight_decay === null && 'weight_decay' in config) options.weightDecay = null;
+    const rules: Rules = { ...this.rules, ...COMMON, name: text('') };
+    const options = optionsFromConfig(config, rules);
+    // Keras writes what is switched off as null; leaving it out would bring a default back.
+    for (const [option, { accepts }] of Object.entries(rules))
+      if (config[kerasKey(option)] === null && accepts(null)) options[option] = null;
     // Keras 2 wrote `false` for none.
     if (options.weightDecay === false) options.weightDecay = null;
     const rate = config.learning_rate ?? config.lr;
@@ -467,7 +609,7 @@ export abstract class Optimizer {
 }
 
 /** The factor that makes gradients together no longer than `most`. */
-function shortening(gradients: readonly Tensor[], most: number): Tensor {
+function shortening(gradients: readonly Tensor[], most: Tensor): Tensor {
   const total = gradients.map((gradient) => sum(square(gradient))).reduce((a, b) => add(a, b));
-  return divide(scalar(most), maximum(sqrt(total), most));
+  return divide(most, maximum(sqrt(total), most));
 }

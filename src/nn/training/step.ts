@@ -52,11 +52,7 @@ export class StepBatch {
   }
 
   /**
-   * The random key of this step and a stream that nobody else has.
-   *
-   * @example
-   * const { key, stream } = batch.random();
-   * const noise = randomNormal([batch.size, 16], key, { stream });
+   * The random key of this step and a stream that nobody else has, as `randomNormal(shape, key, { stream })` takes them.
    */
   random(): { key: Tensor; stream: number } {
     return this.context.random();

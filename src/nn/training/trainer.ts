@@ -10,7 +10,7 @@ import type { Profile } from '../../engine/profile.js';
 import type { Callback, FitControl, Logs, TrainingParams } from '../callbacks/callback.js';
 import { defaultCallbacks } from '../callbacks/progress.js';
 import type { InputPort, TrainableModel } from '../model.js';
-import { makeOptimizer, type Optimizer } from '../optimizers.js';
+import { LossScaleOptimizer, makeOptimizer, type Optimizer } from '../optimizers.js';
 import {
   type BatchSource,
   type HostBatch,
@@ -59,7 +59,13 @@ export class Trainer {
 
   compile(options: CompileOptions): void {
     checkPrecision(options.precision, 'compile');
-    this.given = { options, optimizer: makeOptimizer(options.optimizer ?? 'rmsprop') };
+    const optimizer = makeOptimizer(options.optimizer ?? 'rmsprop');
+    const isScaled = (options.autoScaleLoss ?? true) && this.model.dtypePolicy === 'mixed_float16';
+    const isNew = isScaled && !(optimizer instanceof LossScaleOptimizer) && !optimizer.hasLossScale;
+    this.given = {
+      options,
+      optimizer: isNew ? new LossScaleOptimizer({ innerOptimizer: optimizer }) : optimizer,
+    };
     this.sorted = undefined;
     this.steps?.dispose();
     this.steps = undefined;

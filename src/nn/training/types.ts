@@ -35,6 +35,8 @@ export interface CompileOptions {
   metrics?: OutputMetrics;
   /** Metrics that count sample and class weights. */
   weightedMetrics?: OutputMetrics;
+  /** Whether the loss of a `mixed_float16` model is scaled, so that small gradients are not lost; default true. */
+  autoScaleLoss?: boolean;
   /** `exact` keeps convolutions to plain sums in fit, evaluate and predict; default: what `setPrecision` says. */
   precision?: Precision;
 }
