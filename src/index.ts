@@ -6,6 +6,7 @@ export type { Dtype } from './core/dtype.js';
 export { FoveaError, type FoveaErrorCode } from './core/errors.js';
 export type { Shape } from './core/shape.js';
 export * from './data/index.js';
+export * as data from './data/index.js';
 export { compile, explain } from './engine/compile.js';
 export { disposeEngine, engineInfo, engineMemory, setEngine } from './engine/current.js';
 export type { Engine, EngineInfo, EngineMemory, EngineOptions } from './engine/engine.js';

@@ -40,6 +40,7 @@ const SIDE_EFFECTS: readonly Exception[] = [
   { file: 'src/engine/install.ts', reason: 'gives tensors their runtime; the one such import of the library' },
   { file: 'src/cli/main.ts', reason: 'a program, not a module' },
   { file: 'src/engine/wasm/worker.ts', reason: "a worker's program, not a module" },
+  { file: 'src/data/workers/program.ts', reason: "a worker's program, not a module" },
 ];
 
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -71,7 +71,7 @@ async function loadFolder(
   folder: string,
   { limit, size, seed, output }: { limit?: number; size: number; seed: number; output: Output },
 ): Promise<CommandData> {
-  const found = await imageDatasetFromDirectory(folder, { size, channels: 3, seed, shuffle: true, onBroken: 'skip' });
+  const found = await imageDatasetFromDirectory(folder, { imageSize: size, seed, onError: 'skip' });
   const all = await found.load();
   for (const { path, problem } of found.broken) {
     output.text(`skipped ${path}: ${problem}`);

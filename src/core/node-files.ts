@@ -5,9 +5,11 @@ import { FoveaError } from './errors.js';
 interface Builtins {
   'node:fs': typeof import('node:fs');
   'node:fs/promises': typeof import('node:fs/promises');
+  'node:module': typeof import('node:module');
   'node:os': typeof import('node:os');
   'node:path': typeof import('node:path');
   'node:url': typeof import('node:url');
+  'node:worker_threads': typeof import('node:worker_threads');
 }
 
 /** Whether Node's modules are there (also true in Deno, Bun and Electron). */

@@ -1,35 +1,28 @@
 // Streams of examples or batches: read one after another, so that they need not fit into memory.
 // A dataset describes how to start a pass; each pass has a number, which fixes its shuffled order.
 import { FoveaError } from '../core/errors.js';
-import { keyFromSeed, permutation, type RandomKey, uniform } from '../core/random.js';
+import { keyFromSeed } from '../core/random.js';
 import { ArrayDataset } from './array-dataset.js';
+import { type HostArray, type HostArrayLike, rowCount, rowOf, sliceRows, toHostArray } from './host-array.js';
+import { checkSteps, type PictureStep, type Stage, type WorkerFunction } from './steps.js';
 import {
-  type HostArray,
-  type HostArrayLike,
-  rowCount,
-  rowOf,
-  sliceRows,
-  stackRows,
-  toHostArray,
-} from './host-array.js';
+  type Example,
+  type ExampleLike,
+  everyOf,
+  prefetched,
+  readExample,
+  repeated,
+  shuffled,
+  skipped,
+  stackExamples,
+  taken,
+  unbatched,
+} from './streams.js';
+import { addStage, chunked, runBatches, runElements, type Work, type WorkItem } from './work.js';
 
 export * from './array-dataset.js';
 export * from './host-array.js';
-
-/** One example (no batch axis) or one batch (axis 0 counts examples). */
-export interface Example {
-  readonly x: HostArray;
-  readonly y?: HostArray | undefined;
-  /** A weight per example: a scalar in an example, `[n]` in a batch. */
-  readonly sampleWeight?: HostArray | undefined;
-}
-
-/** An example as a generator or a map function may give it. */
-export interface ExampleLike {
-  readonly x: HostArrayLike;
-  readonly y?: HostArrayLike | undefined;
-  readonly sampleWeight?: HostArrayLike | undefined;
-}
+export type { Example, ExampleLike } from './streams.js';
 
 /** A batch of a `Dataset` on which `batch` was called. */
 export type Batch = Example;
@@ -41,6 +34,35 @@ interface DatasetParts {
   open(pass: number): AsyncIterable<Example>;
   length: number | undefined;
   isBatched: boolean;
+  /** What `open` does, where it is work that is put off: what only chooses and orders elements is then done before it. */
+  work?: Work | undefined;
+  /** How batches of that work are cut. */
+  batching?: Batching | undefined;
+}
+
+interface Batching {
+  readonly size: number;
+  readonly dropRemainder: boolean;
+}
+
+/** How a pass is read. */
+export interface OpenOptions {
+  /** Elements at the front to leave out; where it is known what they are, without doing the work on them. */
+  skip?: number;
+  /** Whether the memory of a batch may be used again once the next one is asked for; default false. */
+  isReusing?: boolean;
+}
+
+/** How elements are worked on. */
+export interface MapOptions {
+  /** Calls of an async function that may run at a time, in the main thread; default 1. */
+  parallel?: number;
+  /** Threads for steps and worker functions; 0 works in the main thread. Default one per core, four at most. */
+  workers?: number;
+  /** Fixes what random steps and worker functions draw; default 0. The number of workers has no influence. */
+  seed?: number;
+  /** Whether y has boxes `[n, 4 or more]` (top, left, bottom, right in pixels) that steps move along. */
+  boxes?: boolean;
 }
 
 /**
@@ -57,12 +79,16 @@ export class Dataset implements AsyncIterable<Example> {
   /** Whether elements are batches (axis 0 counts examples). */
   readonly isBatched: boolean;
   private readonly start: (pass: number) => AsyncIterable<Example>;
+  private readonly work: Work | undefined;
+  private readonly batching: Batching | undefined;
   private passes = 0;
 
   private constructor(parts: DatasetParts) {
     this.start = parts.open;
     this.length = parts.length;
     this.isBatched = parts.isBatched;
+    this.work = parts.work;
+    this.batching = parts.batching;
   }
 
   /** Streams the rows of arrays in memory as examples. Throws `shape` where their numbers of rows differ. */
@@ -121,15 +147,35 @@ export class Dataset implements AsyncIterable<Example> {
   }
 
   /** The pass with this number, whatever was read before: resuming at epoch 7 sees what epoch 7 would have seen. */
-  open(pass: number): AsyncIterable<Example> {
-    return this.start(pass);
+  open(pass: number, options: OpenOptions = {}): AsyncIterable<Example> {
+    const { skip = 0, isReusing = false } = options;
+    const rest = skip > 0 ? this.skip(skip) : this;
+    const { work, batching } = rest;
+    if (isReusing && work !== undefined && batching !== undefined) {
+      return runBatches(work, pass, { ...batching, isReusing });
+    }
+    return rest.start(pass);
   }
 
-  /** Applies `fn` to each element, in order; up to `parallel` calls (default 1) of an async `fn` run at a time. */
+  /** Elements that are work to be done; what a folder, a table or an archive of pictures is read by. */
+  static fromWork(work: Work, length: number | undefined): Dataset {
+    return new Dataset({ length, isBatched: false, work, open: (pass) => runElements(work, pass) });
+  }
+
+  /**
+   * Applies a function to each element, in order. Steps for pictures and functions in a module of their own are done in worker threads,
+   * those of a closure here: up to `parallel` calls of an async one run at a time.
+   *
+   * @example
+   * const pictures = Dataset.fromArrays(fovea.hostArray(new Uint8Array(4 * 300), [4, 10, 10, 3]));
+   * const stream = pictures.map([{ op: 'randomCrop', size: 8 }, { op: 'randomFlip' }, { op: 'rescale' }], { workers: 2 });
+   * for await (const { x } of stream.batch(4)) console.log(x.shape, x.dtype); // [4, 8, 8, 3] float32
+   */
   map(
-    fn: (element: Example, index: number) => MaybePromise<ExampleLike>,
-    options: { parallel?: number } = {},
+    fn: ((element: Example, index: number) => MaybePromise<ExampleLike>) | readonly PictureStep[] | WorkerFunction,
+    options: MapOptions = {},
   ): Dataset {
+    if (typeof fn !== 'function') return this.mapInWorkers(fn, options);
     const parallel = positive(options.parallel ?? 1, 'map', 'parallel');
     const { start } = this;
     return this.derive({
@@ -149,6 +195,48 @@ export class Dataset implements AsyncIterable<Example> {
     });
   }
 
+  private mapInWorkers(fn: readonly PictureStep[] | WorkerFunction, options: MapOptions): Dataset {
+    const { workers, seed = 0, boxes = false } = options;
+    if (workers !== undefined && !(Number.isInteger(workers) && workers >= 0)) {
+      throw new FoveaError({
+        code: 'argument',
+        op: 'map',
+        message: `workers is ${workers}.`,
+        got: workers,
+        hint: 'Give the number of threads, 0 for none but the main thread.',
+      });
+    }
+    if (this.isBatched) {
+      throw new FoveaError({
+        code: 'argument',
+        op: 'map',
+        message: 'steps and worker functions take pictures one at a time, not batches.',
+        hint: 'Call map before batch, or unbatch first.',
+      });
+    }
+    let stage: Omit<Stage, 'draw'>;
+    if ('module' in fn) {
+      const call = { module: String(fn.module), name: fn.name ?? 'default', options: fn.options };
+      stage = { call, seed, boxes: false };
+    } else {
+      checkSteps(fn);
+      stage = { steps: fn, seed, boxes };
+    }
+    const { start } = this;
+    const work: Work = this.work ?? {
+      stages: [],
+      workers: undefined,
+      onError: 'throw',
+      broken: [],
+      async *open(pass) {
+        for await (const { x, y, sampleWeight } of start(pass)) {
+          yield { source: { kind: 'array', x }, y, sampleWeight, draws: [] };
+        }
+      },
+    };
+    return Dataset.fromWork(addStage(work, stage, workers), this.length);
+  }
+
   /** Keeps the elements for which `keep` is true; the length is then unknown. */
   filter(keep: (element: Example, index: number) => MaybePromise<boolean>): Dataset {
     const { start } = this;
@@ -163,30 +251,30 @@ export class Dataset implements AsyncIterable<Example> {
 
   /** The first `count` elements of each pass. */
   take(count: number): Dataset {
-    const { start } = this;
-    return this.derive({
-      length: this.length === undefined ? undefined : Math.min(this.length, count),
-      async *open(pass) {
-        if (count <= 0) return;
-        let taken = 0;
-        for await (const element of start(pass)) {
-          yield element;
-          if (++taken >= count) return;
-        }
-      },
-    });
+    const length = this.length === undefined ? undefined : Math.min(this.length, count);
+    return this.choose(length, (source) => taken(source, count), count);
   }
 
   /** All but the first `count` elements of each pass. */
   skip(count: number): Dataset {
-    const { start } = this;
-    return this.derive({
-      length: this.length === undefined ? undefined : Math.max(0, this.length - count),
-      async *open(pass) {
-        let seen = 0;
-        for await (const element of start(pass)) if (seen++ >= count) yield element;
-      },
-    });
+    const length = this.length === undefined ? undefined : Math.max(0, this.length - count);
+    return this.choose(length, (source) => skipped(source, count), count);
+  }
+
+  /** Every `count`-th element, from number `index` on: the part of one of `count` readers. */
+  shard(count: number, index: number): Dataset {
+    positive(count, 'shard', 'count');
+    if (!(Number.isInteger(index) && index >= 0 && index < count)) {
+      throw new FoveaError({
+        code: 'argument',
+        op: 'shard',
+        message: `index is ${index} of ${count}.`,
+        got: index,
+        hint: 'Give a whole number from 0 to below count.',
+      });
+    }
+    const length = this.length === undefined ? undefined : Math.max(0, Math.ceil((this.length - index) / count));
+    return this.choose(length, (source) => everyOf(source, count, index));
   }
 
   /**
@@ -196,32 +284,77 @@ export class Dataset implements AsyncIterable<Example> {
   shuffle(bufferSize: number, options: { seed?: number; reshuffle?: boolean } = {}): Dataset {
     positive(bufferSize, 'shuffle', 'bufferSize');
     const key = keyFromSeed(options.seed ?? 0);
-    const { start } = this;
-    return this.derive({
-      open: (pass) => shuffled(start(pass), bufferSize, key, options.reshuffle === false ? 0 : pass),
-    });
+    return this.choose(this.length, (source, pass) =>
+      shuffled(source, bufferSize, key, options.reshuffle === false ? 0 : pass),
+    );
   }
 
   /** Repeats the passes `count` times, or without end; each repetition is a new pass with its own shuffled order. */
   repeat(count = Number.POSITIVE_INFINITY): Dataset {
+    const length =
+      count === 0 || this.length === 0
+        ? 0
+        : this.length === undefined && count < Infinity
+          ? undefined
+          : (this.length ?? 1) * count;
+    const { start, work } = this;
+    if (work !== undefined && !this.isBatched) {
+      return Dataset.fromWork({ ...work, open: (pass) => repeated(work.open, count, pass) }, length);
+    }
+    return this.derive({ length, open: (pass) => repeated(start, count, pass) });
+  }
+
+  /**
+   * Keeps the elements of the first whole pass in memory and gives them again in every later one, in the same order:
+   * put random steps behind it, not before.
+   */
+  cache(): Dataset {
     const { start } = this;
+    let kept: Example[] | undefined;
     return this.derive({
-      length:
-        count === 0 || this.length === 0
-          ? 0
-          : this.length === undefined && count < Infinity
-            ? undefined
-            : (this.length ?? 1) * count,
+      async *open() {
+        if (kept !== undefined) {
+          yield* kept;
+          return;
+        }
+        const elements: Example[] = [];
+        for await (const element of start(0)) {
+          elements.push(element);
+          yield element;
+        }
+        kept = elements;
+      },
+    });
+  }
+
+  /**
+   * Walks two datasets side by side until one ends. `join` makes an element of a pair; without it x is this one's and y the
+   * other's x, as for pictures and their masks.
+   */
+  zip(other: Dataset, join?: (mine: Example, theirs: Example) => ExampleLike): Dataset {
+    if (this.isBatched !== other.isBatched) {
+      throw new FoveaError({
+        code: 'argument',
+        op: 'zip',
+        message: 'one dataset gives batches, the other examples.',
+        hint: 'Call batch on both or on neither.',
+      });
+    }
+    const make = join ?? ((mine: Example, theirs: Example): ExampleLike => ({ ...mine, y: theirs.x }));
+    const { start } = this;
+    const lengths = [this.length, other.length].filter((length) => length !== undefined);
+    return this.derive({
+      length: lengths.length === 2 ? Math.min(...lengths) : undefined,
       async *open(pass) {
-        for (let round = 0; round < count; round++) {
-          let isEmpty = true;
-          // An endless repetition is opened once, so its rounds may simply follow each other.
-          for await (const element of start(count < Infinity ? pass * count + round : pass + round)) {
-            isEmpty = false;
-            yield element;
+        const theirs = other.open(pass)[Symbol.asyncIterator]();
+        try {
+          for await (const mine of start(pass)) {
+            const next = await theirs.next();
+            if (next.done) return;
+            yield readExample(make(mine, next.value));
           }
-          // Repeating nothing without end would hang.
-          if (isEmpty) return;
+        } finally {
+          await theirs.return?.();
         }
       },
     });
@@ -231,12 +364,15 @@ export class Dataset implements AsyncIterable<Example> {
   batch(size: number, options: { dropRemainder?: boolean } = {}): Dataset {
     positive(size, 'batch', 'size');
     const drop = options.dropRemainder ?? false;
-    const { start } = this;
+    const { start, work } = this;
+    if (work !== undefined && !this.isBatched) {
+      return Dataset.inBatches(work, this.length, { size, dropRemainder: drop });
+    }
     const source = this.isBatched ? (pass: number) => unbatched(start(pass)) : start;
     const examples = this.isBatched ? undefined : this.length;
     return new Dataset({
       isBatched: true,
-      length: examples === undefined ? undefined : drop ? Math.floor(examples / size) : Math.ceil(examples / size),
+      length: batchCount(examples, { size, dropRemainder: drop }),
       async *open(pass) {
         let pending: Example[] = [];
         let first = 0;
@@ -261,8 +397,61 @@ export class Dataset implements AsyncIterable<Example> {
   /** Works up to `count` elements ahead of the reader, in order. */
   prefetch(count = 2): Dataset {
     positive(count, 'prefetch', 'count');
-    const { start } = this;
+    const { start, work, batching } = this;
+    // Workers are ahead anyway.
+    if (work !== undefined && batching !== undefined) {
+      const chosen = Dataset.inBatches({ ...work, ahead: count }, undefined, batching);
+      return new Dataset({ ...chosen.parts(), length: this.length });
+    }
     return this.derive({ open: (pass) => prefetched(start(pass), count) });
+  }
+
+  private static inBatches(work: Work, examples: number | undefined, batching: Batching): Dataset {
+    return new Dataset({
+      isBatched: true,
+      length: batchCount(examples, batching),
+      work,
+      batching,
+      open: (pass) => runBatches(work, pass, { ...batching, isReusing: false }),
+    });
+  }
+
+  /**
+   * A dataset of elements chosen without a look at them: before the work on them, where there is such. `whole` says that
+   * this many batches at the front are taken or left, which can be told of elements too, if none can fail.
+   */
+  private choose(
+    length: number | undefined,
+    choose: <T>(source: AsyncIterable<T>, pass: number) => AsyncIterable<T>,
+    whole?: number,
+  ): Dataset {
+    const { start, work, batching } = this;
+    if (work !== undefined && !this.isBatched) {
+      return Dataset.fromWork({ ...work, open: (pass) => choose(work.open(pass), pass) }, length);
+    }
+    if (work !== undefined && batching !== undefined && whole !== undefined && work.onError === 'throw') {
+      return this.chooseBatches(work, batching, length, choose);
+    }
+    return this.derive({ length, open: (pass) => choose(start(pass), pass) });
+  }
+
+  private chooseBatches(
+    work: Work,
+    batching: Batching,
+    length: number | undefined,
+    choose: <T>(source: AsyncIterable<T>, pass: number) => AsyncIterable<T>,
+  ): Dataset {
+    const { size } = batching;
+    async function* open(pass: number): AsyncGenerator<WorkItem> {
+      for await (const chunk of choose(chunked(work.open(pass), size), pass)) yield* chunk;
+    }
+    const chosen = Dataset.inBatches({ ...work, open }, undefined, batching);
+    return new Dataset({ ...chosen.parts(), length });
+  }
+
+  private parts(): DatasetParts {
+    const { length, isBatched, work, batching, start } = this;
+    return { length, isBatched, work, batching, open: start };
   }
 
   private derive(parts: Pick<DatasetParts, 'open'> & { length?: number | undefined }): Dataset {
@@ -271,82 +460,6 @@ export class Dataset implements AsyncIterable<Example> {
       length: 'length' in parts ? parts.length : this.length,
       open: parts.open,
     });
-  }
-}
-
-function readExample(element: ExampleLike): Example {
-  return {
-    x: toHostArray(element.x, 'Dataset'),
-    y: element.y === undefined ? undefined : toHostArray(element.y, 'Dataset'),
-    sampleWeight: element.sampleWeight === undefined ? undefined : toHostArray(element.sampleWeight, 'Dataset'),
-  };
-}
-
-function stackExamples(examples: readonly Example[], first: number): Example {
-  const stack = (name: 'x' | 'y' | 'sampleWeight'): HostArray | undefined => {
-    const fields = examples.map((example) => example[name]);
-    const missing = fields.indexOf(undefined);
-    if (missing < 0) return stackRows(fields as HostArray[], `batch of examples ${first}.. (${name})`);
-    if (fields.every((field) => field === undefined)) return undefined;
-    throw new FoveaError({
-      code: 'value',
-      op: 'batch',
-      message: `example ${first + missing} has no ${name}, others of its batch do.`,
-      hint: `Give ${name} with every example or with none.`,
-    });
-  };
-  return { x: stack('x') as HostArray, y: stack('y'), sampleWeight: stack('sampleWeight') };
-}
-
-async function* unbatched(batches: AsyncIterable<Example>): AsyncGenerator<Example> {
-  for await (const { x, y, sampleWeight } of batches) {
-    for (let i = 0; i < rowCount(x); i++) {
-      yield { x: rowOf(x, i), y: y && rowOf(y, i), sampleWeight: sampleWeight && rowOf(sampleWeight, i) };
-    }
-  }
-}
-
-// Draws from the buffer at random and refills the place, so memory stays at bufferSize elements. A stream that ends
-// while the buffer first fills (the usual case: the buffer holds everything) gets one exact permutation.
-async function* shuffled(
-  source: AsyncIterable<Example>,
-  bufferSize: number,
-  key: RandomKey,
-  pass: number,
-): AsyncGenerator<Example> {
-  const buffer: Example[] = [];
-  let drawn = 0;
-  for await (const element of source) {
-    if (buffer.length < bufferSize) {
-      buffer.push(element);
-      continue;
-    }
-    const at = Math.floor(uniform(key, 2 * pass, drawn++) * bufferSize);
-    yield buffer[at] as Example;
-    buffer[at] = element;
-  }
-  for (const at of permutation(buffer.length, key, 2 * pass + 1)) yield buffer[at] as Example;
-}
-
-async function* prefetched(source: AsyncIterable<Example>, count: number): AsyncGenerator<Example> {
-  const iterator = source[Symbol.asyncIterator]();
-  const ahead: Promise<IteratorResult<Example>>[] = [];
-  // Async generators queue calls of next(), so several may be outstanding and they answer in order.
-  const request = (): void => {
-    const result = iterator.next();
-    result.catch(() => {});
-    ahead.push(result);
-  };
-  try {
-    for (let i = 0; i < count; i++) request();
-    while (ahead.length > 0) {
-      const result = await (ahead.shift() as Promise<IteratorResult<Example>>);
-      if (result.done) return;
-      request();
-      yield result.value;
-    }
-  } finally {
-    await iterator.return?.();
   }
 }
 
@@ -359,6 +472,11 @@ function positive(value: number, op: string, name: string): number {
     got: value,
     hint: `Give ${name} a whole number from 1.`,
   });
+}
+
+function batchCount(examples: number | undefined, { size, dropRemainder }: Batching): number | undefined {
+  if (examples === undefined) return undefined;
+  return dropRemainder ? Math.floor(examples / size) : Math.ceil(examples / size);
 }
 
 /** Cuts arrays in memory into batches of views, in order; for callers that want no stream. */

@@ -1,174 +1,78 @@
 // A folder of pictures as a dataset: one sub-folder per class, as Keras's image_dataset_from_directory reads it.
 import { FoveaError } from '../core/errors.js';
 import { missingPathError, nodeModule } from '../core/node-files.js';
-import { keyFromSeed, permutation } from '../core/random.js';
-import { ArrayDataset } from './array-dataset.js';
-import { Dataset, type Example } from './dataset.js';
-import { type HostArray, stackRows } from './host-array.js';
-import { type Channels, loadImage } from './images.js';
-import type { ResizeMethod } from './resize.js';
+import {
+  checkPictureOptions,
+  choosePart,
+  type LabelMode,
+  type Listed,
+  makePictureList,
+  noPictures,
+  PICTURE_NAMES,
+  type PictureList,
+  type PictureListOptions,
+  sortNames,
+} from './picture-list.js';
 
-/** Options of `imageDatasetFromDirectory`, with Keras's defaults. */
-export interface ImageFolderOptions {
-  /** `[height, width]` of the pictures; one number means a square. Default 256. */
-  size?: number | readonly [height: number, width: number];
-  /** Pictures per batch; default 32. */
-  batchSize?: number;
-  /** Default 3. */
-  channels?: Channels;
-  resize?: ResizeMethod;
-  /** `inferred` from the sub-folders, `none`, or one whole number per picture in the order of sorted paths. */
-  labels?: 'inferred' | 'none' | readonly number[];
-  /** `int` gives y `[n]`, `categorical` one-hot `[n, classes]`, `binary` float32 `[n, 1]`. Default `int`. */
-  labelMode?: 'int' | 'categorical' | 'binary';
+/** Options of `imageDatasetFromDirectory`, with Keras's names and defaults. */
+export interface ImageFolderOptions extends Omit<PictureListOptions, 'subset'> {
+  /** `inferred` from the sub-folders, null for none, or one whole number per picture in the order of sorted paths. */
+  labels?: 'inferred' | null | readonly number[];
+  /** Default `int`. */
+  labelMode?: LabelMode;
   /** The classes in the order of their labels; default the sorted folder names. */
   classNames?: readonly string[];
-  /** Whether each pass has its own mixed order; default true. */
-  shuffle?: boolean;
-  /** Fixes the order and the validation part; default 0. */
-  seed?: number;
-  /** The share of pictures, 0 to 1, kept for validation. */
-  validationSplit?: number;
-  /** Which part to give when there is a `validationSplit`. */
-  subset?: 'training' | 'validation';
-  /** `throw` at the first picture that cannot be read (default), or `skip` it and list it in `broken`. */
-  onBroken?: 'throw' | 'skip';
-}
-
-/** A picture that could not be read. */
-export interface BrokenImage {
-  readonly path: string;
-  readonly problem: string;
+  /** Pictures per batch; default 32. Null gives them one by one. */
+  batchSize?: number | null;
+  /** Which part to give when there is a `validationSplit`; `both` gives a pair. */
+  subset?: 'training' | 'validation' | 'both';
+  /** Whether links to folders are followed; default false. */
+  followLinks?: boolean;
 }
 
 /** A folder's pictures, found but not yet read. */
-export interface ImageFolder {
-  /** Batches `x` uint8 `[n, height, width, channels]` and labels `y`, read anew in each pass. */
-  readonly dataset: Dataset;
-  readonly classNames: readonly string[];
-  /** Paths of the pictures and, beside them, their labels (-1 for none). */
-  readonly paths: readonly string[];
-  readonly labels: readonly number[];
-  /** Pictures per class, in the order of `classNames`. */
-  readonly counts: readonly number[];
-  /** Pictures that a pass skipped; grows while one runs. */
-  readonly broken: readonly BrokenImage[];
-  /** Reads all pictures into memory, in the order of the first pass: mixed unless `shuffle` is false. */
-  load(): Promise<ArrayDataset>;
-}
+export type ImageFolder = PictureList;
 
-const EXTENSIONS = /\.(png|jpe?g|bmp|gif|webp|tiff?|avif)$/i;
 const OP = 'imageDatasetFromDirectory';
-
-interface Found {
-  readonly path: string;
-  readonly label: number;
-}
 
 /**
  * Finds the pictures below a folder with one sub-folder per class. Throws `file` for a path that is not there and
  * `data` for a folder without classes or pictures.
  */
-export async function imageDatasetFromDirectory(path: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
-  checkOptions(options);
+export async function imageDatasetFromDirectory(
+  path: string,
+  options: ImageFolderOptions & { subset: 'both' },
+): Promise<{ training: ImageFolder; validation: ImageFolder }>;
+export async function imageDatasetFromDirectory(
+  path: string,
+  options?: ImageFolderOptions & { subset?: 'training' | 'validation' },
+): Promise<ImageFolder>;
+export async function imageDatasetFromDirectory(
+  path: string,
+  options: ImageFolderOptions = {},
+): Promise<ImageFolder | { training: ImageFolder; validation: ImageFolder }> {
+  const { subset } = options;
+  const asked: PictureListOptions = { ...options, subset: subset === 'both' ? 'training' : subset };
+  checkPictureOptions(asked, OP);
   const { resolve } = await nodeModule('node:path', OP);
   const root = resolve(path);
-  const classNames = options.labels === 'none' ? [] : await findClasses(root, path, options);
+  const classNames = options.labels === null ? [] : await findClasses(root, path, options);
   const all = await findImages(root, classNames, options);
-  const chosen = choosePart(all, options);
-  const broken: BrokenImage[] = [];
-  const size = options.size ?? 256;
-  const [height, width] = typeof size === 'number' ? [size, size] : size;
-  const channels = options.channels ?? 3;
-
-  const read = async (found: Found): Promise<HostArray | undefined> => {
-    try {
-      return await loadImage(found.path, {
-        size: [height, width],
-        channels,
-        ...(options.resize === undefined ? {} : { resize: options.resize }),
-      });
-    } catch (error) {
-      if (!(error instanceof FoveaError) || options.onBroken !== 'skip') throw error;
-      if (!broken.some((each) => each.path === found.path)) {
-        broken.push({ path: found.path, problem: error.message.split('\n')[0] as string });
-      }
-      return undefined;
-    }
-  };
-  const labelOf = (label: number): HostArray | undefined => encodeLabel(label, classNames.length, options);
-  const isMixed = options.shuffle !== false && options.subset !== 'validation';
-  const key = keyFromSeed(options.seed ?? 0);
-
-  // Orders paths, not pictures: mixing costs no memory, however many there are.
-  const inOrder = (pass: number): Found[] =>
-    isMixed ? Array.from(permutation(chosen.length, key, pass + 1), (at) => chosen[at] as Found) : [...chosen];
-  async function* readPass(pass: number): AsyncGenerator<Example> {
-    for (const found of inOrder(pass)) {
-      const x = await read(found);
-      if (x !== undefined) yield { x, y: labelOf(found.label) };
-    }
-  }
-
-  const batchSize = options.batchSize ?? 32;
-  const length = options.onBroken === 'skip' ? {} : { length: chosen.length };
-  return {
-    dataset: Dataset.fromGenerator(readPass, length).batch(batchSize).prefetch(1),
-    classNames,
-    paths: chosen.map((found) => found.path),
-    labels: chosen.map((found) => found.label),
-    counts: classNames.map((_, label) => chosen.filter((found) => found.label === label).length),
-    broken,
-    async load() {
-      const pictures: HostArray[] = [];
-      const labels: HostArray[] = [];
-      for (const found of inOrder(0)) {
-        const x = await read(found);
-        if (x === undefined) continue;
-        pictures.push(x);
-        labels.push(labelOf(found.label) ?? { data: Int32Array.of(-1), shape: [], dtype: 'int32' });
-      }
-      if (pictures.length === 0) throw noImages(root, `all ${chosen.length} pictures are broken`);
-      return new ArrayDataset({
-        name: root,
-        source: root,
-        classNames,
-        x: stackRows(pictures, OP),
-        y: stackRows(labels, OP),
-        note: broken.length === 0 ? undefined : `${broken.length} broken pictures were left out.`,
-      });
-    },
-  };
-}
-
-function checkOptions(options: ImageFolderOptions): void {
-  const { validationSplit: split, subset } = options;
-  if (split !== undefined && !(split > 0 && split < 1)) {
-    throw new FoveaError({
-      code: 'argument',
-      op: OP,
-      message: `validationSplit is ${split}.`,
-      got: split,
-      want: '0..1',
-      hint: 'Give the share of pictures to keep for validation, such as 0.2.',
+  const list = (part: PictureListOptions): ImageFolder =>
+    makePictureList(root, choosePart(all, part), classNames, {
+      batchSize: 32,
+      ...part,
+      ...(options.labels === null ? { labelMode: null } : {}),
     });
-  }
-  if ((split === undefined) !== (subset === undefined)) {
-    throw new FoveaError({
-      code: 'argument',
-      op: OP,
-      message: split === undefined ? `subset '${subset}' needs a validationSplit.` : 'validationSplit needs a subset.',
-      hint: "Give both, such as validationSplit: 0.2 with subset: 'training', and the same seed for the other subset.",
-    });
-  }
+  if (subset !== 'both') return list(asked);
+  return { training: list(asked), validation: list({ ...asked, subset: 'validation' }) };
 }
 
-// Sorted by code units, so that every machine numbers the classes alike whatever its language.
-function sortNames(names: string[]): string[] {
-  return names.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-}
-
-async function listFolder(root: string, given: string): Promise<{ folders: string[]; files: string[] }> {
+async function listFolder(
+  root: string,
+  given: string,
+  followLinks: boolean,
+): Promise<{ folders: string[]; files: string[] }> {
   const fs = await nodeModule('node:fs/promises', OP);
   const { join } = await nodeModule('node:path', OP);
   const stats = await fs.stat(root).catch(() => undefined);
@@ -187,24 +91,26 @@ async function listFolder(root: string, given: string): Promise<{ folders: strin
   const files: string[] = [];
   for (const name of sortNames(await fs.readdir(root))) {
     if (name.startsWith('.')) continue;
-    // stat follows links, which people use to mix folders without copying.
-    const entry = await fs.stat(join(root, name)).catch(() => undefined);
-    if (entry?.isDirectory()) folders.push(name);
-    else if (entry?.isFile()) files.push(name);
+    const path = join(root, name);
+    // Links to files are followed always, links to folders on request: they may lead back up.
+    const entry = await fs.stat(path).catch(() => undefined);
+    if (entry?.isFile()) files.push(name);
+    else if (entry?.isDirectory() && (followLinks || !(await fs.lstat(path)).isSymbolicLink())) folders.push(name);
   }
   return { folders, files };
 }
 
 async function findClasses(root: string, given: string, options: ImageFolderOptions): Promise<readonly string[]> {
-  const { folders, files } = await listFolder(root, given);
+  const { folders, files } = await listFolder(root, given, options.followLinks ?? false);
   const wanted = options.classNames;
   if (Array.isArray(options.labels)) {
     const classes = Math.max(0, ...options.labels.map((label: number) => label + 1));
     return wanted ?? Array.from({ length: classes }, (_, label) => String(label));
   }
   if (folders.length === 0) {
-    const pictures = files.filter((name) => EXTENSIONS.test(name)).length;
-    throw noImages(
+    const pictures = files.filter((name) => PICTURE_NAMES.test(name)).length;
+    throw noPictures(
+      OP,
       root,
       pictures > 0
         ? `it has ${pictures} pictures but no sub-folders to name their classes`
@@ -227,35 +133,30 @@ async function findClasses(root: string, given: string, options: ImageFolderOpti
   });
 }
 
-function noImages(root: string, problem: string): FoveaError {
-  return new FoveaError({
-    code: 'data',
-    op: OP,
-    message: `no pictures in ${root}: ${problem}.`,
-    path: root,
-    got: problem,
-    hint: 'Put the pictures of each class into a sub-folder of its name, as PNG or JPEG files.',
-  });
-}
-
 async function findImages(
   root: string,
   classNames: readonly string[],
   options: ImageFolderOptions,
-): Promise<readonly Found[]> {
+): Promise<readonly Listed[]> {
   const { join } = await nodeModule('node:path', OP);
-  const found: Found[] = [];
+  const found: Listed[] = [];
   const visit = async (folder: string, label: number): Promise<void> => {
-    const { folders, files } = await listFolder(folder, folder);
-    for (const name of files) if (EXTENSIONS.test(name)) found.push({ path: join(folder, name), label });
+    const { folders, files } = await listFolder(folder, folder, options.followLinks ?? false);
+    for (const name of files)
+      if (PICTURE_NAMES.test(name)) found.push({ source: { kind: 'file', path: join(folder, name) }, label });
     for (const name of folders) await visit(join(folder, name), label);
   };
-  const labels = options.labels ?? 'inferred';
+  const labels = options.labels === undefined ? 'inferred' : options.labels;
   if (labels === 'inferred') {
     for (const [label, name] of classNames.entries()) await visit(join(root, name), label);
   } else await visit(root, -1);
-  if (found.length === 0) throw noImages(root, `its folders ${classNames.join(', ')} hold no picture files`);
-  if (typeof labels === 'string') return found;
+  if (found.length === 0)
+    throw noPictures(
+      OP,
+      root,
+      `${classNames.length === 0 ? 'it holds' : `its folders ${classNames.join(', ')} hold`} no picture files`,
+    );
+  if (typeof labels === 'string' || labels === null) return found;
   if (labels.length !== found.length) {
     throw new FoveaError({
       code: 'argument',
@@ -266,26 +167,5 @@ async function findImages(
       hint: 'Give one label per picture in the order of sorted paths, or labels: "inferred".',
     });
   }
-  return found.map(({ path }, i) => ({ path, label: labels[i] as number }));
-}
-
-// Mixed before it is cut, by the seed alone: the two subsets share no picture and together are everything.
-function choosePart(all: readonly Found[], options: ImageFolderOptions): readonly Found[] {
-  if (options.validationSplit === undefined) return all;
-  const order = permutation(all.length, keyFromSeed(options.seed ?? 0), 0);
-  const validation = Math.floor(options.validationSplit * all.length);
-  const indices =
-    options.subset === 'validation' ? order.slice(all.length - validation) : order.slice(0, all.length - validation);
-  return Array.from(indices, (at) => all[at] as Found);
-}
-
-function encodeLabel(label: number, classes: number, options: ImageFolderOptions): HostArray | undefined {
-  if (options.labels === 'none') return undefined;
-  if (options.labelMode === 'categorical') {
-    const data = new Float32Array(classes);
-    data[label] = 1;
-    return { data, shape: [classes], dtype: 'float32' };
-  }
-  if (options.labelMode === 'binary') return { data: Float32Array.of(label), shape: [1], dtype: 'float32' };
-  return { data: Int32Array.of(label), shape: [], dtype: 'int32' };
+  return found.map(({ source }, i) => ({ source, label: labels[i] as number }));
 }

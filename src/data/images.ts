@@ -1,11 +1,12 @@
-// Picture files to arrays and back. PNG and JPEG are decoded in plain JavaScript; in Node, sharp takes over JPEG and
-// further formats where it is installed, and in a browser its own decoder reads whatever it knows.
+// Picture files to arrays and back, one at a time; ./codecs/decode.ts says what reads which format.
 import { FoveaError } from '../core/errors.js';
 import { isNode, nodeModule, readFileBytes } from '../core/node-files.js';
 import { formatShape } from '../core/shape.js';
-import { looksLikeHtml } from './archive.js';
+import { decodeFile } from './codecs/decode.js';
 import type { HostArray } from './host-array.js';
 import { type ResizeMethod, resizeImage } from './resize.js';
+
+export { imageFormat } from './codecs/decode.js';
 
 /** 1 grey, 3 RGB, 4 RGB with opacity. */
 export type Channels = 1 | 3 | 4;
@@ -14,6 +15,8 @@ export type Channels = 1 | 3 | 4;
 export interface DecodeOptions {
   /** Converts to this many channels; without it the file's own number is kept. */
   channels?: Channels;
+  /** Whether the orientation that a camera noted is applied (default); Keras leaves pictures as they are stored. */
+  applyOrientation?: boolean;
   /** What to call the picture in errors, usually its path. */
   name?: string;
 }
@@ -27,219 +30,15 @@ export interface LoadImageOptions extends DecodeOptions {
   fetch?: typeof globalThis.fetch;
 }
 
-type ImageFormat = 'png' | 'jpeg' | 'webp' | 'gif' | 'bmp' | 'tiff' | 'avif';
-
-/** The format that a file's first bytes tell, whatever its name says. */
-export function imageFormat(bytes: Uint8Array): ImageFormat | undefined {
-  const text = (start: number, end: number): string => String.fromCharCode(...bytes.subarray(start, end));
-  if (text(0, 8) === '\x89PNG\r\n\x1a\n') return 'png';
-  if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return 'jpeg';
-  if (text(0, 4) === 'RIFF' && text(8, 12) === 'WEBP') return 'webp';
-  if (text(0, 4) === 'GIF8') return 'gif';
-  if (text(0, 2) === 'BM') return 'bmp';
-  if (text(0, 4) === 'II*\0' || text(0, 4) === 'MM\0*') return 'tiff';
-  if (text(4, 12) === 'ftypavif') return 'avif';
-  return undefined;
-}
-
 /**
- * Decodes a picture file to uint8 `[height, width, channels]`. The orientation a camera notes beside the pixels is not
- * applied, as in Keras. Throws `data` for damaged files and `unsupported` for formats nothing here can read.
+ * Decodes a picture file to uint8 `[height, width, channels]`, turned upright as its Exif orientation says. Of animations the first
+ * picture. Throws `data` for damaged files and `unsupported` for formats nothing here can read.
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<HostArray> {
-  const name = options.name ?? 'the picture';
-  const format = imageFormat(bytes);
-  if (format === undefined) throw unknownFormat(bytes, name);
-  let image: HostArray;
-  try {
-    image = await decodeFormat(bytes, format, name);
-  } catch (error) {
-    if (error instanceof FoveaError) throw error;
-    throw new FoveaError({
-      code: 'data',
-      op: 'decodeImage',
-      message: `${name} is a damaged ${format.toUpperCase()} file: ${error instanceof Error ? error.message : String(error)}.`,
-      path: name,
-      got: `${bytes.length} bytes`,
-      hint: 'Copy or download it again, or leave it out.',
-      cause: error,
-    });
-  }
-  return options.channels === undefined ? image : convertChannels(image, options.channels);
-}
-
-async function decodeFormat(bytes: Uint8Array, format: ImageFormat, name: string): Promise<HostArray> {
-  if (format === 'png') return decodePng(bytes);
-  if (!isNode()) return decodeInBrowser(bytes);
-  if (format === 'jpeg') checkJpegEnd(bytes);
-  const decoded = (await decodeWithSharp(bytes)) ?? (format === 'jpeg' ? await decodeJpeg(bytes) : undefined);
-  // Both decoders give grey JPEGs three equal channels.
-  if (decoded !== undefined) {
-    return format === 'jpeg' && readJpegHeader(bytes).components === 1 ? convertChannels(decoded, 1) : decoded;
-  }
-  throw new FoveaError({
-    code: 'unsupported',
-    op: 'decodeImage',
-    message: `${name} is a ${format.toUpperCase()} file, which needs sharp.`,
-    got: format,
-    want: ['png', 'jpeg'],
-    hint: 'Run npm install sharp, or convert the picture to PNG or JPEG.',
-  });
-}
-
-function unknownFormat(bytes: Uint8Array, name: string): FoveaError {
-  const what =
-    bytes.length === 0 ? 'is empty' : looksLikeHtml(bytes) ? 'holds an HTML page' : 'is no picture of a known format';
-  const start = Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
-  return new FoveaError({
-    code: 'data',
-    op: 'decodeImage',
-    message: `${name} ${what}.`,
-    path: name,
-    got: bytes.length === 0 ? '0 bytes' : `first bytes ${start}`,
-    want: ['png', 'jpeg'],
-    hint: 'Give a PNG or JPEG file.',
-  });
-}
-
-async function decodePng(bytes: Uint8Array): Promise<HostArray> {
-  const { decode, convertIndexedToRgb } = await import('fast-png');
-  const png = decode(bytes, { checkCrc: true });
-  const { width, height } = png;
-  if (png.palette !== undefined) {
-    const data = Uint8Array.from(convertIndexedToRgb(png));
-    return { data, shape: [height, width, data.length / (width * height)], dtype: 'uint8' };
-  }
-  let data: Uint8Array;
-  if (png.depth === 16) data = Uint8Array.from(png.data, (value) => value >> 8);
-  else if (png.depth === 8) data = new Uint8Array(png.data.buffer, png.data.byteOffset, png.data.length);
-  else data = unpackBits(png.data, width, height, png.depth);
-  const image: HostArray = { data, shape: [height, width, png.channels], dtype: 'uint8' };
+  const image = await decodeFile(bytes, options.name ?? 'the picture', options.applyOrientation ?? true);
   // Grey with opacity has no place among 1, 3 and 4 channels.
-  return png.channels === 2 ? convertChannels(image, 4) : image;
-}
-
-// Grey pictures of 1, 2 or 4 bits: rows begin at whole bytes, the leftmost pixel in the highest bits.
-function unpackBits(data: ArrayLike<number>, width: number, height: number, depth: number): Uint8Array {
-  if (data.length === width * height) return Uint8Array.from(data, (value) => value * (255 / (2 ** depth - 1)));
-  const out = new Uint8Array(width * height);
-  const rowBytes = Math.ceil((width * depth) / 8);
-  const most = 2 ** depth - 1;
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const bit = x * depth;
-      const byte = data[y * rowBytes + (bit >> 3)] as number;
-      out[y * width + x] = ((byte >> (8 - depth - (bit & 7))) & most) * (255 / most);
-    }
-  }
-  return out;
-}
-
-// Decoders fill what is missing at a JPEG's end with grey; a cut-off file must not pass as a picture.
-function checkJpegEnd(bytes: Uint8Array): void {
-  for (let at = bytes.length - 2; at > 1; at--) {
-    if (bytes[at] === 0xff && bytes[at + 1] === 0xd9) return;
-  }
-  throw new Error(`it ends early, after ${bytes.length} bytes, without an end marker`);
-}
-
-async function decodeJpeg(bytes: Uint8Array): Promise<HostArray> {
-  const { decode } = (await import('jpeg-js')).default;
-  const options = { useTArray: true, formatAsRGBA: false, tolerantDecoding: false, maxMemoryUsageInMB: 2048 } as const;
-  const { components, adobe } = readJpegHeader(bytes);
-  if (components !== 3) {
-    const jpeg = decode(bytes, options);
-    return { data: jpeg.data, shape: [jpeg.height, jpeg.width, 3], dtype: 'uint8' };
-  }
-  // jpeg-js cuts fractions off when it makes RGB, half a level too dark on average: it is left out here. An Adobe mark
-  // would have it convert all the same, so the mark's name is spoilt.
-  const plain = bytes.slice();
-  if (adobe !== undefined) plain[adobe.at] = 0;
-  const jpeg = decode(plain, { ...options, colorTransform: false });
-  if (adobe?.transform !== 0) ycbcrToRgb(jpeg.data);
-  return { data: jpeg.data, shape: [jpeg.height, jpeg.width, 3], dtype: 'uint8' };
-}
-
-// JFIF's conversion in place, rounded to the nearest level as libjpeg does.
-function ycbcrToRgb(data: Uint8Array): void {
-  const level = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : Math.round(value));
-  for (let i = 0; i + 2 < data.length; i += 3) {
-    const y = data[i] as number;
-    const cb = (data[i + 1] as number) - 128;
-    const cr = (data[i + 2] as number) - 128;
-    data[i] = level(y + 1.402 * cr);
-    data[i + 1] = level(y - 0.344136286 * cb - 0.714136286 * cr);
-    data[i + 2] = level(y + 1.772 * cb);
-  }
-}
-
-/** What decides how a JPEG's components are read. */
-interface JpegHeader {
-  readonly components: number | undefined;
-  /** Where Adobe's mark has its name, and the colour transform it states: 0 for RGB. */
-  readonly adobe: { readonly at: number; readonly transform: number | undefined } | undefined;
-}
-
-// Up to the frame header (markers C0 to CF but for C4, C8 and CC); Adobe's mark is EE.
-function readJpegHeader(bytes: Uint8Array): JpegHeader {
-  let adobe: JpegHeader['adobe'];
-  for (let at = 2; at + 9 < bytes.length && bytes[at] === 0xff; ) {
-    const marker = bytes[at + 1] as number;
-    if (marker === 0xff) {
-      at++;
-      continue;
-    }
-    const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
-    if (isFrame) return { components: bytes[at + 9], adobe };
-    const isAdobe = marker === 0xee && String.fromCharCode(...bytes.subarray(at + 4, at + 9)) === 'Adobe';
-    if (isAdobe) adobe = { at: at + 4, transform: bytes[at + 15] };
-    at += 2 + ((bytes[at + 2] as number) << 8) + (bytes[at + 3] as number);
-  }
-  return { components: undefined, adobe };
-}
-
-// The part of sharp that is used; the package itself is optional and may be missing when types are checked.
-interface Sharp {
-  raw(options: { depth: 'uchar' }): Sharp;
-  toBuffer(options: { resolveWithObject: true }): Promise<{
-    data: Uint8Array;
-    info: { width: number; height: number; channels: number };
-  }>;
-}
-type MakeSharp = (bytes: Uint8Array, options: { failOn: 'truncated' }) => Sharp;
-
-async function decodeWithSharp(bytes: Uint8Array): Promise<HostArray | undefined> {
-  const name: string = 'sharp';
-  let make: MakeSharp;
-  try {
-    make = ((await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as { default: MakeSharp }).default;
-  } catch {
-    return undefined;
-  }
-  const { data, info } = await make(bytes, { failOn: 'truncated' }).raw({ depth: 'uchar' }).toBuffer({
-    resolveWithObject: true,
-  });
-  const image: HostArray = {
-    data: Uint8Array.from(data),
-    shape: [info.height, info.width, info.channels],
-    dtype: 'uint8',
-  };
-  return info.channels === 2 ? convertChannels(image, 4) : image;
-}
-
-async function decodeInBrowser(bytes: Uint8Array): Promise<HostArray> {
-  const bitmap = await createImageBitmap(new Blob([bytes as Uint8Array<ArrayBuffer>]), {
-    imageOrientation: 'none',
-    premultiplyAlpha: 'none',
-    colorSpaceConversion: 'none',
-  });
-  const { width, height } = bitmap;
-  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
-  if (context === null) throw new Error('the browser gave no canvas');
-  context.drawImage(bitmap, 0, 0);
-  bitmap.close();
-  const { data } = context.getImageData(0, 0, width, height);
-  return convertChannels({ data: new Uint8Array(data.buffer), shape: [height, width, 4], dtype: 'uint8' }, 3);
+  const channels = options.channels ?? (image.shape[2] === 2 ? 4 : undefined);
+  return channels === undefined ? image : convertChannels(image, channels);
 }
 
 /**
@@ -315,7 +114,11 @@ export async function encodePng(image: HostArray): Promise<Uint8Array> {
 export async function loadImage(source: string | URL | Uint8Array, options: LoadImageOptions = {}): Promise<HostArray> {
   const bytes = source instanceof Uint8Array ? source : await readSource(source, options);
   const name = options.name ?? (source instanceof Uint8Array ? undefined : String(source));
-  const image = await decodeImage(bytes, { channels: options.channels ?? 3, ...(name === undefined ? {} : { name }) });
+  const image = await decodeImage(bytes, {
+    ...options,
+    channels: options.channels ?? 3,
+    ...(name === undefined ? {} : { name }),
+  });
   if (options.size === undefined) return image;
   const size = typeof options.size === 'number' ? ([options.size, options.size] as const) : options.size;
   return resizeImage(image, size, { method: options.resize ?? 'bilinear' });

@@ -1,9 +1,18 @@
 // Resizing pictures `[height, width, channels]`. Two families: as TensorFlow samples (half-pixel centres, no
-// antialiasing) and as Pillow does (the filter widens when shrinking; bytes are rounded after each of the two passes).
+// antialiasing) and as Pillow does (the filter widens when shrinking; bytes are rounded after each of the two passes,
+// equal to Pillow's).
 import { FoveaError } from '../core/errors.js';
 import { formatShape } from '../core/shape.js';
-import { kerasTaps, type PilInterpolation, pilTaps, type Taps } from '../ops/resize-weights.js';
+import {
+  kerasTaps,
+  nearestPlaces,
+  type PilInterpolation,
+  pilMakesRowsFirst,
+  pilTaps,
+  type Taps,
+} from '../ops/resize-weights.js';
 import { type HostArray, makeHostData } from './host-array.js';
+import { type AxisTaps, type ResamplePlan, resample, wholePixels } from './resample.js';
 
 /**
  * `bilinear` and `nearest` sample without antialiasing, as tf.image.resize and Keras do. The others are Pillow's
@@ -58,25 +67,59 @@ export function resizeImage(
   if (method === 'nearest') {
     return { data: sampleNearest(image, height, width, channels, toHeight, toWidth), shape, dtype: image.dtype };
   }
+  if (image.dtype === 'uint8') {
+    const data = new Uint8Array(toHeight * toWidth * channels);
+    const from = wholePixels(image.data as Uint8Array, [height, width, channels]);
+    resample(from, planResize([height, width], size, method), data, 0);
+    return { data, shape, dtype: 'uint8' };
+  }
   const columns =
     method === 'bilinear' ? kerasTaps(method, width, toWidth) : pilTaps(PIL_METHODS[method], width, toWidth);
   const rows =
     method === 'bilinear' ? kerasTaps(method, height, toHeight) : pilTaps(PIL_METHODS[method], height, toHeight);
-  // Pillow stores bytes between its passes; TensorFlow keeps fractions.
-  const isRoundedBetween = image.dtype === 'uint8' && method !== 'bilinear';
   const across = new Float64Array(height * toWidth * channels);
   resampleColumns(image.data, across, height, width, toWidth, channels, columns);
-  if (isRoundedBetween) for (let i = 0; i < across.length; i++) across[i] = toByte(across[i] as number);
   const out = new Float64Array(toHeight * toWidth * channels);
   resampleRows(across, out, toHeight, toWidth * channels, rows);
   const data = makeHostData(image.dtype, out.length);
-  const round = image.dtype === 'uint8' ? toByte : image.dtype === 'int32' ? Math.round : (value: number) => value;
+  const round = image.dtype === 'int32' ? Math.round : (value: number) => value;
   for (let i = 0; i < out.length; i++) data[i] = round(out[i] as number);
   return { data, shape, dtype: image.dtype };
 }
 
-function toByte(value: number): number {
-  return Math.max(0, Math.min(255, Math.floor(value + 0.5)));
+/** How a picture of bytes is resized. */
+export function planResize(
+  [height, width]: readonly [number, number],
+  [toHeight, toWidth]: readonly [number, number],
+  method: ResizeMethod,
+): ResamplePlan {
+  const isFilter = method !== 'bilinear' && method !== 'nearest';
+  return {
+    rows: byteTaps(height, toHeight, method),
+    columns: byteTaps(width, toWidth, method),
+    isRowsFirst: isFilter && pilMakesRowsFirst([height, width], [toHeight, toWidth]),
+  };
+}
+
+/** A filter's weights for bytes are whole numbers, as in Pillow. */
+const FRACTION = 2 ** 22;
+
+function byteTaps(from: number, to: number, method: ResizeMethod): AxisTaps {
+  const none = new Int32Array(0);
+  const noFraction = new Float64Array(to);
+  if (method === 'nearest') {
+    const places = nearestPlaces('keras', from, to);
+    return { count: to, first: places, second: places, fraction: noFraction, stride: 0, weights: none };
+  }
+  if (method === 'bilinear') {
+    const { first, count, stride, weights } = kerasTaps(method, from, to);
+    const second = first.map((place, i) => place + (count[i] as number) - 1);
+    const fraction = noFraction.map((_, i) => ((count[i] as number) > 1 ? (weights[i * stride + 1] as number) : 0));
+    return { count: to, first, second, fraction, stride: 0, weights: none };
+  }
+  const { first, stride, weights } = pilTaps(PIL_METHODS[method], from, to);
+  const whole = Int32Array.from(weights, (weight) => Math.trunc(weight * FRACTION + (weight < 0 ? -0.5 : 0.5)));
+  return { count: to, first, second: none, fraction: new Float64Array(0), stride, weights: whole };
 }
 
 function sampleNearest(
@@ -88,12 +131,12 @@ function sampleNearest(
   toWidth: number,
 ): HostArray['data'] {
   const out = makeHostData(image.dtype, toHeight * toWidth * channels);
-  const place = (at: number, from: number, to: number): number =>
-    Math.min(from - 1, Math.floor(((at + 0.5) * from) / to));
+  const rows = nearestPlaces('keras', height, toHeight);
+  const columns = nearestPlaces('keras', width, toWidth);
   for (let y = 0; y < toHeight; y++) {
-    const row = place(y, height, toHeight) * width;
+    const row = (rows[y] as number) * width;
     for (let x = 0; x < toWidth; x++) {
-      const source = (row + place(x, width, toWidth)) * channels;
+      const source = (row + (columns[x] as number)) * channels;
       const target = (y * toWidth + x) * channels;
       for (let c = 0; c < channels; c++) out[target + c] = image.data[source + c] as number;
     }

@@ -241,9 +241,7 @@ export function streamBatches(dataset: Dataset, batchSize: number): BatchSource 
     batchSize: dataset.isBatched ? undefined : batchSize,
     isChecked: false,
     async *batches(pass, skip = 0) {
-      let at = 0;
-      for await (const { x, y, sampleWeight } of batched.open(pass)) {
-        if (at++ < skip) continue;
+      for await (const { x, y, sampleWeight } of batched.open(pass, { skip, isReusing: true })) {
         yield { x: [x], y: y === undefined ? [] : [y], sampleWeight, size: rowCount(x) };
       }
     },
