@@ -28,6 +28,9 @@ export async function nodeModule<Name extends keyof Builtins>(name: Name, wanted
     });
   }
   const specifier: string = name;
+  // Importing `node:fs` loads streams, too; this (Node 20.16) does not.
+  const found: unknown = process.getBuiltinModule?.(specifier);
+  if (found !== undefined) return found as Builtins[Name];
   return (await import(/* @vite-ignore */ /* webpackIgnore: true */ specifier)) as Builtins[Name];
 }
 

@@ -48,6 +48,8 @@ async function bundle(root: string, dist: string): Promise<void> {
     platform: 'node',
     target: 'node20',
     external: APART,
+    // What it has for Node loads worker threads and streams at once, and only its functions that wait use them.
+    alias: { fflate: 'fflate/browser' },
     // Half of what has to be read; names stay, for stack traces.
     minifyWhitespace: true,
     minifySyntax: true,
