@@ -95,19 +95,28 @@ class PlannedInitializer implements Initializer {
 class FunctionInitializer implements Initializer {
   readonly className: string = 'function';
 
-  constructor(readonly values: (shape: Shape) => Float32Array) {}
+  constructor(private readonly make: (shape: Shape) => unknown) {}
+
+  values(shape: Shape): Float32Array {
+    return this.checked(shape, 'a weight');
+  }
+
+  private checked(shape: Shape, weight: string): Float32Array {
+    const values = this.make(shape);
+    const size = sizeOf(shape);
+    if (values instanceof Float32Array && values.length === size) return values;
+    throw new FoveaError({
+      code: 'shape',
+      op: 'initializer',
+      message: `gave ${values instanceof Float32Array ? `${values.length} values` : describe(values)} for ${weight} of shape ${formatShape(shape)}.`,
+      got: values instanceof Float32Array ? values.length : values,
+      want: size,
+      hint: `Return a Float32Array of ${size}.`,
+    });
+  }
 
   fill(variable: Variable): void {
-    const values = this.values(variable.shape);
-    if (values.length !== variable.size) {
-      throw new FoveaError({
-        code: 'shape',
-        op: 'initializer',
-        message: `gave ${values.length} values for weight "${variable.name}" of shape ${formatShape(variable.shape)}.`,
-        got: values.length,
-        want: variable.size,
-      });
-    }
+    const values = this.checked(variable.shape, `weight "${variable.name}"`);
     // The caller may keep the array.
     if (variable.dtype === 'float32') variable.set(values);
     else variable.set(encodeElements(variable.dtype, values), { isOwn: true });
@@ -394,7 +403,7 @@ const isKnown = (name: string): name is keyof typeof FACTORIES => Object.hasOwn(
 /** An initializer from whatever may stand for one. Throws `argument` for an unknown name. */
 export function makeInitializer(like: InitializerLike): Initializer {
   if (typeof like === 'function') return new FunctionInitializer(like);
-  if (typeof like === 'object' && like !== null && typeof like.values === 'function') return like;
+  if (typeof like === 'object' && like !== null && !Array.isArray(like) && typeof like.fill === 'function') return like;
   return initializerFromConfig(like);
 }
 

@@ -79,12 +79,12 @@ describe('unknown and wrong options', () => {
     [
       'initializer',
       conv({ kernelInitializer: 'heNormla' }),
-      'Conv2D: unknown initializer "heNormla"; did you mean "heNormal"?',
+      'Conv2D: kernelInitializer: unknown initializer "heNormla"; did you mean "heNormal"?',
     ],
     [
       'regularizer',
       conv({ kernelRegularizer: { l2: -1 } }),
-      'Conv2D: a regularizer is {l1, l2} or {orthogonal} with factors of at least 0; got {"l2":-1}.\n  Write for example kernelRegularizer: { l2: 0.01 }.',
+      'Conv2D: kernelRegularizer: a regularizer is {l1, l2} or {orthogonal} with factors of at least 0; got {"l2":-1}.\n  Write for example kernelRegularizer: { l2: 0.01 }.',
     ],
     [
       'pool',
@@ -459,7 +459,7 @@ describe('constraints', () => {
 
   it('refuse what they do not know', () => {
     expect(messageOf(() => layers.dense({ units: 1, kernelConstraint: 'maxnrm' }))).toBe(
-      'Dense: unknown constraint "maxnrm"; did you mean "maxNorm"?',
+      'Dense: kernelConstraint: unknown constraint "maxnrm"; did you mean "maxNorm"?',
     );
     expect(messageOf(() => constraints.maxNorm({ maxValue: -1 }))).toBe(
       'maxNorm: maxValue must be a number of at least 0; got -1.',

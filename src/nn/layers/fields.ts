@@ -230,13 +230,7 @@ export function sides(fallback: number, axes: 2 | 3): Field<readonly Pair[]> {
 export function initializer(fallback: InitializerLike): Field<Initializer> {
   return {
     fallback: () => fallback,
-    check(value, { className, layer }) {
-      try {
-        return makeInitializer(value as InitializerLike);
-      } catch (error) {
-        throw inLayer(error, className, layer);
-      }
-    },
+    check: (value, place) => checked(place, () => makeInitializer(value as InitializerLike)),
     write: serializeInitializer,
     read: initializerFromConfig,
   };
@@ -245,13 +239,7 @@ export function initializer(fallback: InitializerLike): Field<Initializer> {
 export function activation(fallback: ActivationLike = 'linear'): Field<Activation> {
   return {
     fallback: () => fallback,
-    check(value, { className, layer }) {
-      try {
-        return makeActivation(value as ActivationLike, className);
-      } catch (error) {
-        throw inLayer(error, className, layer);
-      }
-    },
+    check: (value, place) => checked(place, () => makeActivation(value as ActivationLike, place.className)),
     write: (value) => value.serialize(),
     read: (value, makeLayer) => activationFromConfig(value, makeLayer),
   };
@@ -260,7 +248,7 @@ export function activation(fallback: ActivationLike = 'linear'): Field<Activatio
 export function regularizer(): Field<Regularizer | null> {
   return {
     fallback: () => null,
-    check: (value, { className }) => (value === null ? null : makeRegularizer(value, className)),
+    check: (value, place) => (value === null ? null : checked(place, () => makeRegularizer(value, place.className))),
     write: (value) => (value === null ? null : serializeRegularizer(value)),
     read: (value, _makeLayer, { className }) => regularizerFromConfig(value, className),
   };
@@ -269,26 +257,32 @@ export function regularizer(): Field<Regularizer | null> {
 export function constraint(): Field<Constraint | null> {
   return {
     fallback: () => null,
-    check: (value, { className }) => (value === null ? null : makeConstraint(value, className)),
+    check: (value, place) => (value === null ? null : checked(place, () => makeConstraint(value, place.className))),
     write: (value) => (value === null ? null : serializeConstraint(value)),
     read: (value, _makeLayer, { className }) => constraintFromConfig(value, className),
   };
 }
 
-function inLayer(error: unknown, className: string, layer: string | undefined): unknown {
-  if (!(error instanceof FoveaError)) return error;
-  const { code, got, want, hint } = error;
-  const [line] = error.message.split('\n') as [string];
-  const message = line.replace(/^\w+: /, '');
-  return new FoveaError({
-    code,
-    op: className,
-    message,
-    got,
-    want,
-    ...(hint === undefined ? {} : { hint }),
-    ...(layer === undefined ? {} : { path: layer }),
-  });
+/** What `make` gives; its error says which option of which layer it is about. */
+function checked<V>({ className, option, layer }: Place, make: () => V): V {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof FoveaError)) throw error;
+    const { code, got, want, hint } = error;
+    const [line] = error.message.split('\n') as [string];
+    // Some name the layer already.
+    const own = line.replace(/^[\w.]+: /, '');
+    throw new FoveaError({
+      code,
+      op: className,
+      message: own.includes(option) ? own : `${option}: ${own}`,
+      got,
+      want,
+      ...(hint === undefined ? {} : { hint }),
+      ...(layer === undefined ? {} : { path: layer }),
+    });
+  }
 }
 
 /** What every layer takes beside its own fields. */

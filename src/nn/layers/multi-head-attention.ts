@@ -12,6 +12,7 @@ import type { CallContext, Layer, LayerConfig, LayerSlot } from '../layer.js';
 import type { RegularizerLike } from '../regularizers.js';
 import type { CallArguments, PartialShape } from '../symbolic.js';
 import { combineMasks, maskedSoftmax, withHeads } from './attention-mask.js';
+import { wrongInput } from './check-input.js';
 import { type CommonOptions, ConfiguredLayer } from './configured.js';
 import { layerKey, seedField } from './dropout.js';
 import { EinsumDense } from './einsum-dense.js';
@@ -206,6 +207,9 @@ abstract class ProjectedAttention<F extends ProjectionFields> extends Configured
 
   override build(inputShapes: readonly PartialShape[]): void {
     const [query, value, key] = this.three(inputShapes);
+    for (const shape of [query, value, key]) {
+      if (shape.length < 3) throw wrongInput(this, shape, ['batch', 'time', 'features']);
+    }
     const inner = (shape: PartialShape): string => shape.slice(1, -1).join();
     if (inner(value) !== inner(key)) {
       throw new FoveaError({
