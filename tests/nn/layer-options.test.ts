@@ -104,8 +104,8 @@ describe('unknown and wrong options', () => {
     ],
     [
       'dtype',
-      conv({ dtype: 'float16' }),
-      'Conv2D: dtype "float16" is not supported.\n  Give one of float32, mixed_bfloat16, bfloat16, int32, uint8.',
+      conv({ dtype: 'float64' }),
+      'Conv2D: dtype "float64" is not supported.\n  Give one of float32, mixed_bfloat16, mixed_float16, bfloat16, float16, int32, uint8.',
     ],
     [
       'input',
