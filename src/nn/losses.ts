@@ -110,7 +110,9 @@ function defineAligned(
   });
 }
 
-const SMOOTHED = { fromLogits: flag(false), labelSmoothing: number(0, { low: 0, high: 1 }) };
+/** The axis of the classes, or of what is averaged. */
+const AXIS = { axis: whole(-1, -8) };
+const SMOOTHED = { fromLogits: flag(false), labelSmoothing: number(0, { low: 0, high: 1 }), ...AXIS };
 const FOCAL = { ...SMOOTHED, alpha: number(0.25), gamma: number(2, { low: 0 }) };
 const AXES = { axis: optional(list(whole(undefined, -8))) };
 
@@ -125,9 +127,10 @@ export const losses = {
   sparseCategoricalCrossentropy: defineLoss({
     className: 'SparseCategoricalCrossentropy',
     labels: 'classes',
-    rules: { fromLogits: flag(false), ignoreClass: optional(whole(undefined, -1)) },
+    rules: { fromLogits: flag(false), ignoreClass: optional(whole(undefined, -1)), ...AXIS },
     compute: sparseCategorical,
-    mask: (yTrue, yPred, { ignoreClass }) => (ignoreClass === null ? undefined : isCounted(yTrue, yPred, ignoreClass)),
+    mask: (yTrue, yPred, { ignoreClass, axis }) =>
+      ignoreClass === null ? undefined : isCounted(yTrue, yPred, ignoreClass, axis),
   }),
   /** For one-hot rows or class probabilities. */
   categoricalCrossentropy: defineLoss({
@@ -180,7 +183,7 @@ export const losses = {
   cosineSimilarity: defineLoss({
     className: 'CosineSimilarity',
     labels: 'values',
-    rules: { axis: whole(-1, -8) },
+    rules: AXIS,
     compute: (yTrue, yPred, { axis }) => cosineSimilarity(alignLabels('cosineSimilarity', yTrue, yPred), yPred, axis),
   }),
   /** Pulls embeddings of one class together and pushes those of others apart. */
@@ -298,6 +301,7 @@ export function lossFromConfig(value: unknown): Loss {
     const reduction = toCamelCase(options.reduction);
     options.reduction = ['auto', 'mean'].includes(reduction) ? 'sumOverBatchSize' : reduction;
   }
-  if (typeof options.axis === 'number' && found.className !== 'CosineSimilarity') delete options.axis;
+  // Dice and Tversky take a list of axes, and Keras one as well.
+  if (typeof options.axis === 'number' && rules.axis?.accepts(options.axis) === false) options.axis = [options.axis];
   return factory(options);
 }

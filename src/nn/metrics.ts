@@ -12,14 +12,24 @@ import {
   binaryAccuracy,
   categoricalAccuracy,
   exactAccuracy,
+  sortedTopKAccuracy,
   sparseCategoricalAccuracy,
   sparseTopKAccuracy,
   topKAccuracy,
 } from './metrics/accuracy.js';
-import { type Cell, OverlapMetric, precision, recall, ScoreMetric, ThresholdMetric } from './metrics/counts.js';
+import {
+  type Cell,
+  LOWEST_SCORE,
+  OverlapMetric,
+  precision,
+  recall,
+  ScoreMetric,
+  ThresholdMetric,
+  type ThresholdSettings,
+} from './metrics/counts.js';
 import { AreaMetric, type Rate, RateAtMetric } from './metrics/curves.js';
 import { Mean, MeanOf, type Metric } from './metrics/metric.js';
-import { DeterminationMetric, Sum } from './metrics/regression.js';
+import { concordanceCorrelation, DeterminationMetric, pearsonCorrelation, Sum } from './metrics/regression.js';
 import { snakeCase } from './naming.js';
 import {
   choice,
@@ -72,10 +82,16 @@ const THRESHOLDS: Rule<number | readonly number[]> = {
   accepts: (value) =>
     (Array.isArray(value) ? value : [value]).every((each) => typeof each === 'number' && each >= 0 && each <= 1),
 };
-const THRESHOLDED = { thresholds: THRESHOLDS, classId: optional(whole()) };
+const THRESHOLDED = {
+  thresholds: optional(THRESHOLDS),
+  topK: optional(whole(undefined, 1)),
+  classId: optional(whole()),
+};
 
-function many({ thresholds, classId }: { thresholds: number | readonly number[]; classId: number | null }) {
-  return { thresholds: typeof thresholds === 'number' ? [thresholds] : thresholds, classId };
+/** Without thresholds 0.5 is one; where the largest scores count, all of them are positive. */
+function many({ thresholds, topK, classId }: SettingsOf<typeof THRESHOLDED>): ThresholdSettings {
+  const given = thresholds ?? (topK === null ? 0.5 : LOWEST_SCORE);
+  return { thresholds: typeof given === 'number' ? [given] : given, topK, classId };
 }
 
 const cellMetric = (className: string, cell: Cell) =>
@@ -83,10 +99,17 @@ const cellMetric = (className: string, cell: Cell) =>
     className,
     { thresholds: THRESHOLDS },
     (name, { thresholds }) =>
-      new ThresholdMetric(name, many({ thresholds, classId: null }), [cell], ([count]) => count as Tensor),
+      new ThresholdMetric(name, many({ thresholds, topK: null, classId: null }), [cell], ([count]) => count as Tensor),
   );
 
-const OVERLAP = { numClasses: whole(undefined, 1), sparseYTrue: flag(true), sparseYPred: flag(true) };
+const OVERLAP = {
+  numClasses: whole(undefined, 1),
+  ignoreClass: optional(whole(undefined, -8)),
+  sparseYTrue: flag(true),
+  sparseYPred: flag(true),
+  axis: whole(-1, -8),
+};
+const { sparseYPred: _sparseYPred, sparseYTrue: _sparseYTrue, ...HOT_OVERLAP } = OVERLAP;
 const SCORE = {
   average: optional(choice(['micro', 'macro', 'weighted'] as const, 'micro')),
   threshold: optional(number()),
@@ -144,8 +167,11 @@ export const metrics = {
   ),
   sparseTopKCategoricalAccuracy: defineMetric(
     'SparseTopKCategoricalAccuracy',
-    { k: whole(5, 1) },
-    (name, { k }) => new MeanOf(name, (yTrue, yPred) => sparseTopKAccuracy(yTrue, yPred, k)),
+    { k: whole(5, 1), fromSortedIds: flag(false) },
+    (name, { k, fromSortedIds }) =>
+      new MeanOf(name, (yTrue, yPred) =>
+        fromSortedIds ? sortedTopKAccuracy(yTrue, yPred, k) : sparseTopKAccuracy(yTrue, yPred, k),
+      ),
   ),
   precision: defineMetric('Precision', THRESHOLDED, (name, settings) => precision(name, many(settings))),
   recall: defineMetric('Recall', THRESHOLDED, (name, settings) => recall(name, many(settings))),
@@ -171,8 +197,8 @@ export const metrics = {
   ),
   oneHotIoU: defineMetric(
     'OneHotIoU',
-    { ...OVERLAP, sparseYTrue: flag(false), sparseYPred: flag(false), targetClassIds: list(whole()) },
-    (name, settings) => new OverlapMetric(name, settings),
+    { ...HOT_OVERLAP, sparseYPred: flag(false), targetClassIds: list(whole()) },
+    (name, settings) => new OverlapMetric(name, { ...settings, sparseYTrue: false }),
   ),
   /** Overlap of two classes, told apart by a threshold. */
   binaryIoU: defineMetric(
@@ -183,8 +209,8 @@ export const metrics = {
   ),
   oneHotMeanIoU: defineMetric(
     'OneHotMeanIoU',
-    { ...OVERLAP, sparseYTrue: flag(false), sparseYPred: flag(false) },
-    (name, settings) => new OverlapMetric(name, { ...settings, targetClassIds: null }),
+    { ...HOT_OVERLAP, sparseYPred: flag(false) },
+    (name, settings) => new OverlapMetric(name, { ...settings, sparseYTrue: false, targetClassIds: null }),
   ),
   /** The area under the ROC or the precision-recall curve; `thresholds` given between 0 and 1, or so many even ones. */
   auc: defineMetric(
@@ -195,10 +221,12 @@ export const metrics = {
       summationMethod: choice(['interpolation', 'minoring', 'majoring'] as const, 'interpolation'),
       thresholds: optional(list(share())),
       multiLabel: flag(false),
+      /** Known from the first batch anyway. */
+      numLabels: optional(whole(undefined, 1)),
       labelWeights: optional(list(number(undefined, { low: 0 }))),
       fromLogits: flag(false),
     },
-    (name, { numThresholds, thresholds, ...settings }) =>
+    (name, { numThresholds, thresholds, numLabels: _, ...settings }) =>
       new AreaMetric(name, { count: numThresholds, given: thresholds }, settings),
   ),
   sensitivityAtSpecificity: rateMetric('SensitivityAtSpecificity', 'recall', 'specificity', 'specificity'),
@@ -219,6 +247,24 @@ export const metrics = {
     {},
     (name) =>
       new MeanOf(name, (yTrue, yPred) => squaredError(alignLabels('rootMeanSquaredError', yTrue, yPred), yPred), sqrt),
+  ),
+  /** The mean of log(cosh(prediction - label)). */
+  logCoshError: defineMetric(
+    'LogCoshError',
+    {},
+    (name) => new MeanOf(name, (findLoss('logCosh') as () => Loss)().perSample),
+  ),
+  /** Pearson's correlation of labels and predictions along an axis. */
+  pearsonCorrelation: defineMetric(
+    'PearsonCorrelation',
+    { axis: whole(-1, -8) },
+    (name, { axis }) => new MeanOf(name, (yTrue, yPred) => pearsonCorrelation(yTrue, yPred, axis)),
+  ),
+  /** Lin's concordance of labels and predictions along an axis. */
+  concordanceCorrelation: defineMetric(
+    'ConcordanceCorrelation',
+    { axis: whole(-1, -8) },
+    (name, { axis }) => new MeanOf(name, (yTrue, yPred) => concordanceCorrelation(yTrue, yPred, axis)),
   ),
   /** The cosine of the angle between labels and predictions: 1 where they point the same way. */
   cosineSimilarity: defineMetric('CosineSimilarity', { axis: whole(-1, -8) }, (name, { axis }) => {

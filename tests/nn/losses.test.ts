@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { gradients } from '../../src/compile/autodiff.js';
 import { FoveaError } from '../../src/core/errors.js';
 import { type Tensor, tensor } from '../../src/graph/tensor.js';
-import { losses, lossValue, makeLoss } from '../../src/nn/losses.js';
-import { multiply } from '../../src/ops/arithmetic.js';
+import { type Loss, losses, lossValue, makeLoss } from '../../src/nn/losses.js';
+import { cast, multiply } from '../../src/ops/arithmetic.js';
+import { equal } from '../../src/ops/compare.js';
+import { expandDims, transpose } from '../../src/ops/shape.js';
 import { softmax } from '../../src/ops/softmax.js';
 import { sigmoid } from '../../src/ops/unary.js';
 import { evaluate, expectClose } from './golden.js';
@@ -50,7 +52,7 @@ describe('losses', () => {
     const error = failure(() => losses.sparseCategoricalCrossentropy({ fromLogit: true } as object));
     expect(error.message).toBe(
       'sparseCategoricalCrossentropy: unknown option "fromLogit"; did you mean "fromLogits"?\n' +
-        '  The options are fromLogits, ignoreClass, reduction, name.',
+        '  The options are fromLogits, ignoreClass, axis, reduction, name.',
     );
   });
 
@@ -90,6 +92,26 @@ describe('losses', () => {
     const value = lossValue(loss, tensor([1, 2]), tensor([3, 4]), tensor([1, 0.5]));
     expect(await numberOf(value)).toBeCloseTo(3.5, 6);
     expect(failure(() => loss.getConfig()).code).toBe('unsupported');
+  });
+
+  it('find the classes along any axis', async () => {
+    // Two pictures of 3 classes and 2 pixels, classes first, and the same with classes last.
+    const scores = [1, 2, 3, 4, 5, 6, 2, 1, 4, 3, 6, 5];
+    const first = tensor(Float32Array.from(scores), { shape: [2, 3, 2] });
+    const last = transpose(first, [0, 2, 1]);
+    const classes = tensor(Int32Array.from([0, 2, 1, 1]), { shape: [2, 2] });
+    const hot = cast(equal(expandDims(classes, -1), tensor([0, 1, 2])), 'float32');
+    const both = async (make: (axis: number) => Loss, labels: readonly [Tensor, Tensor]): Promise<void> => {
+      const got = await evaluate([make(1).perSample(labels[0], first), make(-1).perSample(labels[1], last)]);
+      expect(got[0]).toEqual(got[1]);
+    };
+    const hots = [transpose(hot, [0, 2, 1]), hot] as const;
+    await both((axis) => losses.sparseCategoricalCrossentropy({ axis, fromLogits: true }), [classes, classes]);
+    await both((axis) => losses.categoricalCrossentropy({ axis }), hots);
+    await both((axis) => losses.categoricalFocalCrossentropy({ axis }), hots);
+    await both((axis) => losses.binaryCrossentropy({ axis, fromLogits: true }), hots);
+    const counted = losses.sparseCategoricalCrossentropy({ axis: 1, fromLogits: true, ignoreClass: 1 });
+    expect((await evaluate([counted.mask?.(classes, first) as Tensor]))[0]).toEqual(Float64Array.of(1, 1, 0, 0));
   });
 
   it('refuse labels that do not fit', () => {

@@ -4,7 +4,7 @@ import type { Dtype } from '../../src/core/dtype.js';
 import type { FoveaError } from '../../src/core/errors.js';
 import { type Tensor, tensor } from '../../src/graph/tensor.js';
 import { type Loss, makeLoss } from '../../src/nn/losses.js';
-import { Mean, makeMetric, metricFromConfig, metrics, Sum } from '../../src/nn/metrics.js';
+import { Mean, type Metric, makeMetric, metricFromConfig, metrics, Sum } from '../../src/nn/metrics.js';
 import { evaluate } from './golden.js';
 
 const anyLoss: Loss = makeLoss('mse');
@@ -103,6 +103,62 @@ describe('metrics', () => {
     }, anyLoss);
     own.update(tensor([0, 0]), tensor([1, 3]));
     expect([own.name, ...(await numbers(own.result()))]).toEqual(['top_error', 2]);
+  });
+
+  it('take the options of Keras', async () => {
+    const scoreOf = async (metric: Metric, yTrue: Tensor, yPred: Tensor, weight?: Tensor): Promise<number[]> => {
+      metric.update(yTrue, yPred, weight);
+      return numbers(metric.result());
+    };
+    const [labels, two] = [
+      tensor([
+        [0, 1],
+        [0, 1],
+      ]),
+      tensor([
+        [0.9, 0.8],
+        [0.2, 0.6],
+      ]),
+    ];
+    // Only the larger score of each row counts, whatever it is.
+    expect(await scoreOf(metrics.precision({ topK: 1 }), labels, two)).toEqual([0.5]);
+    expect(await scoreOf(metrics.recall({ topK: 1 }), labels, two)).toEqual([0.5]);
+    expect(await scoreOf(metrics.precision({ topK: 1, thresholds: [0.5, 0.7] }), labels, two)).toEqual([0.5, 0]);
+    const classes = [tensor(Int32Array.of(0, 1, 255, 1)), tensor(Int32Array.of(0, 0, 1, 1))] as const;
+    const overlap = metrics.meanIoU({ numClasses: 2, ignoreClass: 255 });
+    expect(await scoreOf(overlap, ...classes)).toEqual([0.5]);
+    // The fractions of weights are cut off: 2, 1, 0, 0.
+    const weighted = metrics.meanIoU({ numClasses: 2, ignoreClass: 255 });
+    expect((await scoreOf(weighted, ...classes, tensor([2.9, 1.5, 0.9, 0.9])))[0]).toBeCloseTo(1 / 3, 6);
+    const hot = tensor([
+      [
+        [1, 0],
+        [0, 1],
+      ],
+    ]); // classes along axis 1: class 0, then 1
+    const scores = tensor([
+      [
+        [0.9, 0.8],
+        [0.1, 0.2],
+      ],
+    ]);
+    expect(await scoreOf(metrics.oneHotMeanIoU({ numClasses: 2, axis: 1 }), hot, scores)).toEqual([0.25]);
+    const sorted = metrics.sparseTopKCategoricalAccuracy({ k: 2, fromSortedIds: true });
+    expect(
+      await scoreOf(
+        sorted,
+        tensor(Int32Array.of(4, 1)),
+        tensor([
+          [3, 4, 1],
+          [2, 0, 1],
+        ]),
+      ),
+    ).toEqual([0.5]);
+    const [x, y] = [tensor([[1, 2, 3]]), tensor([[2, 4, 7]])];
+    expect((await scoreOf(metrics.pearsonCorrelation(), x, y))[0]).toBeCloseTo(5 / Math.sqrt(2 * (38 / 3)), 6);
+    const spread = 2 / 3 + 38 / 9 + (2 - 13 / 3) ** 2;
+    expect((await scoreOf(metrics.concordanceCorrelation(), x, y))[0]).toBeCloseTo((2 * (5 / 3)) / spread, 6);
+    expect((await scoreOf(metrics.logCoshError(), tensor([0]), tensor([1])))[0]).toBeCloseTo(Math.log(Math.cosh(1)), 6);
   });
 
   it('are read from configs', () => {

@@ -9,7 +9,7 @@ import { expandDims } from '../../ops/shape.js';
 import { logSoftmax, softmax } from '../../ops/softmax.js';
 import { log, sigmoid, softplus } from '../../ops/unary.js';
 import { where } from '../../ops/where.js';
-import { alignClasses, alignLabels, EPSILON, logitsBehind } from './loss.js';
+import { alignClasses, alignLabels, classesLast, EPSILON, logitsBehind } from './loss.js';
 
 // As float32 has it: one step below 1 - 1e-7, so that the largest loss is that of Keras in float32.
 const UPPER = Math.fround(1 - EPSILON);
@@ -29,10 +29,11 @@ export function pickClass(x: Tensor, classes: Tensor): Tensor {
 
 /** -log of the probability given to the true class. */
 export function sparseCategorical(
-  yTrue: Tensor,
-  yPred: Tensor,
-  { fromLogits, ignoreClass }: { fromLogits: boolean; ignoreClass: number | null },
+  givenTrue: Tensor,
+  givenPred: Tensor,
+  { fromLogits, ignoreClass, axis }: { fromLogits: boolean; ignoreClass: number | null; axis: number },
 ): Tensor {
+  const [yTrue, yPred] = classesLast('sparseCategoricalCrossentropy', givenTrue, givenPred, axis);
   const labels = alignClasses('sparseCategoricalCrossentropy', yTrue, yPred);
   const classes = ignoreClass === null ? labels : where(equal(labels, ignoreClass), 0, labels);
   const logits = fromLogits ? yPred : logitsBehind(yPred, 'softmax');
@@ -47,25 +48,27 @@ export function sparseCategorical(
 }
 
 /** Which samples are not of the class to ignore. */
-export function isCounted(yTrue: Tensor, yPred: Tensor, ignoreClass: number): Tensor {
-  return notEqual(alignClasses('sparseCategoricalCrossentropy', yTrue, yPred), ignoreClass);
+export function isCounted(yTrue: Tensor, yPred: Tensor, ignoreClass: number, axis: number): Tensor {
+  const op = 'sparseCategoricalCrossentropy';
+  return notEqual(alignClasses(op, ...classesLast(op, yTrue, yPred, axis)), ignoreClass);
 }
 
-/** The labels moved towards equal probabilities. */
+/** The labels moved towards equal probabilities; Keras takes the last axis for the number of classes, whatever the axis is. */
 function smoothed(labels: Tensor, smoothing: number, classes: number): Tensor {
   return smoothing === 0 ? labels : add(multiply(labels, 1 - smoothing), smoothing / classes);
 }
 
-/** -sum(y * log p) along the last axis. */
+/** -sum(y * log p) along the axis of the classes. */
 export function categorical(
-  yTrue: Tensor,
-  yPred: Tensor,
-  { fromLogits, labelSmoothing }: { fromLogits: boolean; labelSmoothing: number },
+  givenTrue: Tensor,
+  givenPred: Tensor,
+  { fromLogits, labelSmoothing, axis }: { fromLogits: boolean; labelSmoothing: number; axis: number },
 ): Tensor {
+  const [yTrue, yPred] = classesLast('categoricalCrossentropy', givenTrue, givenPred, axis);
   const labels = smoothed(
     alignLabels('categoricalCrossentropy', yTrue, yPred),
     labelSmoothing,
-    yPred.shape.at(-1) as number,
+    givenPred.shape.at(-1) as number,
   );
   const logits = fromLogits ? yPred : logitsBehind(yPred, 'softmax');
   const logarithms = logits === undefined ? log(normalized(yPred)) : logSoftmax(logits);
@@ -79,12 +82,12 @@ function normalized(yPred: Tensor): Tensor {
 export function binary(
   yTrue: Tensor,
   yPred: Tensor,
-  { fromLogits, labelSmoothing }: { fromLogits: boolean; labelSmoothing: number },
+  { fromLogits, labelSmoothing, axis }: { fromLogits: boolean; labelSmoothing: number; axis: number },
 ): Tensor {
   const labels = smoothed(alignLabels('binaryCrossentropy', yTrue, yPred), labelSmoothing, 2);
   const logits = fromLogits ? yPred : logitsBehind(yPred, 'sigmoid');
-  if (logits !== undefined) return mean(subtract(softplus(logits), multiply(labels, logits)), last);
-  return mean(binaryElements(labels, yPred), last);
+  if (logits !== undefined) return mean(subtract(softplus(logits), multiply(labels, logits)), { axis });
+  return mean(binaryElements(labels, yPred), { axis });
 }
 
 function binaryElements(labels: Tensor, yPred: Tensor): Tensor {
@@ -99,6 +102,8 @@ export interface FocalSettings {
   readonly labelSmoothing: number;
   readonly alpha: number;
   readonly gamma: number;
+  /** Of the classes; for the binary loss the one that is averaged. */
+  readonly axis: number;
 }
 
 /** Binary cross-entropy times (1 - p)^gamma, p the probability given to the truth (Lin et al. 2017). */
@@ -107,7 +112,7 @@ export function binaryFocal(
   yPred: Tensor,
   settings: FocalSettings & { applyClassBalancing: boolean },
 ): Tensor {
-  const { fromLogits, labelSmoothing, alpha, gamma, applyClassBalancing } = settings;
+  const { fromLogits, labelSmoothing, alpha, gamma, applyClassBalancing, axis } = settings;
   const labels = smoothed(alignLabels('binaryFocalCrossentropy', yTrue, yPred), labelSmoothing, 2);
   const p = fromLogits ? sigmoid(yPred) : yPred;
   const truth = add(multiply(labels, p), multiply(subtract(1, labels), subtract(1, p)));
@@ -115,19 +120,20 @@ export function binaryFocal(
   if (applyClassBalancing) {
     values = multiply(values, add(multiply(labels, alpha), multiply(subtract(1, labels), 1 - alpha)));
   }
-  return mean(values, last);
+  return mean(values, { axis });
 }
 
 /** Categorical cross-entropy times alpha (1 - p)^gamma, class by class. */
 export function categoricalFocal(
-  yTrue: Tensor,
-  yPred: Tensor,
-  { fromLogits, labelSmoothing, alpha, gamma }: FocalSettings,
+  givenTrue: Tensor,
+  givenPred: Tensor,
+  { fromLogits, labelSmoothing, alpha, gamma, axis }: FocalSettings,
 ): Tensor {
+  const [yTrue, yPred] = classesLast('categoricalFocalCrossentropy', givenTrue, givenPred, axis);
   const labels = smoothed(
     alignLabels('categoricalFocalCrossentropy', yTrue, yPred),
     labelSmoothing,
-    yPred.shape.at(-1) as number,
+    givenPred.shape.at(-1) as number,
   );
   const p = normalized(fromLogits ? softmax(yPred) : yPred);
   const factor = multiply(power(subtract(1, p), scalar(gamma)), alpha);

@@ -1,12 +1,12 @@
 // What a loss is, how values per sample become one number, and how labels are brought to the shape of predictions.
 import { isFloat } from '../../core/dtype.js';
 import { FoveaError } from '../../core/errors.js';
-import { formatShape, sameShape } from '../../core/shape.js';
+import { formatShape, normalizeAxis, sameShape } from '../../core/shape.js';
 import { scalar, type Tensor } from '../../graph/tensor.js';
 import { add, cast, divide, multiply } from '../../ops/arithmetic.js';
 import { logicalAnd } from '../../ops/compare.js';
 import { sum } from '../../ops/reduce.js';
-import { broadcastTo, expandDims, reshape, squeeze } from '../../ops/shape.js';
+import { broadcastTo, expandDims, reshape, squeeze, transpose } from '../../ops/shape.js';
 import { maskOf } from '../masks.js';
 
 /** Keras's epsilon: probabilities are kept this far from 0 and 1. */
@@ -105,6 +105,17 @@ export function alignLabels(op: string, yTrue: Tensor, yPred: Tensor): Tensor {
     });
   }
   return labels;
+}
+
+/**
+ * Labels and predictions with the axis of the classes last; labels without that axis stay. Throws `argument` for an axis that
+ * predictions do not have.
+ */
+export function classesLast(op: string, yTrue: Tensor, yPred: Tensor, axis: number): readonly [Tensor, Tensor] {
+  const at = normalizeAxis(axis, yPred.rank, op);
+  if (at === yPred.rank - 1) return [yTrue, yPred];
+  const order = [...yPred.shape.map((_, i) => i).filter((i) => i !== at), at];
+  return [yTrue.rank === yPred.rank ? transpose(yTrue, order) : yTrue, transpose(yPred, order)];
 }
 
 /** Class numbers as int32 of the predictions' shape without its last axis. Throws `shape`. */

@@ -2,8 +2,8 @@
 import type { Tensor } from '../../graph/tensor.js';
 import { cast } from '../../ops/arithmetic.js';
 import { equal, greater, less, logicalAnd } from '../../ops/compare.js';
-import { argMax, mean, sum } from '../../ops/reduce.js';
-import { expandDims } from '../../ops/shape.js';
+import { any, argMax, mean, sum } from '../../ops/reduce.js';
+import { expandDims, slice } from '../../ops/shape.js';
 import { isFinite as isNumber } from '../../ops/unary.js';
 import { pickClass } from '../losses/crossentropy.js';
 import { alignClasses, alignLabels, type Loss } from '../losses/loss.js';
@@ -35,6 +35,18 @@ export function sparseTopKAccuracy(yTrue: Tensor, yPred: Tensor, k: number): Ten
   const score = pickClass(yPred, alignClasses('sparseTopKCategoricalAccuracy', yTrue, yPred));
   const above = sum(cast(greater(yPred, expandDims(score, -1)), 'int32'), { axis: -1 });
   return toNumbers(logicalAnd(less(above, k), isNumber(score)));
+}
+
+/** Whether the true class is among the first k of classes that are sorted, the best first. */
+export function sortedTopKAccuracy(yTrue: Tensor, yPred: Tensor, k: number): Tensor {
+  const size = yPred.shape.map((dim, axis) => (axis === yPred.rank - 1 ? Math.min(k, dim) : dim));
+  const first = slice(
+    yPred,
+    yPred.shape.map(() => 0),
+    size,
+  );
+  const labels = alignClasses('sparseTopKCategoricalAccuracy', yTrue, yPred);
+  return toNumbers(any(equal(expandDims(labels, -1), cast(first, 'int32')), { axis: -1 }));
 }
 
 export function topKAccuracy(yTrue: Tensor, yPred: Tensor, k: number): Tensor {

@@ -8,12 +8,26 @@ import { eye } from '../../ops/create.js';
 import { gather, oneHot } from '../../ops/gather.js';
 import { matmul } from '../../ops/matmul.js';
 import { argMax, mean, sum } from '../../ops/reduce.js';
+import { topK } from '../../ops/select.js';
 import { broadcastTo, expandDims, reshape, slice } from '../../ops/shape.js';
+import { where } from '../../ops/where.js';
 import { alignLabels, fitWeight } from '../losses/loss.js';
 import { Accumulator, divideOrZero, type Metric } from './metric.js';
 
 /** The four cells of a binary confusion matrix. */
 export type Cell = 'truePositives' | 'falsePositives' | 'trueNegatives' | 'falseNegatives';
+
+/** What counts of thresholded predictions take. */
+export interface ThresholdSettings {
+  readonly thresholds: readonly number[];
+  /** The one class that is looked at, along the last axis. */
+  readonly classId: number | null;
+  /** Only so many of the largest scores along the last axis can be positive. */
+  readonly topK?: number | null;
+}
+
+/** A score that no threshold lets through: Keras's own number. */
+export const LOWEST_SCORE = -1e10;
 
 /** Counts cells at one or several thresholds and makes a value of them. */
 export class ThresholdMetric implements Metric {
@@ -21,7 +35,7 @@ export class ThresholdMetric implements Metric {
 
   constructor(
     readonly name: string,
-    private readonly settings: { readonly thresholds: readonly number[]; readonly classId: number | null },
+    private readonly settings: ThresholdSettings,
     private readonly cells: readonly Cell[],
     private readonly finish: (counts: readonly Tensor[]) => Tensor,
   ) {
@@ -35,7 +49,8 @@ export class ThresholdMetric implements Metric {
   update(yTrue: Tensor, yPred: Tensor, sampleWeight?: Tensor): void {
     let labels = alignLabels(this.name, yTrue, yPred);
     let scores = cast(yPred, 'float32');
-    const { classId, thresholds } = this.settings;
+    const { classId, thresholds, topK: most = null } = this.settings;
+    if (most !== null) scores = onlyLargest(scores, most);
     if (classId !== null) [labels, scores] = [column(labels, classId), column(scores, classId)];
     const weight =
       sampleWeight === undefined
@@ -62,6 +77,13 @@ export class ThresholdMetric implements Metric {
   }
 }
 
+/** The k largest scores along the last axis; the others become the lowest there is. */
+function onlyLargest(scores: Tensor, k: number): Tensor {
+  const classes = scores.shape.at(-1) ?? 1;
+  const isLargest = sum(oneHot(topK(scores, k).indices, classes), { axis: -2 });
+  return where(greater(isLargest, 0), scores, LOWEST_SCORE);
+}
+
 /** One class's place along the last axis. */
 export function column(x: Tensor, index: number): Tensor {
   const rows = reshape(x, [x.size / (x.shape.at(-1) as number), x.shape.at(-1) as number]);
@@ -69,14 +91,14 @@ export function column(x: Tensor, index: number): Tensor {
 }
 
 /** Hits over everything predicted positive, at each threshold. */
-export function precision(name: string, settings: { thresholds: readonly number[]; classId: number | null }): Metric {
+export function precision(name: string, settings: ThresholdSettings): Metric {
   return new ThresholdMetric(name, settings, ['truePositives', 'falsePositives'], ([hits, wrong]) =>
     divideOrZero(hits as Tensor, add(hits as Tensor, wrong as Tensor)),
   );
 }
 
 /** Hits over everything that is positive, at each threshold. */
-export function recall(name: string, settings: { thresholds: readonly number[]; classId: number | null }): Metric {
+export function recall(name: string, settings: ThresholdSettings): Metric {
   return new ThresholdMetric(name, settings, ['truePositives', 'falseNegatives'], ([hits, missed]) =>
     divideOrZero(hits as Tensor, add(hits as Tensor, missed as Tensor)),
   );
@@ -92,6 +114,10 @@ export interface OverlapSettings {
   readonly sparseYPred: boolean;
   /** Where predictions are scores of class 1 against class 0: above it they are of class 1. */
   readonly threshold?: number;
+  /** Labels of this class do not count; default none. */
+  readonly ignoreClass?: number | null;
+  /** The axis of the scores; default the last. */
+  readonly axis?: number;
 }
 
 /** Intersection over union of each class, averaged over the classes that occur. */
@@ -111,16 +137,19 @@ export class OverlapMetric implements Metric {
   }
 
   update(yTrue: Tensor, yPred: Tensor, sampleWeight?: Tensor): void {
-    const { numClasses, sparseYTrue, sparseYPred, threshold } = this.settings;
-    const truth = sparseYTrue ? cast(yTrue, 'int32') : argMax(yTrue);
+    const { numClasses, sparseYTrue, sparseYPred, threshold, ignoreClass = null, axis = -1 } = this.settings;
+    const truth = sparseYTrue ? cast(yTrue, 'int32') : argMax(yTrue, { axis });
     const classes = threshold === undefined ? yPred : greaterEqual(yPred, threshold);
-    const predicted = sparseYPred ? cast(classes, 'int32') : argMax(classes);
+    const predicted = sparseYPred ? cast(classes, 'int32') : argMax(classes, { axis });
     const rows = (x: Tensor): Tensor => oneHot(reshape(x, [x.size]), numClasses);
     let left = rows(truth);
-    if (sampleWeight !== undefined) {
-      const weight = broadcastTo(fitWeight(cast(sampleWeight, 'float32'), truth), truth.shape);
+    const weigh = (weight: Tensor): void => {
       left = multiply(left, expandDims(reshape(weight, [truth.size]), 1));
-    }
+    };
+    // Keras counts in whole numbers, and cuts the fractions of weights off.
+    const whole = sampleWeight === undefined ? undefined : cast(cast(sampleWeight, 'int32'), 'float32');
+    if (whole !== undefined) weigh(broadcastTo(fitWeight(whole, truth), truth.shape));
+    if (ignoreClass !== null) weigh(cast(notEqual(truth, ignoreClass), 'float32'));
     this.matrix.add(matmul(left, rows(predicted), { transposeA: true }));
   }
 

@@ -2,12 +2,12 @@
 import { scalar, type Tensor } from '../../graph/tensor.js';
 import type { Variable } from '../../graph/variable.js';
 import { add, cast, divide, multiply, subtract } from '../../ops/arithmetic.js';
-import { logicalOr } from '../../ops/compare.js';
-import { mean, sum } from '../../ops/reduce.js';
+import { greater, logicalOr } from '../../ops/compare.js';
+import { mean, std, sum, variance } from '../../ops/reduce.js';
 import { broadcastTo, reshape } from '../../ops/shape.js';
 import { isNaN as isNotNumber, isFinite as isNumber, square } from '../../ops/unary.js';
 import { where } from '../../ops/where.js';
-import { alignLabels, fitWeight } from '../losses/loss.js';
+import { alignLabels, EPSILON, fitWeight } from '../losses/loss.js';
 import { Accumulator, type Metric } from './metric.js';
 
 /** How the scores of several outputs become one; null: one score each. */
@@ -16,6 +16,8 @@ export type ScoreAggregation = 'uniformAverage' | 'varianceWeightedAverage' | nu
 /** The share of the labels' variance that the predictions explain: 1 is perfect, 0 no better than the mean. */
 export class DeterminationMetric implements Metric {
   private sums: readonly Accumulator[] = [];
+  /** As Keras counts them: every output of every example, of whatever weight. */
+  private readonly samples = new Accumulator('num_samples');
 
   constructor(
     readonly name: string,
@@ -28,7 +30,7 @@ export class DeterminationMetric implements Metric {
   }
 
   get variables(): readonly Variable[] {
-    return this.sums.flatMap(({ variables }) => variables);
+    return [...this.sums, this.samples].flatMap(({ variables }) => variables);
   }
 
   update(yTrue: Tensor, yPred: Tensor, sampleWeight?: Tensor): void {
@@ -44,6 +46,7 @@ export class DeterminationMetric implements Metric {
         this.sums[i]?.add(sum(each, { axis: 0 }));
       },
     );
+    this.samples.add(scalar(labels.size));
   }
 
   result(): Tensor {
@@ -60,14 +63,38 @@ export class DeterminationMetric implements Metric {
       score = divide(sum(multiply(variance, scores)), sum(variance));
     }
     if (numRegressors === 0) return score;
-    const examples = reshape(mean(count), []);
-    const factor = divide(subtract(examples, 1), subtract(subtract(examples, numRegressors), 1));
-    return subtract(1, multiply(subtract(1, score), factor));
+    const samples = this.samples.value;
+    const left = subtract(samples, numRegressors + 1);
+    // With too few samples the plain score stands.
+    const isEnough = greater(left, 0);
+    const factor = divide(subtract(samples, 1), where(isEnough, left, 1));
+    return where(isEnough, subtract(1, multiply(subtract(1, score), factor)), score);
   }
 
   reset(): void {
-    for (const each of this.sums) each.reset();
+    for (const each of [...this.sums, this.samples]) each.reset();
   }
+}
+
+/** Pearson's correlation of labels and predictions along an axis. */
+export function pearsonCorrelation(yTrue: Tensor, yPred: Tensor, axis: number): Tensor {
+  const over = { axis, keepDims: true };
+  const standard = (x: Tensor): Tensor => {
+    const centred = subtract(x, mean(x, over));
+    return divide(centred, std(centred, over));
+  };
+  return mean(multiply(standard(alignLabels('pearsonCorrelation', yTrue, yPred)), standard(yPred)), { axis });
+}
+
+/** Lin's concordance of labels and predictions along an axis, as Keras computes it. */
+export function concordanceCorrelation(yTrue: Tensor, yPred: Tensor, axis: number): Tensor {
+  const over = { axis, keepDims: true };
+  const labels = alignLabels('concordanceCorrelation', yTrue, yPred);
+  const [trueMean, predMean] = [mean(labels, over), mean(yPred, over)];
+  // Keras takes the predictions' mean from both; over the axis that comes to the same.
+  const covariance = multiply(subtract(labels, predMean), subtract(yPred, predMean));
+  const spread = add(add(variance(labels, over), variance(yPred, over)), square(subtract(trueMean, predMean)));
+  return mean(divide(multiply(covariance, 2), add(spread, EPSILON)), { axis });
 }
 
 /** The sum of everything it was given, weighted. */
