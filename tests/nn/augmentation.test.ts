@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
 import { disposeEngine, setEngine } from '../../src/engine/current.js';
-import type { Tensor } from '../../src/graph/tensor.js';
+import type { NestedArray, Tensor } from '../../src/graph/tensor.js';
 import {
   add,
   concat,
@@ -18,7 +18,8 @@ import {
   transpose,
   zeros,
 } from '../../src/index.js';
-import { drawsFor, eagerContext } from '../../src/nn/augmentation/base.js';
+import { type Draws, drawsFor, eagerContext, type Plan } from '../../src/nn/augmentation/base.js';
+import type { BatchSize } from '../../src/nn/augmentation/data.js';
 import { beta } from '../../src/nn/augmentation/mixing.js';
 import type { Layer } from '../../src/nn/layer.js';
 import { layerFromConfig } from '../../src/nn/layers/registry.js';
@@ -35,8 +36,19 @@ interface KerasCase {
   readonly output?: readonly number[];
 }
 
-const { cases } = JSON.parse(readFileSync(new URL('augmentation-keras.json', import.meta.url), 'utf8')) as {
+/** What Keras makes of given draws, in the order in which a layer asks for them. */
+interface DrawnCase {
+  readonly name: string;
+  readonly class: string;
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly draws: readonly NestedArray[];
+  readonly range: number;
+  readonly output: readonly number[];
+}
+
+const { cases, drawn } = JSON.parse(readFileSync(new URL('augmentation-keras.json', import.meta.url), 'utf8')) as {
   cases: KerasCase[];
+  drawn: DrawnCase[];
 };
 const { variants } = await findVariants();
 const engines = [...new Set(variants.map(({ engine }) => engine))];
@@ -73,6 +85,25 @@ describe('without chance', () => {
     const first = layerFromConfig(each.class, { ...each.args, data_format: 'channels_first' }) as unknown as Augmenting;
     const got = first.transform(transpose(pictures(each.range), [0, 3, 1, 2]));
     expectClose(await values(transpose(got, [0, 2, 3, 1])), each.output as number[], 1e-5, each.name);
+  });
+
+  test.each(drawn.map((each) => [each.name, each] as const))('%s with given draws is as in Keras', async (_, each) => {
+    const layer = layerFromConfig(each.class, each.args) as unknown as {
+      plan(size: BatchSize, draws: Draws): Plan;
+    };
+    const left = [...each.draws];
+    const draws: Draws = {
+      uniform(shape) {
+        const given = tensor(left.shift() as NestedArray);
+        expect(given.shape).toEqual(shape);
+        return given;
+      },
+      normal: () => expect.fail('no normal numbers are drawn'),
+      streams: () => expect.fail('no field is drawn'),
+    };
+    const plan = layer.plan({ n: 2, height: 4, width: 5, channels: 3 }, draws);
+    expect(left).toEqual([]);
+    expectClose(await values(plan.images(pictures(each.range))), each.output, 1e-5, each.name);
   });
 
   test.each(cases.map((each) => [each.name, each] as const))('%s: configs go both ways', (name, each) => {
@@ -225,6 +256,17 @@ describe('on engines', () => {
     }
     const [first, second] = results as [Float32Array, Float32Array];
     expectClose(second, first, 2e-4, 'wasm against native');
+  });
+
+  test.each(ALL)('%s computes in bfloat16 where the policy says so', async (name, layer) => {
+    await setEngine('auto', { threads: 2 });
+    const one = layer() as unknown as Layer;
+    const mixed = layerFromConfig(one.className, { ...one.config, name: 'mixed', dtype: 'mixed_bfloat16' });
+    if (one.className === 'Pipeline') return;
+    const x = pictures(1, [3, 9, 10, 3]);
+    const got = (mixed as unknown as Augmenting).transform(x, { key: 12 });
+    expect(got.dtype, name).toBe('bfloat16');
+    expect((await got.data()).every(Number.isFinite), name).toBe(true);
   });
 
   test('train inside a model, and rest in its predictions', async () => {
