@@ -233,6 +233,10 @@ const dull = add(multiply(one, 0.3), 80);
 for (const [name, layer] of [
   ['equalization', layers.equalization()],
   ['autoContrast', layers.autoContrast()],
+  [
+    'contrastLimitedAdaptiveHistogramEqualization',
+    layers.contrastLimitedAdaptiveHistogramEqualization({ tileGridSize: [3, 3] }),
+  ],
 ] as const) {
   await sheet(name, await tilesOf(concat([dull, layer.transform(dull)])));
 }

@@ -5,10 +5,11 @@ import { type Tensor, type TensorLike, tensor } from '../graph/tensor.js';
 import { add, cast, multiply } from '../ops/arithmetic.js';
 import { depthwiseConv2d } from '../ops/conv-variants.js';
 import { gather } from '../ops/gather.js';
+import { pad, stack } from '../ops/join.js';
 import { broadcastTo, reshape } from '../ops/shape.js';
 import { sqrt, square } from '../ops/unary.js';
 import { checkWhole, type Pair, pairOf } from '../ops/window.js';
-import { checkWord, onBatch, type PictureOptions, toFloat } from './pictures.js';
+import { checkWord, fromBatch, onBatch, type PictureOptions, toBatch, toFloat } from './pictures.js';
 import { FILL_MODES, type FillMode } from './sampling.js';
 
 type Matrix = readonly (readonly number[])[];
@@ -106,7 +107,7 @@ function borderIndices(size: number, before: number, after: number, mode: FillMo
 }
 
 /** Pictures [n,h,w,c] in a border of [top, bottom] and [left, right] cells. */
-function bordered(pictures: Tensor, rows: Pair, columns: Pair, mode: FillMode): Tensor {
+export function bordered(pictures: Tensor, rows: Pair, columns: Pair, mode: FillMode): Tensor {
   const [, height, width] = pictures.shape as [number, number, number];
   const down = gather(pictures, tensor(borderIndices(height, ...rows, mode)), 1);
   return gather(down, tensor(borderIndices(width, ...columns, mode)), 2);
@@ -196,7 +197,7 @@ export function gaussianBlur(images: TensorLike, options: GaussianBlurOptions = 
   return filter2d(images, tensor(Float32Array.from(weights), { shape: size }), constant);
 }
 
-/** See `sobelEdges`. */
+/** See `edgeStrength`. */
 export interface EdgeOptions extends Filter2dOptions {
   /** Default `sobel`. */
   kernel?: 'sobel' | 'scharr' | 'prewitt';
@@ -208,6 +209,28 @@ export function edgeStrength(images: TensorLike, { kernel = 'sobel', ...options 
   const across = filter2d(images, `${kernel}X`, options);
   const down = filter2d(images, `${kernel}Y`, options);
   return sqrt(add(square(across), square(down)));
+}
+
+/**
+ * The slopes of pictures downwards and to the right by Sobel's filters, on a last axis of 2: [h,w,c,2] or [n,h,w,c,2]; channels first
+ * [c,h,w,2] or [n,c,h,w,2]. The border is mirrored at its outermost pixels, as in TensorFlow. Throws `shape`.
+ */
+export function sobelEdges(images: TensorLike, options: PictureOptions = {}): Tensor {
+  const { pictures } = toBatch('sobelEdges', images, options);
+  const wide = pad(
+    toFloat(pictures),
+    [
+      [0, 0],
+      [1, 1],
+      [1, 1],
+      [0, 0],
+    ],
+    { mode: 'reflect' },
+  );
+  const slope = (kernel: KernelName): Tensor =>
+    fromBatch(filter2d(wide, kernel, { padding: 'valid' }), images, options);
+  const [down, across] = [slope('sobelY'), slope('sobelX')];
+  return stack([down, across], down.rank);
 }
 
 /** The products of slopes that corners are found by, averaged over a window: x x, y y and x y, each [n,h,w,1]. */

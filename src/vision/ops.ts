@@ -10,6 +10,7 @@ export {
   rot90,
   rotate90,
 } from './borders.js';
+export { type ContrastLimitOptions, contrastLimitedEqualize } from './clahe.js';
 export { grayscaleToRgb, hsvToRgb, rgbToGrayscale, rgbToHsv } from './colors.js';
 export { type HarrisCornerOptions, type HarrisOptions, harrisCorners, harrisResponse } from './corners.js';
 export { type ElasticOptions, elasticTransform } from './elastic.js';
@@ -20,6 +21,7 @@ export {
   filter2d,
   type GaussianBlurOptions,
   gaussianBlur,
+  sobelEdges,
 } from './filters.js';
 export {
   autoContrast,
@@ -30,7 +32,12 @@ export {
   type ValueRange,
 } from './histogram.js';
 export { type MapCoordinatesOptions, type MapFillMode, mapCoordinates } from './map-coordinates.js';
-export { type ExtractPatchesOptions, extractPatches } from './patches.js';
+export {
+  type ExtractPatches3dOptions,
+  type ExtractPatchesOptions,
+  extractPatches,
+  extractPatches3d,
+} from './patches.js';
 export type { PictureOptions } from './pictures.js';
 export { type PictureArray, type PreprocessMode, type PreprocessOptions, preprocessInput } from './preprocess.js';
 export {
@@ -41,4 +48,5 @@ export {
   type TranslateMethod,
 } from './resize.js';
 export type { FillMode, Interpolation } from './sampling.js';
+export { psnr, type SsimOptions, ssim } from './similarity.js';
 export { affineTransform, computeHomographyMatrix, perspectiveTransform, type WarpOptions } from './warp.js';

@@ -10,12 +10,14 @@ import {
 } from './colors.js';
 import { RandomElasticTransform } from './elastic.js';
 import { RandomCrop, RandomFlip } from './flip-crop.js';
+import { MaxNumBoundingBoxes } from './max-boxes.js';
 import { CutMix, MixUp } from './mixing.js';
 import { RandomPCAColor } from './pca.js';
 import { Pipeline } from './pipeline.js';
 import { AugMix, RandAugment } from './policies.js';
 import {
   AutoContrast,
+  ContrastLimitedAdaptiveHistogramEqualization,
   Equalization,
   RandomErasing,
   RandomGaussianBlur,
@@ -29,8 +31,10 @@ import { RandomPerspective, RandomRotation, RandomShear, RandomTranslation, Rand
 export const augmentationClasses = [
   AugMix,
   AutoContrast,
+  ContrastLimitedAdaptiveHistogramEqualization,
   CutMix,
   Equalization,
+  MaxNumBoundingBoxes,
   MixUp,
   Pipeline,
   RandAugment,

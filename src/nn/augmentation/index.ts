@@ -18,6 +18,7 @@ import {
 } from './colors.js';
 import { RandomElasticTransform, type RandomElasticTransformOptions } from './elastic.js';
 import { RandomCrop, type RandomCropOptions, RandomFlip, type RandomFlipOptions } from './flip-crop.js';
+import { MaxNumBoundingBoxes, type MaxNumBoundingBoxesOptions } from './max-boxes.js';
 import { CutMix, type CutMixOptions, MixUp, type MixUpOptions } from './mixing.js';
 import { RandomPCAColor, type RandomPCAColorOptions } from './pca.js';
 import { Pipeline, type PipelineOptions } from './pipeline.js';
@@ -25,6 +26,8 @@ import { AugMix, type AugMixOptions, RandAugment, type RandAugmentOptions } from
 import {
   AutoContrast,
   type AutoContrastOptions,
+  ContrastLimitedAdaptiveHistogramEqualization,
+  type ContrastLimitedOptions,
   Equalization,
   type EqualizationOptions,
   RandomErasing,
@@ -67,6 +70,7 @@ export type {
 export type { AnnotatedImages, BoundingBoxes } from './data.js';
 export type { RandomElasticTransformOptions } from './elastic.js';
 export type { FlipMode, RandomCropOptions, RandomFlipOptions } from './flip-crop.js';
+export type { MaxNumBoundingBoxesOptions } from './max-boxes.js';
 export type { CutMixOptions, MixUpOptions } from './mixing.js';
 export type { FactorLike } from './options.js';
 export { colorDirections, type RandomPCAColorOptions } from './pca.js';
@@ -74,6 +78,7 @@ export type { PipelineOptions } from './pipeline.js';
 export type { AugMixOptions, RandAugmentOptions } from './policies.js';
 export type {
   AutoContrastOptions,
+  ContrastLimitedOptions,
   EqualizationOptions,
   RandomErasingOptions,
   RandomGaussianBlurOptions,
@@ -152,6 +157,15 @@ export const equalization = (options?: EqualizationOptions): Equalization => new
 
 /** Stretches each channel of each picture to the whole range, in training and in inference. */
 export const autoContrast = (options?: AutoContrastOptions): AutoContrast => new AutoContrast(options);
+
+/** Equalises each picture by neighbourhood (CLAHE), in training and in inference. */
+export const contrastLimitedAdaptiveHistogramEqualization = (
+  options?: ContrastLimitedOptions,
+): ContrastLimitedAdaptiveHistogramEqualization => new ContrastLimitedAdaptiveHistogramEqualization(options);
+
+/** Gives every picture `maxNumber` boxes: the first ones, filled up (through `transform`). */
+export const maxNumBoundingBoxes = (options: MaxNumBoundingBoxesOptions): MaxNumBoundingBoxes =>
+  new MaxNumBoundingBoxes(options);
 
 /** Turns some pictures into their negatives while training. */
 export const randomInvert = (options?: RandomInvertOptions): RandomInvert => new RandomInvert(options);

@@ -1,10 +1,10 @@
 // Layers one after the other as one layer, for pictures with all that belongs to them.
 import { FoveaError } from '../../core/errors.js';
 import { Tensor } from '../../graph/tensor.js';
-import { readSerialized, serialized } from '../keras-config.js';
 import { type CallContext, Layer, type LayerConfig } from '../layer.js';
 import { type CommonOptions, ConfiguredLayer } from '../layers/configured.js';
 import { type Field, refuseOption } from '../layers/fields.js';
+import { layerField, serializeLayer } from '../layers/registered.js';
 import { AugmentationLayer, eagerContext, newKey, type TransformOptions } from './base.js';
 import type { AnnotatedImages } from './data.js';
 
@@ -13,20 +13,17 @@ export interface PipelineOptions extends CommonOptions {
   layers: readonly Layer[];
 }
 
+const one = layerField();
+
 const layersField: Field<readonly Layer[]> = {
   check(value, place) {
     if (Array.isArray(value) && value.every((each) => each instanceof Layer)) return [...value];
     throw refuseOption(place, 'a list of layers', value);
   },
-  write: (value) =>
-    value.map((layer) => serialized((layer.constructor as typeof Layer).module, layer.className, layer.config)),
+  write: (value) => value.map(serializeLayer),
   read(value, makeLayer, place) {
     if (!Array.isArray(value)) throw refuseOption(place, 'a list of layers', value);
-    return value.map((each) => {
-      const found = readSerialized(each);
-      if (found === undefined) throw refuseOption(place, 'a list of layers', each);
-      return makeLayer(found.className, found.config);
-    });
+    return value.map((each) => one.read?.(each, makeLayer, place));
   },
 };
 

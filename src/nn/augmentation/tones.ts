@@ -10,9 +10,10 @@ import { reshape, slice } from '../../ops/shape.js';
 import { exp, floor, sqrt, square } from '../../ops/unary.js';
 import { where } from '../../ops/where.js';
 import type { Pair } from '../../ops/window.js';
+import { contrastLimitedEqualize } from '../../vision/clahe.js';
 import { filter2d } from '../../vision/filters.js';
 import { autoContrast, equalizeBatch } from '../../vision/histogram.js';
-import { type Field, refuseOption, whole } from '../layers/fields.js';
+import { type Field, pair, real, refuseOption, whole } from '../layers/fields.js';
 import { AugmentationLayer, augmentationFields, type Draws, type Plan, perPicture, plainFields } from './base.js';
 import { drawn, rescale } from './colors.js';
 import type { BatchSize } from './data.js';
@@ -128,6 +129,42 @@ export class AutoContrast extends AugmentationLayer<typeof autoContrastFields> {
   override plan(): Plan {
     const { valueRange: bounds } = this.settings;
     return { images: (pictures) => autoContrast(pictures, { valueRange: bounds }) };
+  }
+
+  protected override planInference(): Plan {
+    return this.plan();
+  }
+}
+
+/** See `layers.contrastLimitedAdaptiveHistogramEqualization`. */
+export interface ContrastLimitedOptions extends Omit<ColorLayerOptions, 'seed'> {
+  /** How many times the average a level of a tile may count; 0 for no limit, default 4. */
+  clipLimit?: number;
+  /** Tiles down and across; default [8, 8]. */
+  tileGridSize?: number | Pair;
+}
+
+const contrastLimitedFields = {
+  ...plainFields,
+  valueRange: valueRange(),
+  clipLimit: real(4, { low: 0 }),
+  tileGridSize: pair(1, 8),
+};
+
+/** Equalises each picture by neighbourhood (CLAHE), in inference too. */
+export class ContrastLimitedAdaptiveHistogramEqualization extends AugmentationLayer<typeof contrastLimitedFields> {
+  static override readonly className: string = 'ContrastLimitedAdaptiveHistogramEqualization';
+  static override readonly fields = contrastLimitedFields;
+
+  constructor(options: ContrastLimitedOptions = {}) {
+    super(options);
+  }
+
+  override plan(): Plan {
+    const { valueRange: bounds, clipLimit, tileGridSize } = this.settings;
+    return {
+      images: (pictures) => contrastLimitedEqualize(pictures, { valueRange: bounds, clipLimit, tileGridSize }),
+    };
   }
 
   protected override planInference(): Plan {
