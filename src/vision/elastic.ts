@@ -1,5 +1,6 @@
 // Elastic distortion: every pixel is read a little off its place, by a smooth field of random shifts.
 import { FoveaError } from '../core/errors.js';
+import { keyFromSeed } from '../core/random.js';
 import { type Tensor, type TensorLike, tensor } from '../graph/tensor.js';
 import { add, cast, divide, maximum, multiply, subtract } from '../ops/arithmetic.js';
 import { lessEqual } from '../ops/compare.js';
@@ -84,6 +85,13 @@ export function evenStrength(alpha: number, sigma: number): FieldOptions {
   return { alpha: one(alpha), sigma: one(sigma), largestSigma: sigma };
 }
 
+/** A seed as data, so that another one runs the same Program. */
+function keyOf(seed: number | Tensor): Tensor {
+  if (typeof seed !== 'number') return seed;
+  const { seedLow, seedHigh } = keyFromSeed(seed);
+  return tensor(Int32Array.of(seedLow, seedHigh, 0, 0));
+}
+
 /**
  * Distorts pictures by a smooth random field, another one for each picture: shifts of deviation `sigma`, smoothed by a Gaussian of
  * deviation `sigma`, times `alpha`. Throws `argument`.
@@ -102,7 +110,7 @@ export function elasticTransform(images: TensorLike, options: ElasticOptions = {
   const how = sampleOptions(op, { ...options, fillMode: options.fillMode ?? 'reflect' });
   return onBatch(op, images, options, (batch) => {
     const size = [batch.n, batch.height, batch.width] as const;
-    const field = elasticField(size, evenStrength(alpha, sigma), seed, stream);
+    const field = elasticField(size, evenStrength(alpha, sigma), keyOf(seed), stream);
     const { row, column } = displaced(field, batch);
     return warped(batch, (pictures) => sample(pictures, row, column, how));
   });

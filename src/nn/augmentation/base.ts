@@ -3,7 +3,8 @@
 
 import { FoveaError } from '../../core/errors.js';
 import { keyFromSeed } from '../../core/random.js';
-import { constant, Tensor } from '../../graph/tensor.js';
+import { constantOp } from '../../graph/node.js';
+import { constant, Tensor, tensor } from '../../graph/tensor.js';
 import { add, cast, multiply } from '../../ops/arithmetic.js';
 import { concat } from '../../ops/join.js';
 import { randomKey, randomNormal, randomUniform } from '../../ops/random.js';
@@ -100,11 +101,18 @@ export function drawsFor(seed: number | null, context: CallContext): Draws {
 }
 
 /** @internal A key that nobody has had since the global seed was set. */
-export const newKey = (): Tensor => constant([drawSeed() | 0, drawSeed() | 0, 0, 0], [4], 'int32');
+export const newKey = (): Tensor => tensor(Int32Array.of(drawSeed(), drawSeed(), 0, 0));
+
+/** A key as data: the words of a constant are part of the Program, which would be compiled anew for every key. */
+function asData(key: Tensor): Tensor {
+  if (key.node.op !== constantOp) return key;
+  const { values } = key.node.params as { readonly values: readonly number[] };
+  return tensor(Int32Array.from(values), { shape: key.shape });
+}
 
 /** @internal The context of a call on plain tensors. */
 export function eagerContext({ training = true, key }: TransformOptions, otherwise: () => Tensor): CallContext {
-  const from = key instanceof Tensor ? key : key !== undefined ? randomKey(key) : otherwise();
+  const from = asData(key instanceof Tensor ? key : key !== undefined ? randomKey(key) : otherwise());
   let stream = 0;
   return { ...inferenceContext, training, random: () => ({ key: from, stream: stream++ }) };
 }
