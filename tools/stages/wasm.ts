@@ -164,7 +164,7 @@ async function run(tool: 'clang++' | 'wasm-ld', args: string[], output: string, 
   };
   try {
     const made = await commands[tool]([...args, '-o', output], tree, { stdout: collect, stderr: collect });
-    return made[output] as Uint8Array;
+    return made?.[output] as Uint8Array;
   } catch (error) {
     throw new Error(`kernels/cpu does not compile to WebAssembly:\n${text}${text === '' ? String(error) : ''}`);
   }
