@@ -577,7 +577,7 @@ export abstract class Layer {
     }
     weights.forEach((weight, i) => {
       const value = values[i] as Float32Array;
-      weight.set(weight.dtype === 'bfloat16' ? encodeElements('bfloat16', value) : value.slice());
+      weight.set(weight.dtype === 'float32' ? value.slice() : encodeElements(weight.dtype, value));
     });
   }
 }
