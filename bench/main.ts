@@ -23,6 +23,7 @@ import {
 } from './render.js';
 import { type Figure, isMet, isWithin, type Result, type Row } from './row.js';
 import { convRows } from './suites/conv.js';
+import { dataFigures } from './suites/data.js';
 import { lectureRows, writeLecture } from './suites/lecture.js';
 import { matmulRows } from './suites/matmul.js';
 import { memoryFigures } from './suites/memory.js';
@@ -67,6 +68,7 @@ const SUITES: readonly Suite[] = [
   { name: 'conv', rows: () => convRows().filter((_, i) => Math.floor(i / 3) % every === 0) },
   { name: 'odd', figures: (folder) => oddFigures(threads, rounds, folder) },
   { name: 'overhead', figures: () => overheadFigures(threads) },
+  { name: 'data', figures: () => dataFigures(threads, rounds) },
 ];
 
 /** `conv` wants all of a suite, `conv:U-Net 3x3` its rows in which every word occurs. */
@@ -83,7 +85,7 @@ function isWanted(suite: string, text?: string): boolean {
 /** fovea's own processes run bundles of their own. */
 async function bundle(): Promise<void> {
   await build({
-    entryPoints: ['contestant', 'memory-program', 'cold-program'].map((name) => ({
+    entryPoints: ['contestant', 'memory-program', 'cold-program', 'data-program'].map((name) => ({
       in: `bench/${name}.ts`,
       out: `bench-${name}`,
     })),

@@ -38,7 +38,8 @@ export async function writePages(report: Report): Promise<void> {
   put('conv', meansTable(report, 'conv'));
   put('matmul', rowsTable(report, 'matmul'));
   put('pointwise', meansTable(report, 'pointwise'), rowsTable(report, 'pointwise'));
-  for (const suite of ['memory', 'start', 'threads', 'odd', 'overhead']) put(suite, figuresTable(report, suite));
+  for (const suite of ['memory', 'start', 'threads', 'odd', 'overhead', 'data'])
+    put(suite, figuresTable(report, suite));
   if (suites.has('conv')) blocks.set('bench:conv-rows', convolutionTables(report));
   let page = readFileSync(PAGE, 'utf8');
   for (const [name, content] of blocks) page = withBlock(page, name, content);

@@ -19,7 +19,8 @@ export interface AxisTaps {
   readonly second: Int32Array;
   /** The second neighbour's share; empty for filters. */
   readonly fraction: Float64Array;
-  /** For filters `stride` weights a place, those not used 0; empty for neighbours. */
+  /** For filters `used` weights of `stride` a place; empty for neighbours. */
+  readonly used: Int32Array;
   readonly stride: number;
   readonly weights: Int32Array;
 }
@@ -45,13 +46,14 @@ export function partOfTaps(taps: AxisTaps, first: number, count: number): AxisTa
     first: taps.first.subarray(first, first + count),
     second: taps.second.subarray(first, first + count),
     fraction: taps.fraction.subarray(first, first + count),
+    used: taps.used.subarray(first, first + count),
     stride,
     weights: taps.weights.subarray(first * stride, (first + count) * stride),
   };
 }
 
 /** An axis read from its end. */
-export function reversedTaps({ count, first, second, fraction, stride, weights }: AxisTaps): AxisTaps {
+export function reversedTaps({ count, first, second, fraction, used, stride, weights }: AxisTaps): AxisTaps {
   const turned = new Int32Array(weights.length);
   for (let i = 0; i < count && stride > 0; i++) {
     turned.set(weights.subarray(i * stride, (i + 1) * stride), (count - 1 - i) * stride);
@@ -61,6 +63,7 @@ export function reversedTaps({ count, first, second, fraction, stride, weights }
     first: first.slice().reverse(),
     second: second.slice().reverse(),
     fraction: fraction.slice().reverse(),
+    used: used.slice().reverse(),
     stride,
     weights: turned,
   };
@@ -193,7 +196,7 @@ function resampleFilter(
     const narrow = wholePixels(row, [1, width, channels]);
     for (let y = 0; y < rows.count; y++) {
       const first = rows.first[y] as number;
-      const taps = Math.min(rows.stride, height - first);
+      const taps = rows.used[y] as number;
       filterDown(whole, first * row.length, row.length, rows.weights, y * rows.stride, taps, row);
       filterLine(narrow, 0, columns, line, 0);
       finish(y);
@@ -202,15 +205,15 @@ function resampleFilter(
   }
   // Only the source rows that are read.
   let [low, high] = [height, 0];
-  for (const first of rows.first) {
+  for (const [y, first] of rows.first.entries()) {
     low = Math.min(low, first);
-    high = Math.max(high, Math.min(height, first + rows.stride));
+    high = Math.max(high, first + (rows.used[y] as number));
   }
   const across = new Uint8Array(Math.max(0, high - low) * size);
   for (let y = low; y < high; y++) filterLine(from, y, columns, across, (y - low) * size);
   for (let y = 0; y < rows.count; y++) {
     const first = rows.first[y] as number;
-    const taps = Math.min(rows.stride, high - first);
+    const taps = rows.used[y] as number;
     filterDown(across, (first - low) * size, size, rows.weights, y * rows.stride, taps, line);
     finish(y);
   }
@@ -245,20 +248,24 @@ export function copyPixels(
 const HALF = 1 << 21;
 
 function level(sum: number): number {
-  return Math.max(0, Math.min(255, sum >> 22));
+  const value = sum >> 22;
+  if (value < 0) return 0;
+  return Math.min(value, 255);
 }
 
 function filterLine(from: Pixels, y: number, taps: AxisTaps, to: Uint8Array, start: number): void {
-  const { data, at, step, rowStep, channels, width } = from;
+  const { data, at, step, rowStep, channels } = from;
   const { count, first, stride, weights } = taps;
   const row = at + y * rowStep;
   let o = start;
   for (let x = 0; x < count; x++) {
     const place = first[x] as number;
-    const used = Math.min(stride, width - place);
+    const used = taps.used[x] as number;
     const w = x * stride;
     if (channels === 3) {
-      let [r, g, b] = [HALF, HALF, HALF];
+      let r = HALF;
+      let g = HALF;
+      let b = HALF;
       for (let k = 0, i = row + place * step; k < used; k++, i += step) {
         const weight = weights[w + k] as number;
         r = (r + Math.imul(data[i] as number, weight)) | 0;
@@ -290,6 +297,20 @@ function filterDown(
   taps: number,
   to: Uint8Array,
 ): void {
+  const [w0, w1, w2] = [weights[w] ?? 0, weights[w + 1] ?? 0, weights[w + 2] ?? 0];
+  if (taps === 2) {
+    for (let i = 0, a = first, b = first + size; i < size; i++, a++, b++) {
+      to[i] = level((HALF + Math.imul(across[a] as number, w0) + Math.imul(across[b] as number, w1)) | 0);
+    }
+    return;
+  }
+  if (taps === 3) {
+    for (let i = 0, a = first, b = first + size, c = b + size; i < size; i++, a++, b++, c++) {
+      const sum = (HALF + Math.imul(across[a] as number, w0) + Math.imul(across[b] as number, w1)) | 0;
+      to[i] = level((sum + Math.imul(across[c] as number, w2)) | 0);
+    }
+    return;
+  }
   for (let i = 0; i < size; i++) {
     let sum = HALF;
     for (let k = 0; k < taps; k++) {

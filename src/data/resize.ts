@@ -109,17 +109,17 @@ function byteTaps(from: number, to: number, method: ResizeMethod): AxisTaps {
   const noFraction = new Float64Array(to);
   if (method === 'nearest') {
     const places = nearestPlaces('keras', from, to);
-    return { count: to, first: places, second: places, fraction: noFraction, stride: 0, weights: none };
+    return { count: to, first: places, second: places, fraction: noFraction, used: none, stride: 0, weights: none };
   }
   if (method === 'bilinear') {
     const { first, count, stride, weights } = kerasTaps(method, from, to);
     const second = first.map((place, i) => place + (count[i] as number) - 1);
     const fraction = noFraction.map((_, i) => ((count[i] as number) > 1 ? (weights[i * stride + 1] as number) : 0));
-    return { count: to, first, second, fraction, stride: 0, weights: none };
+    return { count: to, first, second, fraction, used: none, stride: 0, weights: none };
   }
-  const { first, stride, weights } = pilTaps(PIL_METHODS[method], from, to);
+  const { first, count: used, stride, weights } = pilTaps(PIL_METHODS[method], from, to);
   const whole = Int32Array.from(weights, (weight) => Math.trunc(weight * FRACTION + (weight < 0 ? -0.5 : 0.5)));
-  return { count: to, first, second: none, fraction: new Float64Array(0), stride, weights: whole };
+  return { count: to, first, second: none, fraction: new Float64Array(0), used, stride, weights: whole };
 }
 
 function sampleNearest(

@@ -15,6 +15,7 @@ import { Dataset, type Example, hostArray } from '../../src/data/dataset.js';
 import { loadImage } from '../../src/data/images.js';
 import { endDataWorkers, fromCsv, fromImageFolder, fromZip, type PictureStep, parseCsv } from '../../src/data/index.js';
 import { resizeImage } from '../../src/data/resize.js';
+import { layers, models, setRandomSeed } from '../../src/index.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 let folder: string;
@@ -401,6 +402,36 @@ describe('streams', () => {
     expect((await all(dataset.map(({ x }) => ({ x: x.data[1] as number })))).map(({ x }) => x.data[0])).toEqual(
       whole.map(({ x }) => x.data[1]),
     );
+  });
+});
+
+describe('fit', () => {
+  it('goes on in the middle of an epoch as if nothing had been', async () => {
+    const train = async (cut: boolean): Promise<Float32Array[]> => {
+      setRandomSeed(5);
+      const { dataset } = await fromImageFolder(pictures, { imageSize: 10, workers: 2 });
+      const stream = dataset.map([{ op: 'randomCrop', size: 8 }, { op: 'rescale' }], { seed: 6 }).batch(8);
+      const model = models.sequential([
+        layers.input([8, 8, 3]),
+        layers.flatten(),
+        layers.dense({ units: 2, activation: 'softmax' }),
+      ]);
+      model.compile({ optimizer: 'sgd', loss: 'sparseCategoricalCrossentropy' });
+      if (cut) {
+        const abort = new AbortController();
+        const stop = { onTrainBatchEnd: (step: number) => void (step === 1 && abort.abort()) };
+        const { wasAborted } = await model.fit(stream, {
+          epochs: 2,
+          verbose: 0,
+          callbacks: [stop],
+          signal: abort.signal,
+        });
+        expect(wasAborted).toBe(true);
+      }
+      await model.fit(stream, { epochs: 2, verbose: 0, resume: cut });
+      return model.getWeights() as Promise<Float32Array[]>;
+    };
+    expect(await train(true)).toEqual(await train(false));
   });
 });
 
