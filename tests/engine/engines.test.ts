@@ -62,6 +62,11 @@ test('an engine runs here, and the native one where it was built for this test',
   if (process.env.FOVEA_EXPECT_NATIVE === '1') expect(missing).toEqual([]);
 });
 
+test('both levels of the WebAssembly engine are among those tested', () => {
+  expect(variants).toContainEqual({ engine: 'wasm', level: 'simd128' });
+  expect(variants).toContainEqual({ engine: 'wasm', level: 'relaxed' });
+});
+
 describe.each(variants)('$engine $level', (variant: Variant) => {
   test.each([1, 2, 3])('runs a Program of several kernels with %i threads', async (threads) => {
     await withEngine(variant, { threads, poison: true }, async (engine) => {
