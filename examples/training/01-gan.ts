@@ -61,7 +61,7 @@ class Gan extends models.Model {
 }
 
 setRandomSeed(1);
-const { train } = await datasets.strokes({ count: process.env.FOVEA_SHORT ? 400 : 3000, seed: 1 });
+const { train } = await datasets.strokes({ count: process.env.FOVEA_SHORT ? 256 : 3000, seed: 1 });
 const gan = new Gan();
 gan.compile();
 console.log(`maker ${gan.maker.countParams()} weights, judge ${gan.judge.countParams()}`);
@@ -78,7 +78,7 @@ console.log(
 );
 
 const { history } = await gan.fit(real, undefined, {
-  epochs: process.env.FOVEA_SHORT ? 10 : 30,
+  epochs: process.env.FOVEA_SHORT ? 5 : 30,
   batchSize: 32,
   verbose: 0,
 });
