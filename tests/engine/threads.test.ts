@@ -9,6 +9,9 @@ const { variants } = await findVariants();
 const canLook = existsSync('/proc/self/task') && variants.some(({ engine }) => engine === 'native');
 const cores = await countCores();
 
+/** A busy machine may take its time. */
+const PATIENT = { timeout: 20_000 };
+
 /** What an engine takes for the machine's cores: a container may allow fewer than there are. */
 async function countCores(): Promise<number> {
   if (!canLook) return 1;
@@ -32,7 +35,7 @@ function threadsNow(): Map<string, string> {
   return found;
 }
 
-describe.skipIf(!canLook)('threads of the native engine', () => {
+describe.skipIf(!canLook)('threads of the native engine', { timeout: 60_000 }, () => {
   const names = (count: number) => Array.from({ length: count }, (_, i) => `fovea-${i}`);
 
   test('are as many as are asked for, up to the cores there are', async () => {
@@ -40,7 +43,7 @@ describe.skipIf(!canLook)('threads of the native engine', () => {
       const engine = await createEngine('native', { threads: asked });
       expect(engine.info.threads).toBe(asked);
       const wanted = Math.min(asked, cores);
-      await expect.poll(() => [...threadsNow().keys()].sort()).toEqual(names(wanted).sort());
+      await expect.poll(() => [...threadsNow().keys()].sort(), PATIENT).toEqual(names(wanted).sort());
       await engine.dispose();
       expect(threadsNow().size).toBe(0);
     }
@@ -48,7 +51,7 @@ describe.skipIf(!canLook)('threads of the native engine', () => {
 
   test('are all started for tests that poison memory', async () => {
     const engine = await createEngine('native', { threads: cores + 3, poison: true });
-    await expect.poll(() => threadsNow().size).toBe(cores + 3);
+    await expect.poll(() => threadsNow().size, PATIENT).toBe(cores + 3);
     await engine.dispose();
   });
 
@@ -62,7 +65,7 @@ describe.skipIf(!canLook)('threads of the native engine', () => {
           const { 'fovea-0': first = '0', ...helpers } = Object.fromEntries(threadsNow());
           const own = new Set(Object.values(helpers).filter(isOne));
           return [isOne(first), own.size];
-        })
+        }, PATIENT)
         .toEqual([false, cores - 1]);
       await engine.dispose();
     },
@@ -70,7 +73,7 @@ describe.skipIf(!canLook)('threads of the native engine', () => {
 
   test('are left to the system where they are more than the cores', async () => {
     const engine = await createEngine('native', { threads: 2 * cores, poison: true });
-    await expect.poll(() => threadsNow().size).toBe(2 * cores);
+    await expect.poll(() => threadsNow().size, PATIENT).toBe(2 * cores);
     const free = readFileSync('/proc/self/status', 'utf8').match(/^Cpus_allowed_list:\s*(\S+)/m)?.[1];
     expect(new Set(threadsNow().values())).toEqual(new Set([free]));
     await engine.dispose();
