@@ -27,7 +27,27 @@ const tests: Part = {
   },
 };
 
-const parts: readonly Part[] = [fashionCnn, fashionDense, mnistConvnet, strokes, compareEngines, golden, tests];
+const sanitize: Part = {
+  name: 'sanitize',
+  about: 'the native kernels under AddressSanitizer and UndefinedBehaviorSanitizer, on every level',
+  data: [],
+  async run() {
+    const args = [join(root, 'tools/run.mjs'), 'tools/sanitize.ts'];
+    const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+    return { figures: {}, checks: [{ name: 'its exit code', got: status ?? -1, want: '0', isMet: status === 0 }] };
+  },
+};
+
+const parts: readonly Part[] = [
+  fashionCnn,
+  fashionDense,
+  mnistConvnet,
+  strokes,
+  compareEngines,
+  golden,
+  tests,
+  sanitize,
+];
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({

@@ -15,6 +15,11 @@ extern "C" {
 extern const FoveaLevel foveaLevel_avx512bf16, foveaLevel_avx512, foveaLevel_avx2, foveaLevel_neon, foveaLevel_portable;
 }
 
+// Nothing has no address, which memcpy must not be given.
+static void copyBytes(void* to, const void* from, size_t bytes) {
+  if (bytes > 0) memcpy(to, from, bytes);
+}
+
 // The compiled levels that this processor and its operating system support, best first.
 static int32_t findLevels(const FoveaLevel** levels) {
   int32_t count = 0;
@@ -140,8 +145,8 @@ static void* workQueue(void* data) {
     if (command->kind == COMMAND_FREE) free(command->from);
     else if (isDropped) fault.code = FOVEA_FAULT_ABORTED;
     else if (command->kind == COMMAND_RUN) fault = runCommand(engine, command);
-    else if (command->kind == COMMAND_READ) memcpy(command->to, command->from, command->bytes);
-    else if (command->kind == COMMAND_WRITE) memcpy(command->to, command->tail(), command->bytes);
+    else if (command->kind == COMMAND_READ) copyBytes(command->to, command->from, command->bytes);
+    else if (command->kind == COMMAND_WRITE) copyBytes(command->to, command->tail(), command->bytes);
     pthread_mutex_lock(&engine->mutex);
     engine->queued--;
     pthread_mutex_unlock(&engine->mutex);
@@ -364,11 +369,11 @@ static napi_value writeBytes(napi_env env, napi_callback_info info) {
   bool isIdleNow = isIdle(engine);
   Command* command = isIdleNow ? nullptr : makeCommand(COMMAND_WRITE, bytes);
   napi_get_boolean(env, isIdleNow || command != nullptr, &result);
-  if (isIdleNow) memcpy(arguments.address(1), data, bytes);
+  if (isIdleNow) copyBytes(arguments.address(1), data, bytes);
   else if (command != nullptr) {
     command->to = arguments.address(1);
     command->bytes = bytes;
-    memcpy(command->tail(), data, bytes);
+    copyBytes(command->tail(), data, bytes);
     push(engine, command);
   }
   return result;
@@ -391,7 +396,7 @@ static napi_value readBytes(napi_env env, napi_callback_info info) {
   uint8_t* to = arguments.arrayBuffer(2, &bytes);
   // A long copy would hold up JavaScript's thread.
   bool isDone = bytes <= 1 << 20 && isIdle(engine);
-  if (isDone) memcpy(to, arguments.address(1), bytes);
+  if (isDone) copyBytes(to, arguments.address(1), bytes);
   else {
     Command* command = makeCommand(COMMAND_READ, 0);
     command->id = (uint32_t)arguments.number(3);
