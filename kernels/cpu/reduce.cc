@@ -33,11 +33,16 @@ static inline DoubleVector loadDoubles(const double* p) {
 static inline void storeDoubles(double* p, DoubleVector v) { __builtin_memcpy(p, &v, sizeof v); }
 
 // Calls each(states, load of row) for each vector of columns. The states behind the last column are given
-// `neutral`, since they may be those of other columns.
+// `neutral`, since they may be those of other columns. What lies `ahead` is fetched: across rows the processor does not
+// see where this goes.
 template <class Each>
-static inline void eachColumnVector(double* states, const float* p, int32_t n, float neutral, Each each) {
+static inline void eachColumnVector(double* states, const float* p, int32_t n, float neutral, int64_t ahead, Each each) {
   int32_t i = 0;
-  for (; i + LANES <= n; i += LANES) each(states + i, [p, i](int64_t row) { return load(p + row + i); });
+  for (; i + LANES <= n; i += LANES)
+    each(states + i, [p, i, ahead](int64_t row) {
+      __builtin_prefetch(p + row + i + ahead);
+      return load(p + row + i);
+    });
   if (i < n) each(states + i, [p, i, n, neutral](int64_t row) { return loadEnd(p + row + i, n - i, splat(neutral)); });
 }
 struct FloatSum {
@@ -53,11 +58,12 @@ struct FloatSum {
       storeDoubles(to + LANES / 2, loadDoubles(to + LANES / 2) + toDouble(highHalf(v)));
     };
     for (; rows >= 8; rows -= 8, p += 8 * stride)
-      eachColumnVector(states, p, n, 0.0f, [&](double* to, auto row) {
+      eachColumnVector(states, p, n, 0.0f, 8 * stride, [&](double* to, auto row) {
         const Vector a = (row(0) + row(stride)) + (row(2 * stride) + row(3 * stride));
         add(to, a + ((row(4 * stride) + row(5 * stride)) + (row(6 * stride) + row(7 * stride))));
       });
-    for (; rows > 0; rows--, p += stride) eachColumnVector(states, p, n, 0.0f, [&](double* to, auto row) { add(to, row(0)); });
+    for (; rows > 0; rows--, p += stride)
+      eachColumnVector(states, p, n, 0.0f, 8 * stride, [&](double* to, auto row) { add(to, row(0)); });
   }
   static Vector shortRows(const float* p, int64_t stride, int32_t rows, int64_t n) {
     Vector sums[LANES];
@@ -154,10 +160,11 @@ template <bool IS_MIN> struct FloatExtreme {
       storeDoubles(to + LANES / 2, toDouble(highHalf(v)));
     };
     for (; rows >= 4; rows -= 4, p += 4 * stride)
-      eachColumnVector(states, p, n, (float)init(), [&](double* to, auto row) {
+      eachColumnVector(states, p, n, (float)init(), 8 * stride, [&](double* to, auto row) {
         take(to, better(better(row(0), row(stride)), better(row(2 * stride), row(3 * stride))));
       });
-    for (; rows > 0; rows--, p += stride) eachColumnVector(states, p, n, (float)init(), [&](double* to, auto row) { take(to, row(0)); });
+    for (; rows > 0; rows--, p += stride)
+      eachColumnVector(states, p, n, (float)init(), 8 * stride, [&](double* to, auto row) { take(to, row(0)); });
   }
   static Vector shortRows(const float* p, int64_t stride, int32_t rows, int64_t n) {
     const Vector start = splat((float)init());
@@ -416,7 +423,8 @@ static void reduceWith(const FoveaCall& call, const ReducePlan& plan, const Fold
     parts = parts > FOVEA_PARTIAL_SUMS ? FOVEA_PARTIAL_SUMS : parts < 1 ? 1 : parts;
   }
 
-  const int64_t unitsPerTask = parts > 1 ? 1 : REDUCE_PART / (unitWork + 16) > 0 ? REDUCE_PART / (unitWork + 16) : 1;
+  const int64_t taskWork = units * unitWork > 128 * REDUCE_PART ? 4 * REDUCE_PART : REDUCE_PART;
+  const int64_t unitsPerTask = parts > 1 ? 1 : taskWork / (unitWork + 16) > 0 ? taskWork / (unitWork + 16) : 1;
   auto body = [&](int64_t task, int32_t thread) {
     uint32_t* buffer = call.scratch<uint32_t>(thread);
     const int64_t part = task % parts, firstUnit = task / parts * unitsPerTask;
