@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Dataset } from '../../src/data/index.js';
 import { tensor } from '../../src/graph/tensor.js';
 import { FoveaError, layers, models } from '../../src/index.js';
-import { layerFromConfig } from '../../src/nn/layers/registry.js';
+import { findLayerClass, layerFromConfig } from '../../src/nn/layers/registry.js';
 import { evaluate } from './golden.js';
 
 const rows = (count: number) => ({
@@ -110,6 +110,23 @@ describe('Normalization', () => {
     await expect(layers.normalization().adapt([])).rejects.toThrow('Normalization: adapt was given no data.');
     const layer = layers.normalization({ mean: [1, 2], variance: [1, 1] });
     expect(failure(() => layer.apply(tensor([[1, 2, 3]])))).toMatch(/^Normalization: expects \[batch,2\]; got \[1,3\]/);
+  });
+});
+
+describe("Keras's second names", () => {
+  it('stand for the same layers', () => {
+    expect(layers.maxPool2d({ name: 'a' }).config).toEqual(layers.maxPooling2d({ name: 'a' }).config);
+    for (const [second, first] of [
+      ['AvgPool1D', 'AveragePooling1D'],
+      ['GlobalAvgPool2D', 'GlobalAveragePooling2D'],
+      ['GlobalMaxPool3D', 'GlobalMaxPooling3D'],
+      ['Convolution2DTranspose', 'Conv2DTranspose'],
+      ['SeparableConvolution1D', 'SeparableConv1D'],
+    ] as const) {
+      expect(findLayerClass(second)).toBe(findLayerClass(first));
+      expect(findLayerClass(first)).toBeDefined();
+    }
+    expect(findLayerClass('AvgPool4')).toBeUndefined();
   });
 });
 

@@ -389,3 +389,27 @@ export const rmsNormalization = (options: RMSNormalizationOptions = {}): RMSNorm
 /** Divides every example by its length. */
 export const unitNormalization = (options: UnitNormalizationOptions = {}): UnitNormalization =>
   new UnitNormalization(options);
+
+// Keras's second names, for who looks for them.
+export {
+  averagePooling1d as avgPool1d,
+  averagePooling2d as avgPool2d,
+  averagePooling3d as avgPool3d,
+  conv1d as convolution1d,
+  conv1dTranspose as convolution1dTranspose,
+  conv2d as convolution2d,
+  conv2dTranspose as convolution2dTranspose,
+  conv3d as convolution3d,
+  conv3dTranspose as convolution3dTranspose,
+  globalAveragePooling1d as globalAvgPool1d,
+  globalAveragePooling2d as globalAvgPool2d,
+  globalAveragePooling3d as globalAvgPool3d,
+  globalMaxPooling1d as globalMaxPool1d,
+  globalMaxPooling2d as globalMaxPool2d,
+  globalMaxPooling3d as globalMaxPool3d,
+  maxPooling1d as maxPool1d,
+  maxPooling2d as maxPool2d,
+  maxPooling3d as maxPool3d,
+  separableConv1d as separableConvolution1d,
+  separableConv2d as separableConvolution2d,
+};

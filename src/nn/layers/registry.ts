@@ -205,9 +205,21 @@ export function registerLayer(layer: LayerClass, options: { package?: string } =
 
 export { registeredName } from './registered.js';
 
+/** `AvgPool2D` and `Convolution2D` are Keras's second names of `AveragePooling2D` and `Conv2D`. */
+function firstName(className: string): string {
+  return className
+    .replace(/^((?:Global)?)AvgPool(\dD)$/, '$1AveragePooling$2')
+    .replace(/^((?:Global)?)MaxPool(\dD)$/, '$1MaxPooling$2')
+    .replace(/^((?:Separable)?)Convolution(\dD(?:Transpose)?)$/, '$1Conv$2');
+}
+
 /** The class of a name: a registered one in full (`package>Class`) or bare, or Keras's. */
 export function findLayerClass(className: string): LayerClass | undefined {
-  const own = custom.get(className) ?? custom.get(`Custom>${className}`) ?? layerClasses.get(className);
+  const own =
+    custom.get(className) ??
+    custom.get(`Custom>${className}`) ??
+    layerClasses.get(className) ??
+    layerClasses.get(firstName(className));
   if (own !== undefined || className.includes('>')) return own;
   return [...custom].find(([name]) => name.split('>')[1] === className)?.[1];
 }
