@@ -3,9 +3,12 @@
 import { normalizeAxis } from '../../core/shape.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { Variable } from '../../graph/variable.js';
-import { add, cast, multiply } from '../../ops/arithmetic.js';
-import { batchNorm, batchNormTrain } from '../../ops/norm.js';
-import { transpose } from '../../ops/shape.js';
+import { add, cast, divide, multiply, subtract } from '../../ops/arithmetic.js';
+import { type BatchNormOptions, type BatchNormResult, batchNorm, batchNormTrain } from '../../ops/norm.js';
+import { sum } from '../../ops/reduce.js';
+import { expandDims, transpose } from '../../ops/shape.js';
+import { square } from '../../ops/unary.js';
+import { where } from '../../ops/where.js';
 import type { ConstraintLike } from '../constraints.js';
 import type { InitializerLike } from '../initializers.js';
 import type { CallContext } from '../layer.js';
@@ -118,7 +121,8 @@ export class BatchNormalization extends ConfiguredLayer<typeof batchNormFields> 
     const others = x.shape.map((_, i) => i).filter((i) => i !== axis);
     const order = [...others, axis];
     const back = x.shape.map((_, i) => order.indexOf(i));
-    return transpose(this.normalize(transpose(x, order), context), back);
+    // A mask is of the first axes: it does not follow where these are turned.
+    return transpose(this.normalize(transpose(x, order), { ...context, masks: [] }), back);
   }
 
   /** In float32 whatever the layer computes in: sums of squares need the digits. */
@@ -130,10 +134,25 @@ export class BatchNormalization extends ConfiguredLayer<typeof batchNormFields> 
       const y = batchNorm(x, { ...affine, mean: this.movingMean.value, variance: this.movingVariance.value });
       return cast(y, this.computeDtype);
     }
-    const { y, mean, variance } = batchNormTrain(x, affine);
+    const mask = context.masks?.[0];
+    const { y, mean, variance } =
+      mask?.rank === x.rank - 1 ? this.normalizeCounted(x, expandDims(mask, -1), affine) : batchNormTrain(x, affine);
     this.move(this.movingMean, mean);
     this.move(this.movingVariance, variance);
     return cast(y, this.computeDtype);
+  }
+
+  /** By mean and variance of the time steps that count. */
+  private normalizeCounted(
+    x: Tensor,
+    counts: Tensor,
+    affine: Omit<BatchNormOptions, 'mean' | 'variance'>,
+  ): BatchNormResult {
+    const axis = x.shape.map((_, i) => i).slice(0, -1);
+    const total = add(sum(cast(counts, 'float32'), { axis }), 1e-7);
+    const mean = divide(sum(where(counts, x, 0), { axis }), total);
+    const variance = divide(sum(square(where(counts, subtract(x, mean), 0)), { axis }), total);
+    return { y: batchNorm(x, { ...affine, mean, variance }), mean, variance };
   }
 
   private move(statistic: Variable, batch: Tensor): void {

@@ -143,6 +143,7 @@ case("masking", L.Masking(0.5), (2, 3, 2))
 case("spectral-dense", L.SpectralNormalization(L.Dense(3), power_iterations=2), (2, 4), training=True)
 case("spectral-conv", L.SpectralNormalization(L.Conv2D(2, 2)), (1, 3, 3, 2), training=True)
 case("spectral-inference", L.SpectralNormalization(L.Dense(3)), (2, 4))
+case("batch-norm-mask", L.BatchNormalization(momentum=0.8), x, mask=steps, training=True)
 case("pooling-mask", L.GlobalAveragePooling1D(), x, mask=steps)
 
 
