@@ -99,7 +99,7 @@ export abstract class Layer {
   protected outputKeys: readonly string[] | undefined;
 
   constructor(options: LayerOptions = {}) {
-    this.name = options.name ?? uniqueName(snakeCase(this.className));
+    this.name = options.name ?? uniqueName(snakeCase(this.pathName));
     this.isTrainable = options.trainable ?? true;
     this.policy = makeDtypePolicy(options.dtype, this.className);
     const { activityRegularizer: like } = options;
@@ -145,6 +145,11 @@ export abstract class Layer {
 
   get className(): string {
     return classNameOf(this.constructor as typeof Layer);
+  }
+
+  /** Keras's name of the class itself, where configs give it another: the layer's name and its place in files follow it. */
+  get pathName(): string {
+    return this.className;
   }
 
   /** Keras's names of the inputs where `call` takes them one by one and not as a list, e.g. query, value, key. */

@@ -4,16 +4,20 @@ import { FoveaError } from '../core/errors.js';
 import {
   type CallValue,
   isTensorRef,
+  type Json,
   type JsonRecord,
   type ModelConfig,
+  makeModelConfig,
+  parseModelConfig,
   type LayerCall as StoredCall,
   type LayerConfig as StoredLayer,
   type TensorRef,
 } from '../formats/index.js';
 import { policyFromConfig } from './dtype-policy.js';
-import { toCamelCase, toSnakeCase } from './keras-config.js';
+import { isRecord, toCamelCase, toSnakeCase } from './keras-config.js';
 import { Layer } from './layer.js';
 import { InputLayer } from './layers/input.js';
+import { Operation } from './layers/operations.js';
 import { Lambda, type LambdaFunction } from './layers/other.js';
 import { registeredName } from './layers/registered.js';
 import { findLayerClass, type LayerClass, layerFromConfig, layerOfClass } from './layers/registry.js';
@@ -156,11 +160,15 @@ function describeLayer(layer: Layer, inbound: readonly StoredCall[]): StoredLaye
   return {
     className: layer.className,
     name: layer.name,
-    config: isModel ? {} : (layer.config as JsonRecord),
+    config: isModel ? {} : (withModels(layer.config) as JsonRecord),
     module: registered === null ? module : null,
     registeredName: registered,
     buildConfig:
-      isModel || layer instanceof InputLayer || shape === undefined || layer.builtFor.length !== 1
+      isModel ||
+      layer instanceof InputLayer ||
+      layer instanceof Operation ||
+      shape === undefined ||
+      layer.builtFor.length !== 1
         ? null
         : { input_shape: [null, ...shape.slice(1)] },
     inbound,
@@ -168,11 +176,15 @@ function describeLayer(layer: Layer, inbound: readonly StoredCall[]): StoredLaye
   };
 }
 
-function describeCall({ inputs, isList, options }: LayerCall, ref: (tensor: SymbolicTensor) => TensorRef): StoredCall {
+function describeCall(
+  { layer, inputs, isList, options }: LayerCall,
+  ref: (tensor: SymbolicTensor) => TensorRef,
+): StoredCall {
   const tensors = inputs.map(ref);
   const written = Object.entries(mapTensors(options, ref)).filter(([, value]) => value !== undefined);
   const kwargs = Object.fromEntries(written.map(([name, value]) => [toSnakeCase(name), value as CallValue]));
-  return { tensors, args: isList ? [tensors] : tensors, kwargs };
+  const constants = layer instanceof Operation ? layer.constants : [];
+  return { tensors, args: isList ? [tensors] : [...tensors, ...constants], kwargs };
 }
 
 /** The model that a description stands for, with new weights. */
@@ -185,10 +197,28 @@ function makeLayer(stored: StoredLayer, lambdas: Lambdas): Layer {
   if (stored.model !== null) return modelFromConfig(stored.model, lambdas);
   const lambda = lambdas[stored.name];
   if (stored.className === 'Lambda' && lambda !== undefined) return new Lambda(lambda, { name: stored.name });
+  // An operation of Keras as a layer: what it takes beside tensors stands in its call.
+  const isOperation = stored.module?.startsWith('keras.src.ops') === true;
+  const constants = (stored.inbound[0]?.args ?? []).filter((each) => typeof each === 'number');
   return layerFromConfig(
     stored.registeredName?.includes('>') ? stored.registeredName : stored.className,
-    stored.config,
+    isOperation && constants.length > 0 ? { ...stored.config, constants } : stored.config,
+    makeInner,
   );
+}
+
+/** A layer inside another's config, which may be a model. */
+function makeInner(className: string, config: Record<string, unknown>): Layer {
+  if (!Array.isArray(config.layers)) return layerFromConfig(className, config, makeInner);
+  return modelFromConfig(parseModelConfig({ class_name: className, config }));
+}
+
+/** A config as plain data: models inside become what files hold of them. */
+function withModels(value: unknown): Json {
+  if (value instanceof TrainableModel) return makeModelConfig(configOfModel(value));
+  if (Array.isArray(value)) return value.map(withModels);
+  if (!isRecord(value)) return value as Json;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withModels(each)]));
 }
 
 function makeSubclass(
@@ -297,7 +327,8 @@ function readCall(
   for (const [key, value] of Object.entries(kwargs)) {
     const name = toCamelCase(key);
     const isTensor = TENSOR_ARGUMENTS.some((each) => each === name) && (isTensorRef(value) || Array.isArray(value));
-    const isFlag = FLAG_ARGUMENTS.some((each) => each === name) && typeof value === 'boolean';
+    // Keras writes `training: false` of its own accord, and heeds the model's mode alone.
+    const isFlag = name !== 'training' && FLAG_ARGUMENTS.some((each) => each === name) && typeof value === 'boolean';
     if (isTensor || isFlag) options[name] = value;
   }
   if (inputNames.length === 0) {

@@ -210,7 +210,7 @@ export function savedObject(layer: Layer): SavedObject {
     const known = cached.get(each);
     if (known !== undefined) return known;
     const object: SavedObject = {
-      className: each.className,
+      className: each.pathName,
       name: each.name,
       variables: each.ownWeights.map(({ name, shape }) => ({ name, shape })),
       children: each.slots.map(({ attribute, layers }) => ({ attribute, items: makeAll(layers) })),

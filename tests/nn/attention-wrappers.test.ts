@@ -1,5 +1,6 @@
 // Layers around layers and attention beyond the figures: training, statistics, files, dropout, and what they refuse.
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { makeModelConfig, parseModelConfig, weightPaths } from '../../src/formats/index.js';
 import { interpret } from '../../src/graph/interpret.js';
 import {
   add,
@@ -16,6 +17,8 @@ import {
   tensor,
 } from '../../src/index.js';
 import { layerFromConfig } from '../../src/nn/layers/registry.js';
+import { configOfModel, modelFromConfig } from '../../src/nn/model-config.js';
+import { savedObject } from '../../src/nn/saving.js';
 import { transpose } from '../../src/ops/index.js';
 
 beforeEach(() => setRandomSeed(23));
@@ -376,5 +379,86 @@ describe('attention', () => {
     const layer = layers.multiHeadAttention({ numHeads: 2, keyDim: 2, dtype: 'mixed_bfloat16' });
     const y = layer.apply([ramp([1, 4, 5]), ramp([1, 4, 5])]);
     expect([y.dtype, ...layer.weights.map(({ dtype }) => dtype)]).toEqual(['bfloat16', ...Array(8).fill('float32')]);
+  });
+});
+
+describe('files', () => {
+  const tensorRef = (name: string, shape: readonly (number | null)[], dtype = 'float32') => ({
+    class_name: '__keras_tensor__',
+    config: { shape, dtype, keras_history: [name, 0, 0] },
+  });
+  const node = (className: string, config: object, args: unknown, kwargs: object = {}, module = 'keras.layers') => ({
+    module,
+    class_name: className,
+    config,
+    registered_name: null,
+    name: (config as { name: string }).name,
+    inbound_nodes: args === undefined ? [] : [{ args, kwargs }],
+  });
+  const tokens = tensorRef('tokens', [null, 4], 'int32');
+  /** As Keras writes it: the mask is an operation of the graph, and `training: false` stands at every layer that could be told. */
+  const stored = {
+    class_name: 'Functional',
+    config: {
+      name: 'functional',
+      trainable: true,
+      layers: [
+        node('InputLayer', { batch_shape: [null, 4], dtype: 'int32', name: 'tokens' }, undefined),
+        node('Embedding', { name: 'embedding', input_dim: 5, output_dim: 3, mask_zero: true }, [tokens]),
+        node('NotEqual', { name: 'not_equal' }, [tokens, 0], {}, 'keras.src.ops.numpy'),
+        node('Dropout', { name: 'dropout', rate: 0.5 }, [tensorRef('embedding', [null, 4, 3])], { training: false }),
+        node('LSTM', { name: 'lstm', units: 2 }, [tensorRef('dropout', [null, 4, 3])], {
+          training: false,
+          mask: tensorRef('not_equal', [null, 4], 'bool'),
+        }),
+      ],
+      input_layers: [['tokens', 0, 0]],
+      output_layers: [['lstm', 0, 0]],
+    },
+  };
+  const data = tensor(Int32Array.of(1, 2, 0, 0, 3, 0, 4, 1), { shape: [2, 4] });
+
+  it('of Keras carry masks as operations, which are read and written', async () => {
+    const model = modelFromConfig(parseModelConfig(stored));
+    const row = models.sequential([
+      layers.input([4], { dtype: 'int32' }),
+      layers.embedding({ inputDim: 5, outputDim: 3, maskZero: true }),
+      layers.lstm({ units: 2 }),
+    ]);
+    copyWeights(row, model);
+    const want = valuesOf(row.apply(data));
+    expectSame(model.apply(data), want);
+    const again = await models.load(await model.toBytes());
+    expectSame(again.apply(data), want);
+    const written = JSON.parse(JSON.stringify(makeModelConfig(configOfModel(again)))) as typeof stored;
+    const find = (of: typeof stored, name: string) => of.config.layers.find((layer) => layer.name === name);
+    expect(find(written, 'not_equal')).toEqual(find(stored, 'not_equal'));
+    expect(find(written, 'lstm')?.inbound_nodes[0]?.kwargs).toEqual({
+      mask: tensorRef('not_equal', [null, 4], 'bool'),
+    });
+  });
+
+  it('of Keras leave the mode to the model', () => {
+    const model = modelFromConfig(parseModelConfig(stored));
+    expect(valuesOf(model.apply(data, { training: true }))).not.toEqual(valuesOf(model.apply(data)));
+  });
+
+  it('hold models inside wrappers', async () => {
+    const inner = models.sequential([layers.input([3]), layers.dense({ units: 4 }), layers.dense({ units: 2 })]);
+    const x = layers.input([5, 3]);
+    const model = models.model({ inputs: x, outputs: layers.timeDistributed({ layer: inner }).apply(x) });
+    const again = await models.load(await model.toBytes());
+    const steps = ramp([2, 5, 3]);
+    expect((await again.predict(steps)).data).toEqual((await model.predict(steps)).data);
+  });
+
+  it('keep heads that share keys under Keras’s name', async () => {
+    const x = layers.input([4, 3]);
+    const layer = layers.groupQueryAttention({ headDim: 2, numQueryHeads: 2, numKeyValueHeads: 1 });
+    const model = models.model({ inputs: x, outputs: layer.apply([x, x]) });
+    const paths = weightPaths(savedObject(model)).map(({ path }) => path);
+    expect(paths).toContain('layers/grouped_query_attention/_query_dense/vars/0');
+    const again = await models.load(await model.toBytes());
+    expect((await again.predict(ramp([1, 4, 3]))).data).toEqual((await model.predict(ramp([1, 4, 3]))).data);
   });
 });

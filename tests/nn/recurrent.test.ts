@@ -139,6 +139,18 @@ describe('states and masks', () => {
     expectSame(zeroed.apply(x, { mask }), [first, [0, 0, 0], last, [0, 0, 0], [0, 0, 0]].flat());
   });
 
+  it('heeds no mask that came with the input where it is given states, as Keras', () => {
+    const layer = layers.gru({ units: 2 });
+    const x = layers.masking().apply(tensor([[[1], [0], [2]]]));
+    const state = tensor([[0, 0]]);
+    const masked = valuesOf(layer.apply(x));
+    const [given, told] = [{}, { mask: tensor([[true, false, true]]) }].map((more) =>
+      valuesOf(layer.apply(x, { initialState: state, ...more })),
+    );
+    expect(given).not.toEqual(masked);
+    expect(told).toEqual(masked);
+  });
+
   it('stacked cells are layers one after the other', () => {
     const cells = [layers.lstmCell({ units: 3 }), layers.gruCell({ units: 2 })];
     const stacked = layers.rnn({ cell: cells, returnSequences: true, returnState: true });
@@ -263,6 +275,9 @@ describe('options', () => {
     );
     expect(failure(() => layer.apply(ramp([2, 3, 1]), { initialState: ramp([2, 2]) })).message).toBe(
       'LSTM: initialState must be [2,2] and [2,2]; got [2,2].\n  at memory',
+    );
+    expect(failure(() => layer.apply(ramp([2, 3, 1]), { mask: tensor([[true, true]]) })).message).toBe(
+      'LSTM: mask must be [2,3], one value for each step; got [1,2].\n  at memory',
     );
     expect(failure(() => layer.apply(ramp([2, 3, 1]), { useCausalMask: true })).message).toBe(
       'LSTM: takes no useCausalMask.\n  Beside its inputs it takes initialState.\n  at memory',

@@ -390,6 +390,10 @@ export class GroupedQueryAttention extends ProjectedAttention<typeof groupedFiel
     });
   }
 
+  override get pathName(): string {
+    return 'GroupedQueryAttention';
+  }
+
   protected override headsOf(): number {
     return this.settings.numQueryHeads;
   }

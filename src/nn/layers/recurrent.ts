@@ -180,6 +180,16 @@ export abstract class Recurrent<F extends RecurrentFields> extends ConfiguredLay
     });
   }
 
+  private wrongMask(mask: Tensor, x: Tensor): FoveaError {
+    return new FoveaError({
+      code: 'shape',
+      op: this.className,
+      message: `mask must be ${formatShape(x.shape.slice(0, 2))}, one value for each step; got ${formatShape(mask.shape)}.`,
+      got: mask.shape,
+      want: x.shape.slice(0, 2),
+    });
+  }
+
   private carry(batch: number | null): void {
     if (batch === null) {
       throw new FoveaError({
@@ -237,7 +247,8 @@ export abstract class Recurrent<F extends RecurrentFields> extends ConfiguredLay
     const rest = x.shape.map((_, axis) => axis).slice(2);
     const turned = transpose(x, [1, 0, ...rest]);
     const sequence = goBackwards ? stack(forward(unstack(turned))) : turned;
-    const mask = context.masks?.[0];
+    const mask = maskOfCall(context);
+    if (mask !== undefined && `${mask.shape}` !== `${x.shape.slice(0, 2)}`) throw this.wrongMask(mask, x);
     const counts = mask === undefined ? undefined : forward(unstack(cast(mask, 'bool'), 1));
     const { outputs, states } = runSteps(this.cell, sequence, initial, counts, context);
     const shown = counts === undefined ? outputs : showCounted(outputs, counts, zeroOutputForMask);
@@ -281,6 +292,11 @@ export abstract class Recurrent<F extends RecurrentFields> extends ConfiguredLay
     }
     return this.carried.map(({ value }) => value);
   }
+}
+
+/** The mask that a recurrent layer heeds: where it is given states Keras heeds none but one that is given, too. */
+export function maskOfCall({ masks, options }: CallContext): Tensor | undefined {
+  return options?.initialState !== undefined && options.mask === undefined ? undefined : masks?.[0];
 }
 
 /** Outputs where steps count; elsewhere 0, or the output before. */

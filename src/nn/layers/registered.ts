@@ -16,8 +16,9 @@ export function registeredName(layer: Layer): string | undefined {
   return names.get(layer.constructor);
 }
 
-/** A layer as Keras writes it inside the config of another. */
-export function serializeLayer(layer: Layer): SerializedObject {
+/** A layer as Keras writes it inside the config of another; a model stands there itself until it is saved. */
+export function serializeLayer(layer: Layer): SerializedObject | Layer {
+  if ('graph' in layer) return layer;
   const { dtype, ...config } = layer.config;
   const policy = serialized('keras', 'DTypePolicy', { name: dtype });
   const own = serialized((layer.constructor as typeof Layer).module, layer.className, {

@@ -26,6 +26,7 @@ import { Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract } from 
 import { GroupedQueryAttention, MultiHeadAttention } from './multi-head-attention.js';
 import { AlphaDropout, GaussianDropout, GaussianNoise } from './noise.js';
 import { BatchNormalization } from './normalization.js';
+import { OPERATIONS } from './operations.js';
 import { ActivityRegularization, Identity, Rescaling } from './other.js';
 import {
   AdaptiveAveragePooling1D,
@@ -179,6 +180,7 @@ const BUILT_IN: readonly LayerClass[] = [
 /** Keras's classes by name. Models are added by their own file, through `registerLayer` with the package `keras`. */
 export const layerClasses: ReadonlyMap<string, LayerClass> = new Map([
   ...BUILT_IN.map((each) => [each.className, each] as const),
+  ...OPERATIONS.map((each) => [each.className, each] as const),
   // Keras exports it without the d.
   ['GroupedQueryAttention', GroupedQueryAttention] as const,
 ]);
@@ -228,15 +230,15 @@ export function findLayerClass(className: string): LayerClass | undefined {
  * Makes the layer that a class name and config describe. Throws `unsupported` for a class that is not known, with the call
  * that would make it known, and for `Lambda`, whose code is not run.
  */
-export function layerFromConfig(className: string, config: LayerConfig): Layer {
+export function layerFromConfig(className: string, config: LayerConfig, makeLayer: MakeLayer = layerFromConfig): Layer {
   const found = findLayerClass(className);
   if (found === undefined) throw unknownClass(className, config);
-  return layerOfClass(found, config);
+  return layerOfClass(found, config, makeLayer);
 }
 
 /** The layer of a class that a config describes. */
-export function layerOfClass(layer: LayerClass, config: LayerConfig): Layer {
-  return layer.fromConfig === undefined ? fromOptions(layer, config) : layer.fromConfig(config, layerFromConfig);
+export function layerOfClass(layer: LayerClass, config: LayerConfig, makeLayer: MakeLayer = layerFromConfig): Layer {
+  return layer.fromConfig === undefined ? fromOptions(layer, config) : layer.fromConfig(config, makeLayer);
 }
 
 function fromOptions(layer: LayerClass, { dtype, ...config }: LayerConfig): Layer {

@@ -10,7 +10,7 @@ import { type CallContext, Layer, type LayerConfig, type LayerSlot } from '../la
 import type { CallArguments, PartialShape } from '../symbolic.js';
 import { type CommonOptions, ConfiguredLayer } from './configured.js';
 import { type Field, type Fields, optional, refuseOption, type SettingsOf } from './fields.js';
-import { Recurrent, type recurrentFields } from './recurrent.js';
+import { maskOfCall, Recurrent, type recurrentFields } from './recurrent.js';
 import { cloneLayer, layerField, serializeLayer } from './registered.js';
 
 /** What every wrapper takes. */
@@ -282,7 +282,7 @@ export class Bidirectional extends Wrapper<typeof bidirectionalFields> {
     const given = context.options?.initialState;
     const states = given === undefined ? undefined : given instanceof Tensor ? [given] : given;
     const half = (states?.length ?? 0) / 2;
-    const mask = context.masks?.[0];
+    const mask = maskOfCall(context);
     const run = (layer: AnyRecurrent, own: readonly Tensor[] | undefined): readonly [Tensor, ...Tensor[]] =>
       layer.run([x], context, {
         ...(own === undefined ? {} : { initialState: own }),
