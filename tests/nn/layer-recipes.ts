@@ -1,6 +1,8 @@
 // A valid configuration of every layer class, drawn at random, with the shapes of inputs that suit it: small, so that the
 // float64 reference is quick, and odd, so that the edges of kernels are met.
+
 import type { Shape } from '../../src/core/shape.js';
+import { OPERATIONS } from '../../src/nn/layers/operations.js';
 
 /** Numbers drawn one after the other from a seed: xorshift, so that a failure's seed tells all. */
 export class Dice {
@@ -628,4 +630,5 @@ export const NO_RECIPE: Readonly<Record<string, string>> = {
   SimpleRNNCell: 'is run by SimpleRNN and RNN',
   StackedRNNCells: 'holds cells',
   GroupedQueryAttention: 'is GroupQueryAttention under the name of files',
+  ...Object.fromEntries(OPERATIONS.map(({ className }) => [className, 'carries masks in files of Keras'])),
 };
