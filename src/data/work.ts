@@ -5,7 +5,6 @@ import { type HostArray, rowCount, sliceRows, stackRows } from './host-array.js'
 import { isRandom, type Stage } from './steps.js';
 import type { Example } from './streams.js';
 import { fromPlainError, nameOf, type Source, type TaskResult } from './workers/messages.js';
-import { defaultWorkers, hire } from './workers/pool.js';
 
 /** An element before the work on it. */
 export interface WorkItem {
@@ -169,6 +168,8 @@ interface Done {
  * waiting to be read, so a reader that stops stops the work. With `spare`, memory for results, each chunk is stacked.
  */
 async function* runChunks(work: Work, pass: number, size: number, spare?: ArrayBuffer[]): AsyncGenerator<Done> {
+  // Loaded where pictures are worked on, which not every program does.
+  const { defaultWorkers, hire } = await import('./workers/pool.js');
   const crew = await hire(work.workers ?? defaultWorkers());
   const chunks = chunked(work.open(pass), size);
   const ahead: { items: readonly WorkItem[]; result: Promise<TaskResult> }[] = [];

@@ -4,15 +4,14 @@ import { FoveaError } from '../core/errors.js';
 import {
   type CallValue,
   isTensorRef,
-  type Json,
-  type JsonRecord,
   type ModelConfig,
   makeModelConfig,
   parseModelConfig,
   type LayerCall as StoredCall,
   type LayerConfig as StoredLayer,
   type TensorRef,
-} from '../formats/index.js';
+} from '../formats/keras-config.js';
+import type { Json, JsonRecord } from '../formats/keras-object.js';
 import { policyFromConfig } from './dtype-policy.js';
 import { isRecord, toCamelCase, toSnakeCase } from './keras-config.js';
 import { Layer } from './layer.js';

@@ -3,7 +3,7 @@ import { FoveaError } from '../core/errors.js';
 import { loadFile } from '../data/dataset-files.js';
 import { nearestName } from '../nn/keras-config.js';
 import type { TrainableModel } from '../nn/model.js';
-import { loadWeights } from '../nn/saving.js';
+import { loadWeights } from '../nn/models.js';
 import { architectures, type PublishedWeights, type ZooEntry } from './entries.js';
 import type { ZooOptions } from './options.js';
 
