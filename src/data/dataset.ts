@@ -5,6 +5,7 @@ import { keyFromSeed } from '../core/random.js';
 import { ArrayDataset } from './array-dataset.js';
 import { type HostArray, type HostArrayLike, rowCount, rowOf, sliceRows, toHostArray } from './host-array.js';
 import { checkSteps, type PictureStep, type Stage, type WorkerFunction } from './steps.js';
+import { StreamBase } from './stream-base.js';
 import {
   type Example,
   type ExampleLike,
@@ -73,7 +74,7 @@ export interface MapOptions {
  * const stream = Dataset.fromArrays(train.x, train.y).shuffle(10_000, { seed: 1 }).batch(32).prefetch(2);
  * for await (const { x, y } of stream) console.log(x.shape, y?.shape);
  */
-export class Dataset implements AsyncIterable<Example> {
+export class Dataset extends StreamBase implements AsyncIterable<Example> {
   /** Elements of one pass; `Infinity` for an endless stream, undefined where only a pass can tell. */
   readonly length: number | undefined;
   /** Whether elements are batches (axis 0 counts examples). */
@@ -84,6 +85,7 @@ export class Dataset implements AsyncIterable<Example> {
   private passes = 0;
 
   private constructor(parts: DatasetParts) {
+    super();
     this.start = parts.open;
     this.length = parts.length;
     this.isBatched = parts.isBatched;

@@ -21,11 +21,11 @@ export {
   type SavedObject,
   type SavedVariable,
   savedGroups,
-  snakeCase,
   type WeightPath,
   type WeightTree,
   weightPaths,
 } from './keras-paths.js';
+export { snakeCase } from './keras-spelling.js';
 export * from './safetensors.js';
 export * from './stored.js';
 export { writeZip, type ZipEntry, ZipReader } from './zip.js';

@@ -3,6 +3,7 @@
 import { FoveaError, type FoveaErrorDetails } from '../core/errors.js';
 import { formatShape, type Shape, sameShape } from '../core/shape.js';
 import { type Hdf5Group, hdf5Group, type MutableHdf5Group } from './hdf5.js';
+import { snakeCase } from './keras-spelling.js';
 import type { StoredArray } from './stored.js';
 
 /** A variable as the file must know it. */
@@ -43,15 +44,6 @@ export interface WeightPath {
 export interface WeightTree {
   readonly arrays: ReadonlyMap<string, StoredArray>;
   readonly names: ReadonlyMap<string, string>;
-}
-
-/** Keras's spelling of a class in paths: `Conv2DTranspose` becomes `conv2d_transpose`. */
-export function snakeCase(className: string): string {
-  return className
-    .replace(/\W+/g, '')
-    .replace(/(.)([A-Z][a-z]+)/g, '$1_$2')
-    .replace(/([a-z])([A-Z])/g, '$1_$2')
-    .toLowerCase();
 }
 
 /** All objects with their groups in Keras's order; one that is used twice is saved once, where it comes first. */

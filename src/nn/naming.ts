@@ -1,5 +1,5 @@
 // Names as Keras gives them: snake_case of the class, numbered from the second on.
-export { snakeCase } from '../formats/keras-paths.js';
+export { snakeCase } from '../formats/keras-spelling.js';
 
 const counts = new Map<string, number>();
 

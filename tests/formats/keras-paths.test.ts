@@ -4,9 +4,9 @@ import {
   makeWeightTree,
   type SavedObject,
   savedGroups,
-  snakeCase,
   weightPaths,
 } from '../../src/formats/keras-paths.js';
+import { snakeCase } from '../../src/formats/keras-spelling.js';
 import { type StoredArray, storedArray } from '../../src/formats/stored.js';
 
 function layer(className: string, name: string, shapes: Record<string, number[]> = {}): SavedObject {

@@ -593,6 +593,7 @@ export const RECIPES: Readonly<Record<string, Make>> = {
   },
   AugMix: augmentation(),
   AutoContrast: augmentation(),
+  ContrastLimitedAdaptiveHistogramEqualization: augmentation(),
   CutMix: augmentation(),
   Equalization: augmentation(),
   MixUp: augmentation(),
@@ -624,6 +625,7 @@ export const RECIPES: Readonly<Record<string, Make>> = {
 /** Classes that no single call can try, and why. */
 export const NO_RECIPE: Readonly<Record<string, string>> = {
   InputLayer: 'computes nothing',
+  MaxNumBoundingBoxes: 'changes boxes alone',
   Pipeline: 'holds layers that are tried alone',
   LSTMCell: 'is run by LSTM and RNN',
   GRUCell: 'is run by GRU and RNN',

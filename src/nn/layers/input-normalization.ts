@@ -1,15 +1,10 @@
 // Normalization: inputs brought to mean 0 and variance 1 by numbers that are given, or that `adapt` finds in data.
 import { FoveaError } from '../../core/errors.js';
 import { formatShape, normalizeAxes, type Shape, sizeOf } from '../../core/shape.js';
-import {
-  ArrayDataset,
-  Dataset,
-  type HostArray,
-  type HostArrayLike,
-  isHostArray,
-  isHostData,
-  toHostArray,
-} from '../../data/dataset.js';
+import { ArrayDataset } from '../../data/array-dataset.js';
+import type { Dataset } from '../../data/dataset.js';
+import { type HostArray, type HostArrayLike, isHostArray, isHostData, toHostArray } from '../../data/host-array.js';
+import { isDataset } from '../../data/stream-base.js';
 import { type NestedArray, Tensor, tensor } from '../../graph/tensor.js';
 import type { Variable } from '../../graph/variable.js';
 import { add, cast, divide, maximum, multiply, subtract } from '../../ops/arithmetic.js';
@@ -230,7 +225,7 @@ function placesOf(shape: Shape, kept: readonly number[]): Int32Array {
 
 async function* batchesOf(data: AdaptData): AsyncGenerator<HostArray> {
   if (data instanceof ArrayDataset) yield data.x;
-  else if (data instanceof Dataset) {
+  else if (isDataset(data)) {
     const batches = data.isBatched ? data : data.batch(128);
     for await (const { x } of batches) yield x;
   } else if (data instanceof Tensor || isHostArray(data) || isHostData(data) || typeof data === 'number') {

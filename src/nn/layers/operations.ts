@@ -8,6 +8,7 @@ import { any } from '../../ops/reduce.js';
 import { expandDims } from '../../ops/shape.js';
 import { describe } from '../keras-config.js';
 import { Layer, type LayerConfig } from '../layer.js';
+import type { LayerClass } from './registry.js';
 
 type Operand = Tensor | number;
 type Compute = (operands: readonly [Operand, Operand], axis: number) => Tensor;
@@ -52,7 +53,7 @@ export abstract class Operation extends Layer {
   }
 }
 
-function operation(name: string, compute: Compute) {
+function operation(name: string, compute: Compute): LayerClass {
   return class extends Operation {
     static override readonly className: string = name;
     protected override readonly compute = compute;
@@ -60,7 +61,7 @@ function operation(name: string, compute: Compute) {
 }
 
 /** The operations that masks are made with. */
-export const OPERATIONS = [
+export const OPERATIONS: readonly LayerClass[] = [
   operation('NotEqual', ([a, b]) => notEqual(a, b)),
   operation('Equal', ([a, b]) => equal(a, b)),
   operation('Any', ([x], axis) => any(x as Tensor, { axis })),
@@ -69,4 +70,4 @@ export const OPERATIONS = [
   operation('LogicalOr', ([a, b]) => logicalOr(a as Tensor, b as Tensor)),
   operation('LogicalAnd', ([a, b]) => logicalAnd(a as Tensor, b as Tensor)),
   operation('LogicalNot', ([x]) => logicalNot(x as Tensor)),
-] as const;
+];

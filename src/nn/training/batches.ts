@@ -3,9 +3,9 @@
 import { FoveaError } from '../../core/errors.js';
 import { keyFromSeed, permutation } from '../../core/random.js';
 import { formatShape, sizeOf } from '../../core/shape.js';
+import { ArrayDataset } from '../../data/array-dataset.js';
+import type { Dataset } from '../../data/dataset.js';
 import {
-  ArrayDataset,
-  Dataset,
   type HostArray,
   type HostData,
   isHostArray,
@@ -13,7 +13,8 @@ import {
   rowCount,
   sliceRows,
   toHostArray,
-} from '../../data/dataset.js';
+} from '../../data/host-array.js';
+import { isDataset } from '../../data/stream-base.js';
 import { Tensor } from '../../graph/tensor.js';
 import type { TrainingData, TrainingInput, TrainingLabels } from './types.js';
 
@@ -151,7 +152,7 @@ export function isPlainRecord(value: unknown): value is Readonly<Record<string, 
 
 /** Whether a value is data with labels rather than inputs alone. */
 export function isTrainingData(value: unknown): value is TrainingData {
-  if (value instanceof ArrayDataset || value instanceof Dataset) return true;
+  if (value instanceof ArrayDataset || isDataset(value)) return true;
   return isPlainRecord(value) && 'x' in value && 'y' in value;
 }
 

@@ -1,8 +1,8 @@
 // compile, fit, evaluate, predict: the loop around compiled steps. One Program does forward, backward,
 // optimiser and metrics (steps.ts); the loop only hands it batches and now and then reads the metrics.
 import { FoveaError } from '../../core/errors.js';
-import type { HostArray } from '../../data/dataset.js';
-import { Dataset, isHostArray, rowCount } from '../../data/dataset.js';
+import { type HostArray, isHostArray, rowCount } from '../../data/host-array.js';
+import { isDataset } from '../../data/stream-base.js';
 import { currentEngine } from '../../engine/current.js';
 import type { Engine } from '../../engine/engine.js';
 import { checkPrecision } from '../../engine/precision.js';
@@ -391,7 +391,7 @@ export class Trainer {
       validationData === undefined
         ? undefined
         : await this.openSource({ x: validationData }, validationBatch, compiled);
-    if (x instanceof Dataset) {
+    if (isDataset(x)) {
       if (options.validationSplit !== undefined) {
         throw new FoveaError({
           code: 'argument',
@@ -412,7 +412,7 @@ export class Trainer {
   }
 
   private async openSource(given: GivenData, batchSize: number, compiled?: Compiled): Promise<BatchSource> {
-    if (!(given.x instanceof Dataset)) return memoryBatches(await this.load(given, compiled), batchSize);
+    if (!isDataset(given.x)) return memoryBatches(await this.load(given, compiled), batchSize);
     const source = streamBatches(given.x, batchSize);
     if (!this.model.isKnown && !this.takesAny(compiled)) {
       for await (const { x } of source.batches(0)) {
@@ -430,7 +430,7 @@ export class Trainer {
 
   /** Reads data in memory; for a compiled model its inputs and labels are checked, example by example. */
   private async load({ x, y, sampleWeight }: GivenData, compiled?: Compiled): Promise<MemoryData> {
-    const isBoth = isTrainingData(x) && !(x instanceof Dataset);
+    const isBoth = isTrainingData(x) && !isDataset(x);
     const inputs = (isBoth ? x.x : x) as TrainingInput;
     const labels = (isBoth ? x.y : y) as TrainingLabels | undefined;
     const isAny = this.takesAny(compiled);
