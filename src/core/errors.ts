@@ -69,10 +69,12 @@ export class FoveaError extends Error {
 
   /** The same error with a place added, for a caller that knows more about where it happened. */
   at(path: string): FoveaError {
-    const joined = this.path === undefined ? path : `${path}/${this.path}`;
-    return new FoveaError({ ...this.details, path: joined });
+    return within({ ...this.details, path: this.path === undefined ? path : `${path}/${this.path}` });
   }
 }
+
+// Apart from the class: a class that names itself is renamed by bundlers, which then shows in stack traces.
+const within = (details: FoveaErrorDetails): FoveaError => new FoveaError(details);
 
 function formatError({ op, message, lines, hint, path }: FoveaErrorDetails): string {
   const text = [op === undefined ? message : `${op}: ${message}`];

@@ -52,6 +52,8 @@ async function bundle(root: string, dist: string): Promise<void> {
     alias: { fflate: 'fflate/browser' },
     // Half of what has to be read; names stay, for stack traces.
     minifyWhitespace: true,
+    // Node shows the whole line of an error that nobody caught.
+    lineLimit: 120,
     minifySyntax: true,
     metafile: true,
     logLevel: 'error',

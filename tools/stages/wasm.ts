@@ -22,7 +22,7 @@ type Variant = (typeof VARIANTS)[number];
 
 // The scheduler's default order hoists the splats of a micro-kernel and spills its accumulators.
 const MACHINE = [
-  ...['--target=wasm32', '-c', '-O3', '-msimd128', '-matomics', '-mbulk-memory'],
+  ...['--target=wasm32', '-c', '-O2', '-msimd128', '-matomics', '-mbulk-memory'],
   ...['-mllvm', '-pre-RA-sched=source', '-Xclang', '-disable-llvm-verifier'],
 ];
 const COMPILE = [
