@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { buildSanitizedAddon } from './stages/addon.js';
 import { type BuildContext, withLock } from './stages/cache.js';
 
-// What computes with kernels; the other tests of the engine are of its TypeScript.
+// What computes with kernels, and random configurations of every layer; the other tests of the engine are of its TypeScript.
 const TESTS = [
   ...['parity', 'special-values', 'large-results', 'convolution-error', 'bfloat16', 'tensors', 'prepare', 'engines'],
   ...['threads', 'choices'],
-].map((name) => `tests/engine/${name}.test.ts`);
+]
+  .map((name) => `tests/engine/${name}.test.ts`)
+  .concat('tests/nn/fuzz-layers.test.ts');
 
 async function main(): Promise<number> {
   const root = `${process.cwd()}/`; // `npm run` starts programs in the package's folder
