@@ -119,7 +119,8 @@ async function sizes(): Promise<Figure[]> {
       if (kind === 'import-statement' || isEngine) load(path);
     }
   };
-  const entry = names.find((name) => outputs[name]?.entryPoint !== undefined);
+  // What is imported on demand is an entry point too.
+  const entry = names.find((name) => outputs[name]?.entryPoint === '<stdin>');
   if (entry !== undefined) load(entry);
   const total = result.outputFiles
     .filter(({ path }) => names.some((name) => loaded.has(name) && path.endsWith(name)))

@@ -47,6 +47,15 @@ const data: Record<string, Expected> = {
     ],
     draws: ['121-colour-shift.png'],
   },
+  '122-loader': {
+    prints: [
+      /^order kept: true, of \d+ pictures$/,
+      'the same pictures from two threads: true',
+      // How long depends on the machine.
+      /^waited for pictures: \d+ ms alone, \d+ ms with two threads$/,
+      'read while the first batch of 32 is worked on: more than that batch: true',
+    ],
+  },
   '123-ensemble-crops': {
     prints: [
       /^three networks: cross-entropy [\d.]+, its 3 members on average [\d.]+$/,
