@@ -5,9 +5,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { FoveaError } from '../core/errors.js';
 import { missingPathError } from '../core/node-files.js';
-import { nearestName } from '../nn/keras-config.js';
 import type { TrainableModel } from '../nn/model.js';
-import { architectures } from '../zoo/index.js';
+import { entryOf } from '../zoo/create.js';
 import { isFile, loadModel } from './models.js';
 
 /** What a model is made for. */
@@ -18,20 +17,9 @@ export interface ModelPurpose {
 
 /** The model that a name or file stands for. Throws `argument` for a name that is neither. */
 export async function modelFor(name: string, purpose: ModelPurpose, op: string): Promise<TrainableModel> {
-  const entry = Object.hasOwn(architectures, name) ? architectures[name] : undefined;
-  if (entry !== undefined) return entry.make(purpose);
   if (/\.(m?[jt]s)$/.test(name)) return modelFromModule(name, purpose, op);
   if (/\.(keras|h5)$/.test(name)) return loadModel(name);
-  const near = nearestName(name, Object.keys(architectures));
-  throw new FoveaError({
-    code: 'argument',
-    op,
-    message: `there is no architecture "${name}"${near === undefined ? '.' : `; did you mean "${near}"?`}`,
-    lines: Object.entries(architectures).map(([each, { about }]) => `${each}: ${about}`),
-    got: name,
-    want: Object.keys(architectures),
-    hint: 'Give one of these, or a .ts or .js file that exports a model.',
-  });
+  return entryOf(name, op, 'Give one of these, or a .ts or .js file that exports a model.').make(purpose);
 }
 
 /** The same, or the model of a run's folder; what is made is made for the lecture's pictures. */

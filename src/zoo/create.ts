@@ -18,7 +18,7 @@ export interface ListOptions {
 }
 
 /** The entry of a name; `ResNet50`, `resnet-50` and `resnet50` are one. Throws `argument` for a name that is not there. */
-export function entryOf(name: string, op = 'zoo.create'): ZooEntry {
+export function entryOf(name: string, op = 'zoo.create', hint = 'zoo.list() gives all names.'): ZooEntry {
   const plain = (each: string): string => each.toLowerCase().replaceAll(/[-_ ]/g, '');
   const found = Object.entries(architectures).find(([each]) => plain(each) === plain(name));
   if (found !== undefined) return found[1];
@@ -31,7 +31,7 @@ export function entryOf(name: string, op = 'zoo.create'): ZooEntry {
     lines: Object.entries(architectures).map(([each, { about }]) => `${each}: ${about}`),
     got: name,
     want: names,
-    hint: 'zoo.list() gives all names.',
+    hint,
   });
 }
 

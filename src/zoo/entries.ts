@@ -1,6 +1,7 @@
 // What the zoo has, by name: the network, where it was published, what it wants of its pictures, and where the official
 // weights are. Addresses and checksums are those that Keras gives for the same files.
 import type { TrainableModel } from '../nn/model.js';
+import type { PreprocessMode } from '../vision/preprocess.js';
 import * as convnext from './applications/convnext.js';
 import * as densenet from './applications/densenet.js';
 import * as efficientnet from './applications/efficientnet.js';
@@ -19,7 +20,7 @@ import type { ImageModelOptions, ZooOptions } from './options.js';
 import * as torch from './torchvision/index.js';
 
 /** How pictures become what the network was trained on; `none`: it takes 0..255, or scales them itself. */
-export type Preprocessing = 'caffe' | 'tf' | 'torch' | 'none';
+export type Preprocessing = PreprocessMode | 'none';
 
 /** A file of published weights. */
 export interface PublishedFile {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FoveaError } from '../../src/core/errors.js';
 import { keyFromSeed, randomBits } from '../../src/core/random.js';
+import { loadSharp } from '../../src/data/codecs/packages.js';
 import { type HostData, hostArray } from '../../src/data/host-array.js';
 import { decodeImage } from '../../src/data/images.js';
 import { type ResizeMethod, resizeImage } from '../../src/data/resize.js';
@@ -21,7 +22,7 @@ const fileOf = (name: string): Uint8Array => new Uint8Array(Buffer.from(files[na
 
 describe('files', () => {
   // How far bytes may lie apart: inks are made light by jpeg-js, and its chroma is not smoothed.
-  const exact = Object.keys(files).filter((name) => name !== 'inks');
+  const exact = Object.keys(files).filter((name) => !['inks', 'bmp 24', 'gif'].includes(name));
 
   it.each(exact)('%s', async (name) => {
     const { data, shape } = await decodeImage(fileOf(name));
@@ -33,6 +34,13 @@ describe('files', () => {
     expect(printed.shape).toEqual(seen.shape);
     const difference = [...printed.data].reduce((sum, value, i) => sum + Math.abs(value - (seen.data[i] as number)), 0);
     expect(difference / printed.data.length).toBeLessThan(12);
+  });
+
+  it('of kinds that nothing reads are refused by their kind', async () => {
+    await expect(decodeImage(fileOf('bmp 24'))).rejects.toThrow('is a BMP file that is not read here');
+    if ((await loadSharp()) !== undefined)
+      expect((await decodeImage(fileOf('gif'))).shape.slice(0, 2)).toEqual([30, 40]);
+    else await expect(decodeImage(fileOf('gif'))).rejects.toThrow('is a GIF file that is not read here');
   });
 
   it('are left as the camera stored them on request', async () => {

@@ -1,5 +1,5 @@
-// Picture files of any kind to pixels. PNG, BMP and GIF are decoded here; JPEG and WebP by packages in Node (./packages.ts)
-// and by the browser's own decoder in pages; what is left, by sharp where it is installed.
+// Picture files of any kind to pixels: PNG by a package everywhere; JPEG and WebP by packages in Node (./packages.ts), what
+// is left by sharp where it is installed; in pages by the browser's own decoder.
 import { FoveaError } from '../../core/errors.js';
 import { isNode } from '../../core/node-files.js';
 import { looksLikeHtml } from '../archive.js';
@@ -8,7 +8,9 @@ import { type Pixels, wholePixels } from '../resample.js';
 import { decodeJpeg } from './jpeg.js';
 import { applyOrientation, exifOrientation, jpegOrientation } from './orientation.js';
 import { loadSharp, wasmDecoder } from './packages.js';
-import { UnreadKind } from './unread.js';
+
+/** A file that is not damaged but of a kind that nothing here reads; says why, after "it". */
+class UnreadKind extends Error {}
 
 export type ImageFormat = 'png' | 'jpeg' | 'webp' | 'gif' | 'bmp' | 'tiff' | 'avif';
 
@@ -78,7 +80,7 @@ function explain(error: unknown, bytes: Uint8Array, format: ImageFormat, name: s
       message: `${name} is a ${format.toUpperCase()} file that is not read here: ${problem}.`,
       path: name,
       got: format,
-      want: ['png', 'jpeg', 'webp', 'bmp', 'gif'],
+      want: ['png', 'jpeg', 'webp'],
       hint: `${others} the picture to PNG or JPEG.`,
       cause: error,
     });
@@ -113,8 +115,6 @@ async function decodeFormat(bytes: Uint8Array, format: ImageFormat): Promise<Pix
   const whole = ({ data, shape }: HostArray): Pixels =>
     wholePixels(data as Uint8Array, shape as unknown as readonly [number, number, number]);
   if (format === 'png') return whole((await import('./png.js')).decodePng(bytes));
-  if (format === 'bmp') return whole((await import('./bmp.js')).decodeBmp(bytes));
-  if (format === 'gif') return whole((await import('./gif.js')).decodeGif(bytes));
   if (!isNode()) return decodeInBrowser(bytes, format);
   if (format === 'jpeg') return decodeJpeg(bytes);
   const webp = format === 'webp' ? await wasmDecoder('webp') : undefined;
@@ -124,6 +124,7 @@ async function decodeFormat(bytes: Uint8Array, format: ImageFormat): Promise<Pix
     const pixels = wholePixels(new Uint8Array(0), [height, width, 4]);
     return { ...pixels, data, channels: isOpaque ? 3 : 4 };
   }
+  if (format === 'bmp') throw new UnreadKind('only browsers read it');
   const sharp = await loadSharp();
   if (sharp === undefined) throw new UnreadKind('it needs sharp, which is not installed');
   const { data, info } = await sharp(bytes, { failOn: 'truncated' })

@@ -1,6 +1,6 @@
 // The product of two inputs along an axis of each.
 import { FoveaError } from '../../core/errors.js';
-import { formatShape, normalizeAxis, sizeOf } from '../../core/shape.js';
+import { formatShape, sizeOf } from '../../core/shape.js';
 import type { Tensor } from '../../graph/tensor.js';
 import { matmul } from '../../ops/matmul.js';
 import { l2Normalize } from '../../ops/norm.js';
@@ -51,7 +51,7 @@ export class Dot extends ConfiguredLayer<typeof dotFields> {
     }
     const { axes, normalize } = this.settings;
     const [first, second] = typeof axes === 'number' ? [axes, axes] : axes;
-    const [i, j] = [normalizeAxis(first, a.rank, this.className), normalizeAxis(second, b.rank, this.className)];
+    const [i, j] = [this.axisOf(a, first), this.axisOf(b, second)];
     if (a.shape[i] !== b.shape[j] || a.shape[0] !== b.shape[0]) {
       throw new FoveaError({
         code: 'shape',
@@ -66,6 +66,19 @@ export class Dot extends ConfiguredLayer<typeof dotFields> {
     const product = matmul(rows, columns, { transposeB: true });
     const inner = [...rowsShape, ...columnsShape];
     return reshape(product, [a.shape[0] as number, ...(inner.length === 0 ? [1] : inner)]);
+  }
+
+  /** The axis from the front; one from the end may turn out to be the batch, which is no axis to sum. */
+  private axisOf({ shape }: Tensor, axis: number): number {
+    const at = axis < 0 ? axis + shape.length : axis;
+    if (at > 0 && at < shape.length) return at;
+    throw new FoveaError({
+      code: 'argument',
+      op: this.className,
+      message: `axes: ${formatShape(shape)} has no axis ${axis} beside the batch.`,
+      got: axis,
+      want: `1 to ${shape.length - 1}, or from the end`,
+    });
   }
 }
 

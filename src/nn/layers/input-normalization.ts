@@ -84,7 +84,7 @@ export class Normalization extends ConfiguredLayer<typeof normalizationFields> {
       throw this.refuse(`mean ${formatShape(shape)} and variance ${formatShape(other)} must have one shape.`);
     }
     if (shape.length > axis.length) {
-      throw this.refuse(`mean ${formatShape(shape)} has more axes than are kept: ${JSON.stringify(axis)}.`);
+      throw this.refuse(`mean ${formatShape(shape)} has more axes than axis ${JSON.stringify(axis)} keeps.`);
     }
   }
 
