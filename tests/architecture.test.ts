@@ -17,6 +17,7 @@ const ORDER = [
   'data',
   'formats',
   'nn',
+  'interchange',
   'plot',
   'zoo',
   'tasks',
