@@ -6,6 +6,7 @@ import type { SymbolicTensor } from './symbolic.js';
 
 export { type CloneOptions, cloneModel } from './clone.js';
 export { Model, Sequential, TrainableModel } from './model.js';
+export type { ModelMetadata, PicturePreprocessing, PixelMode } from './model-metadata.js';
 export type { LoadOptions } from './saving.js';
 
 /**

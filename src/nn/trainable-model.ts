@@ -10,6 +10,7 @@ import { type CostOptions, costOf, type ModelCost } from './cost.js';
 import type { LayerGraph } from './functional.js';
 import { type CallResult, Layer } from './layer.js';
 import type { Mean, Metric } from './metrics.js';
+import type { ModelMetadata } from './model-metadata.js';
 import type { Optimizer } from './optimizers.js';
 import { type SummaryOptions, summaryText } from './summary.js';
 import type { PartialShape, SymbolicTensor } from './symbolic.js';
@@ -40,8 +41,8 @@ const portName = ({ source, name }: SymbolicTensor): string => source?.call.laye
 
 /** What trained models share: `compile`, `fit`, `evaluate`, `predict`, `summary`. */
 export abstract class TrainableModel extends Layer {
-  /** Plain data that is saved with the model: class names, how pictures were prepared. */
-  metadata: Readonly<Record<string, unknown>> = {};
+  /** Plain data that is saved with the model: how its pictures are prepared, the names of its classes. */
+  metadata: ModelMetadata = {};
   private readonly trainer = new Trainer(this);
 
   /** The graph of layers; models that do not know their input yet make it on first use. */
