@@ -199,8 +199,7 @@ function readPacked(reader: BinaryReader, kind: ScalarKind, bytes: Uint8Array, e
   if (kind === 'float' || kind === 'double') {
     const make = kind === 'float' ? Float32Array : Float64Array;
     if (size % make.BYTES_PER_ELEMENT !== 0) throw new Error(`${size} bytes are no whole number of ${kind}s`);
-    const from = bytes.byteOffset + reader.pos;
-    list.push(new make(bytes.buffer.slice(from, from + size)));
+    list.push(new make(bytes.slice(reader.pos, end).buffer));
     reader.pos = end;
     return;
   }
