@@ -28,4 +28,5 @@ export {
 export { snakeCase } from './keras-spelling.js';
 export * from './safetensors.js';
 export * from './stored.js';
+export { isTorchFile, readTorch, type TorchFile } from './torch.js';
 export { writeZip, type ZipEntry, ZipReader } from './zip.js';

@@ -52,6 +52,11 @@ export class ZipReader {
     return this.entries.has(name);
   }
 
+  /** The unpacked size that the directory gives for an entry; 0 where there is none. */
+  sizeOf(name: string): number {
+    return this.entries.get(name)?.size ?? 0;
+  }
+
   /**
    * The bytes of an entry, checked against its size and CRC-32: a view of the archive where it is stored.
    * Throws `format` where it is missing, damaged, or unpacks to more than `limit` bytes.

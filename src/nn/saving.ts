@@ -5,6 +5,7 @@ import { FoveaError } from '../core/errors.js';
 import { readFileBytes, writeFileAtomic } from '../core/node-files.js';
 import {
   collectWeights,
+  isTorchFile,
   type KerasArchive,
   kerasDate,
   type LegacyFile,
@@ -15,6 +16,8 @@ import {
   readHdf5,
   readKerasArchive,
   readLegacyH5,
+  readSafetensors,
+  readTorch,
   readWeights,
   type SavedItems,
   type SavedObject,
@@ -24,6 +27,7 @@ import {
   storedFloats,
   weightPaths,
   writeKerasArchive,
+  writeSafetensors,
   writeWeights,
 } from '../formats/index.js';
 import type { Variable } from '../graph/variable.js';
@@ -84,9 +88,17 @@ export async function save(model: TrainableModel, path: string): Promise<void> {
   await writeFileAtomic(path, await modelToBytes(model), 'save');
 }
 
-/** Writes the weights, and the optimizer's state where there is one, as `.weights.h5`. */
+/**
+ * Writes the weights as `.weights.h5`, with the optimizer's state where there is one, or as `.safetensors`, under the paths
+ * of Keras (`conv2d/kernel`) and with the model's metadata.
+ */
 export async function saveWeights(model: TrainableModel, path: string): Promise<void> {
-  if (!path.endsWith('.weights.h5')) throw wrongEnding('saveWeights', path, '.weights.h5', 'save writes .keras.');
+  if (path.endsWith('.safetensors')) {
+    await writeFileAtomic(path, await weightsToSafetensors(model), 'saveWeights');
+    return;
+  }
+  if (!path.endsWith('.weights.h5'))
+    throw wrongEnding('saveWeights', path, '.weights.h5 or .safetensors', 'save writes .keras.');
   const optimizer = model.training.compiled === undefined ? undefined : model.training.buildOptimizer();
   const bytes = writeWeights({
     weights: await weightTree(model),
@@ -97,7 +109,22 @@ export async function saveWeights(model: TrainableModel, path: string): Promise<
   await writeFileAtomic(path, bytes, 'saveWeights');
 }
 
-/** Loads weights from `.weights.h5`, `.keras` or a legacy `.h5` into a model of the same shape. */
+async function weightsToSafetensors(model: TrainableModel): Promise<Uint8Array> {
+  const { namedWeights } = await import('./named-weights.js');
+  const weights = namedWeights(model);
+  const arrays = await storedVariables(weights.map(({ variable }) => variable));
+  const metadata =
+    Object.keys(model.metadata).length === 0 ? [] : [['metadata', JSON.stringify(model.metadata)] as const];
+  return writeSafetensors(
+    new Map(weights.map(({ path }, i) => [path, arrays[i] as StoredArray])),
+    new Map([['format', 'keras'], ...metadata]),
+  );
+}
+
+/**
+ * Loads weights into a model of the same shape: from `.weights.h5`, `.keras`, a legacy `.h5`, `.safetensors`, or a state dict
+ * of torch.save, whichever the content is. PyTorch's names are those of the layers, as torchvision's networks in the zoo have them.
+ */
 export async function loadWeights(
   model: TrainableModel,
   source: string | Uint8Array,
@@ -105,6 +132,17 @@ export async function loadWeights(
 ): Promise<void> {
   const bytes = typeof source === 'string' ? await readFileBytes(source, 'loadWeights') : source;
   const file = name ?? (typeof source === 'string' ? source : 'weights');
+  if (isTorchFile(bytes)) {
+    const { tensors } = readTorch(bytes, file);
+    (await import('./named-weights.js')).putNamedWeights(model, tensors, { file, skipMismatch });
+    return;
+  }
+  if (isSafetensors(bytes)) {
+    const { tensors, metadata } = readSafetensors(bytes, file);
+    (await import('./named-weights.js')).putNamedWeights(model, tensors, { file, skipMismatch });
+    model.metadata = { ...model.metadata, ...notesOf(metadata) };
+    return;
+  }
   if (isZip(bytes)) {
     putWeights(model, readKerasArchive(bytes, file), { file, skipMismatch });
     return;
@@ -255,6 +293,27 @@ function storedVariables(variables: readonly Variable[]): Promise<StoredArray[]>
 
 function isZip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x50 && bytes[1] === 0x4b;
+}
+
+/** A length of the header, then its JSON. */
+function isSafetensors(bytes: Uint8Array): boolean {
+  if (bytes.length < 10 || bytes[8] !== 0x7b) return false;
+  const { buffer, byteOffset } = bytes;
+  return new DataView(buffer, byteOffset, 8).getBigUint64(0, true) <= bytes.length;
+}
+
+/** A model's metadata from a safetensors file's: that of our own files, and texts of others under their names. */
+function notesOf(notes: ReadonlyMap<string, string>): Readonly<Record<string, unknown>> {
+  const own = notes.get('metadata');
+  const others = Object.fromEntries([...notes].filter(([name]) => name !== 'metadata' && name !== 'format'));
+  if (own === undefined) return others;
+  try {
+    const parsed: unknown = JSON.parse(own);
+    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return { ...others, ...parsed };
+  } catch {
+    // Text of somebody else's.
+  }
+  return { ...others, metadata: own };
 }
 
 function isHdf5(bytes: Uint8Array): boolean {

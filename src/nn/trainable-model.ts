@@ -273,12 +273,12 @@ export abstract class TrainableModel extends Layer {
     return (await import('./saving.js')).modelToBytes(this);
   }
 
-  /** Writes the weights as `.weights.h5`. */
+  /** Writes the weights as `.weights.h5`, or as `.safetensors`. */
   async saveWeights(path: string): Promise<void> {
     await (await import('./saving.js')).saveWeights(this, path);
   }
 
-  /** Loads weights of a model of the same shape from `.weights.h5`, `.keras` or a legacy `.h5`. */
+  /** Loads weights of a model of the same shape: `.weights.h5`, `.keras`, legacy `.h5`, `.safetensors`, `.pth` of PyTorch. */
   async loadWeights(source: string | Uint8Array, options: { skipMismatch?: boolean } = {}): Promise<void> {
     await (await import('./saving.js')).loadWeights(this, source, options);
   }
