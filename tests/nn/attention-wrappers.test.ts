@@ -1,11 +1,9 @@
 // Layers around layers and attention beyond the figures: training, statistics, files, dropout, and what they refuse.
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { makeModelConfig, parseModelConfig, weightPaths } from '../../src/formats/index.js';
-import { interpret } from '../../src/graph/interpret.js';
 import {
   add,
   type CallContext,
-  type FoveaError,
   type Layer,
   layers,
   models,
@@ -20,31 +18,9 @@ import { layerFromConfig } from '../../src/nn/layers/registry.js';
 import { configOfModel, modelFromConfig } from '../../src/nn/model-config.js';
 import { savedObject } from '../../src/nn/saving.js';
 import { transpose } from '../../src/ops/index.js';
+import { copyWeights, expectSame, failure, ramp, valuesOf } from './layer-checks.js';
 
 beforeEach(() => setRandomSeed(23));
-
-const ramp = (shape: readonly number[], step = 0.37): Tensor =>
-  tensor(
-    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(1 + i * step)),
-    { shape: [...shape] },
-  );
-const valuesOf = (x: Tensor): number[] => Array.from(interpret([x])[0]?.data ?? []);
-const expectSame = (got: Tensor, want: readonly number[], digits = 6): void => {
-  const values = valuesOf(got);
-  expect(values.length).toBe(want.length);
-  for (const [i, value] of values.entries()) expect(value).toBeCloseTo(want[i] as number, digits);
-};
-const copyWeights = (from: Layer, to: Layer): void => {
-  for (const [i, weight] of from.weights.entries()) to.weights[i]?.assign(weight.value);
-};
-const failure = (body: () => unknown): string => {
-  try {
-    body();
-  } catch (error) {
-    return (error as FoveaError).message;
-  }
-  return 'it did not fail';
-};
 
 /** Sequences of 6 tokens from 1 to 5; the answer is the token after the one place that holds a 5. */
 function lookups(count: number) {
@@ -231,9 +207,9 @@ describe('locally connected layers', () => {
       [3, 3],
     ]);
     expect(layerFromConfig('LocallyConnected1D', layer.config).config).toEqual(layer.config);
-    expect(failure(() => layers.locallyConnected1d({ filters: 3, kernelSize: 2, padding: 'same' as 'valid' }))).toMatch(
-      /^LocallyConnected1D: padding must be 'valid'; got "same"\./,
-    );
+    expect(
+      failure(() => layers.locallyConnected1d({ filters: 3, kernelSize: 2, padding: 'same' as 'valid' })).message,
+    ).toMatch(/^LocallyConnected1D: padding must be 'valid'; got "same"\./);
   });
 });
 
@@ -273,21 +249,21 @@ describe('wrappers', () => {
   });
 
   it('name what is wrong', () => {
-    expect(failure(() => layers.bidirectional({ layer: layers.dense({ units: 2 }) }))).toBe(
+    expect(failure(() => layers.bidirectional({ layer: layers.dense({ units: 2 }) })).message).toBe(
       'Bidirectional: layer must be a recurrent layer; got "Dense".',
     );
-    expect(failure(() => layers.bidirectional({ layer: layers.lstm({ units: 2 }), mergeMode: 'max' as 'sum' }))).toBe(
-      "Bidirectional: mergeMode must be 'concat', 'sum', 'mul', 'ave' or null; got \"max\".",
-    );
+    expect(
+      failure(() => layers.bidirectional({ layer: layers.lstm({ units: 2 }), mergeMode: 'max' as 'sum' })).message,
+    ).toBe("Bidirectional: mergeMode must be 'concat', 'sum', 'mul', 'ave' or null; got \"max\".");
     const pair = { layer: layers.lstm({ units: 2 }), name: 'both' };
-    expect(failure(() => layers.bidirectional({ ...pair, backwardLayer: layers.lstm({ units: 2 }) }))).toBe(
+    expect(failure(() => layers.bidirectional({ ...pair, backwardLayer: layers.lstm({ units: 2 }) })).message).toBe(
       'Bidirectional: layer and backwardLayer must go in different directions; give one goBackwards.\n  at both',
     );
-    expect(failure(() => layers.timeDistributed({ layer: 3 as never }))).toMatch(
+    expect(failure(() => layers.timeDistributed({ layer: 3 as never })).message).toMatch(
       /^TimeDistributed: layer must be a layer; got 3\./,
     );
     const spectral = layers.spectralNormalization({ layer: layers.flatten({ name: 'flat' }), name: 'norm' });
-    expect(failure(() => spectral.apply(ramp([2, 3, 4])))).toBe(
+    expect(failure(() => spectral.apply(ramp([2, 3, 4]))).message).toBe(
       'SpectralNormalization: layer "flat" has no kernel and no embeddings.\n' +
         '  Wrap a layer such as layers.dense or layers.conv2d.\n  at norm',
     );
@@ -347,31 +323,32 @@ describe('attention', () => {
 
   it('names what is wrong', () => {
     const x = ramp([1, 4, 5]);
-    expect(failure(() => layers.multiHeadAttention({ numHeads: 0, keyDim: 2 }))).toBe(
+    expect(failure(() => layers.multiHeadAttention({ numHeads: 0, keyDim: 2 })).message).toBe(
       'MultiHeadAttention: numHeads must be a whole number of at least 1; got 0.',
     );
     const layer = layers.multiHeadAttention({ numHeads: 2, keyDim: 2, name: 'heads' });
-    expect(failure(() => layer.apply(x))).toBe(
+    expect(failure(() => layer.apply(x)).message).toBe(
       'MultiHeadAttention: takes query and value, and perhaps key; got 1 input.\n' +
         '  Apply it to a list; for self-attention the same tensor twice: layer.apply([x, x]).\n  at heads',
     );
-    expect(failure(() => layer.apply([x, x, ramp([1, 3, 5])]))).toBe(
+    expect(failure(() => layer.apply([x, x, ramp([1, 3, 5])])).message).toBe(
       'MultiHeadAttention: value [1,4,5] and key [1,3,5] may differ in the last axis only.\n  at heads',
     );
     expect(
-      failure(() => layers.groupQueryAttention({ headDim: 2, numQueryHeads: 3, numKeyValueHeads: 2, name: 'g' })),
+      failure(() => layers.groupQueryAttention({ headDim: 2, numQueryHeads: 3, numKeyValueHeads: 2, name: 'g' }))
+        .message,
     ).toBe('GroupQueryAttention: numKeyValueHeads 2 must divide numQueryHeads 3.\n  at g');
-    expect(failure(() => layers.attention({ name: 'a' }).apply(x))).toBe(
+    expect(failure(() => layers.attention({ name: 'a' }).apply(x)).message).toBe(
       'Attention: takes a list of query and value, and perhaps key; got 1 input.\n' +
         '  Apply it to a list: layer.apply([query, value]).\n  at a',
     );
-    expect(failure(() => layers.einsumDense({ equation: 'ab,bc', outputShape: 2 }))).toBe(
+    expect(failure(() => layers.einsumDense({ equation: 'ab,bc', outputShape: 2 })).message).toBe(
       'EinsumDense: equation must be of the form [X],[Y]->[Z], ...[X],[Y]->...[Z] or [X]...,[Y]->[Z]...; got "ab,bc".',
     );
     expect(
       failure(() =>
         layers.einsumDense({ equation: 'ab,bc->ac', outputShape: 2, biasAxes: 'b', name: 'e' }).apply(ramp([2, 3])),
-      ),
+      ).message,
     ).toBe('EinsumDense: biasAxes "b" names "b", which the output lacks (equation "ab,bc->ac").\n  at e');
   });
 

@@ -1,45 +1,12 @@
 // Recurrent layers beyond what the golden values show: training, states, masks, dropout, files, and what they refuse.
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { interpret } from '../../src/graph/interpret.js';
-import {
-  type FoveaError,
-  Layer,
-  layers,
-  models,
-  optimizers,
-  setEngine,
-  setRandomSeed,
-  type Tensor,
-  tensor,
-} from '../../src/index.js';
+import { Layer, layers, models, optimizers, setEngine, setRandomSeed, type Tensor, tensor } from '../../src/index.js';
 import { inferenceContext } from '../../src/nn/layer.js';
 import { layerFromConfig } from '../../src/nn/layers/registry.js';
 import { add, multiply, ones } from '../../src/ops/index.js';
+import { copyWeights, expectSame, failure, ramp, valuesOf } from './layer-checks.js';
 
 beforeEach(() => setRandomSeed(11));
-
-const ramp = (shape: readonly number[], step = 0.37): Tensor =>
-  tensor(
-    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(1 + i * step)),
-    { shape: [...shape] },
-  );
-const valuesOf = (x: Tensor): number[] => Array.from(interpret([x])[0]?.data ?? []);
-const expectSame = (got: Tensor, want: readonly number[], digits = 6): void => {
-  const values = valuesOf(got);
-  expect(values.length).toBe(want.length);
-  for (const [i, value] of values.entries()) expect(value).toBeCloseTo(want[i] as number, digits);
-};
-const copyWeights = (from: Layer, to: Layer): void => {
-  for (const [i, weight] of from.weights.entries()) to.weights[i]?.assign(weight.value);
-};
-const failure = (body: () => unknown): FoveaError => {
-  try {
-    body();
-  } catch (error) {
-    return error as FoveaError;
-  }
-  throw new Error('it did not fail');
-};
 
 /** Sequences of 8 signs; the answer is the sign at step 2. */
 function remembered(count: number) {
