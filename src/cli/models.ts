@@ -2,8 +2,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FoveaError } from '../core/errors.js';
+import { load } from '../interchange/load.js';
 import type { TrainableModel } from '../nn/model.js';
-import { load } from '../nn/saving.js';
 import type { Preprocess } from './data.js';
 
 /** What `fovea train` keeps with a model. */

@@ -1,4 +1,5 @@
 // Files of models: Keras's archives and weights, safetensors, and the containers they are made of.
+export { type FilesBeside, filesBeside, filesGiven } from './beside.js';
 export * from './hdf5.js';
 export * from './keras.js';
 export * from './keras-config.js';
@@ -26,7 +27,9 @@ export {
   weightPaths,
 } from './keras-paths.js';
 export { snakeCase } from './keras-spelling.js';
+export { FILE_KINDS, type FileKind, kindOf } from './kinds.js';
 export * from './safetensors.js';
 export * from './stored.js';
+export { readTfjs, readTfjsWeights, type TfjsFile, type TfjsGroup, type TfjsWeight } from './tfjs.js';
 export { isTorchFile, readTorch, type TorchFile } from './torch.js';
 export { writeZip, type ZipEntry, ZipReader } from './zip.js';

@@ -1,61 +1,77 @@
-// Weights from Keras 2's .h5 files: by the order of layers, skipping those without weights.
-import { FoveaError } from '../core/errors.js';
+// Weights from Keras 2's .h5 files: by the order of layers, skipping those without weights, or by their names.
 import { formatShape, sameShape } from '../core/shape.js';
-import type { LegacyFile, StoredArray } from '../formats/index.js';
+import type { LegacyFile, NamedArray, StoredArray } from '../formats/index.js';
 import type { Variable } from '../graph/variable.js';
 import type { Layer } from './layer.js';
+import { mismatches } from './layer-weights.js';
 import type { TrainableModel } from './model.js';
 import { putArray, putOptimizer } from './saving.js';
+
+/** How `putLegacyWeights` goes about it. */
+export interface LegacyWeightOptions {
+  readonly file: string;
+  readonly skipMismatch?: boolean;
+  /** Pair layers of one name; those without a partner are left alone, and so is the optimizer. */
+  readonly byName?: boolean;
+}
 
 /** Puts the weights of a legacy file into a model, listing every mismatch in one error. */
 export function putLegacyWeights(
   model: TrainableModel,
   legacy: LegacyFile,
-  { file, skipMismatch }: { file: string; skipMismatch: boolean },
+  { file, skipMismatch = false, byName = false }: LegacyWeightOptions,
 ): void {
   const layers = model.layers.filter((layer) => layer.weights.length > 0);
   const stored = legacy.layers.filter(({ weights }) => weights.length > 0);
   const problems: string[] = [];
-  if (layers.length !== stored.length) {
+  if (!byName && layers.length !== stored.length) {
     problems.push(
       `the file has ${stored.length} layers with weights (${list(stored)}), the model ${layers.length} (${list(layers)})`,
     );
   }
+  const named = new Map(stored.map((each) => [each.name, each]));
   const pairs: [Variable, StoredArray][] = [];
   layers.forEach((layer, i) => {
+    const partner = byName ? named.get(layer.name) : stored[i];
+    if (partner === undefined) return;
     const weights = inKerasOrder(layer);
-    const arrays = stored[i]?.weights ?? [];
-    if (stored[i] !== undefined && arrays.length !== weights.length) {
+    if (partner.weights.length !== weights.length) {
       problems.push(
-        `layer "${layer.name}" has ${weights.length} weights, "${stored[i]?.name}" in the file ${arrays.length}`,
+        `layer "${layer.name}" has ${weights.length} weights, "${partner.name}" in the file ${partner.weights.length}`,
       );
     }
-    weights.forEach((weight, at) => {
-      const found = arrays[at];
-      if (found === undefined) return;
-      if (sameShape(found.array.shape, weight.shape)) pairs.push([weight, found.array]);
-      else
-        problems.push(
-          `${weight.name} of "${layer.name}" is ${formatShape(weight.shape)}, "${found.name}" in the file ${formatShape(found.array.shape)}`,
-        );
-    });
+    pairWeights(weights, partner.weights, layer.name, pairs, problems);
   });
-  if (problems.length > 0 && !skipMismatch) {
-    throw new FoveaError({
-      code: 'format',
-      op: 'loadWeights',
-      message: `the weights do not fit the model: ${problems.length} ${problems.length === 1 ? 'mismatch' : 'mismatches'}.`,
-      lines: problems.slice(0, 40),
-      path: file,
-      hint: 'Build the same model as the one that was saved, or pass skipMismatch to load what fits.',
-    });
-  }
+  // Weights that belong to the model itself come in a group of their own.
+  pairWeights(model.ownWeights, legacy.topLevel, model.name, pairs, problems);
+  if (byName && pairs.length === 0 && layers.length > 0)
+    problems.push(`no layer of the file (${list(stored)}) has the name of one of the model (${list(layers)})`);
+  if (problems.length > 0 && !skipMismatch) throw mismatches(problems, file, 'loadWeights');
   for (const [variable, array] of pairs) putArray(variable, array);
+  if (byName) return;
   putOptimizer(
     model,
     legacy.optimizerWeights?.map(({ array }) => array),
     file,
   );
+}
+
+function pairWeights(
+  weights: readonly Variable[],
+  arrays: readonly NamedArray[],
+  layer: string,
+  pairs: [Variable, StoredArray][],
+  problems: string[],
+): void {
+  weights.forEach((weight, at) => {
+    const found = arrays[at];
+    if (found === undefined) return;
+    if (sameShape(found.array.shape, weight.shape)) pairs.push([weight, found.array]);
+    else
+      problems.push(
+        `${weight.name} of "${layer}" is ${formatShape(weight.shape)}, "${found.name}" in the file ${formatShape(found.array.shape)}`,
+      );
+  });
 }
 
 /** Keras's order in these files: all that is trainable first, also across the layers of a nested model. */

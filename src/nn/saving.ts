@@ -2,10 +2,9 @@
 // src/formats, which knows nothing of layers; here layers meet their configs and weights.
 import { encodeElements } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
-import { readFileBytes, writeFileAtomic } from '../core/node-files.js';
+import { writeFileAtomic } from '../core/node-files.js';
 import {
   collectWeights,
-  isTorchFile,
   type KerasArchive,
   kerasDate,
   type LegacyFile,
@@ -16,8 +15,6 @@ import {
   readHdf5,
   readKerasArchive,
   readLegacyH5,
-  readSafetensors,
-  readTorch,
   readWeights,
   type SavedItems,
   type SavedObject,
@@ -25,6 +22,7 @@ import {
   type StoredDtype,
   storedArray,
   storedFloats,
+  type WeightTree,
   weightPaths,
   writeKerasArchive,
   writeSafetensors,
@@ -33,6 +31,7 @@ import {
 import type { Variable } from '../graph/variable.js';
 import { makeCompileConfig, readCompileConfig } from './compile-config.js';
 import { Layer, type LayerTree } from './layer.js';
+import { putLayerWeights } from './layer-weights.js';
 import { findLayerClass } from './layers/registry.js';
 import { putLegacyWeights } from './legacy-weights.js';
 import { TrainableModel } from './model.js';
@@ -51,6 +50,15 @@ export interface LoadOptions {
   lambdas?: Lambdas;
   /** What to call the file in errors, for bytes. */
   name?: string;
+}
+
+/** How weights are put into a model. */
+export interface WeightOptions {
+  readonly skipMismatch?: boolean;
+  /** By the names of layers, not by their order. */
+  readonly byName?: boolean;
+  /** What to call the file in errors. */
+  readonly name?: string;
 }
 
 /** What is in fovea's own entry of a `.keras` file. */
@@ -121,55 +129,29 @@ async function weightsToSafetensors(model: TrainableModel): Promise<Uint8Array> 
   );
 }
 
-/**
- * Loads weights into a model of the same shape: from `.weights.h5`, `.keras`, a legacy `.h5`, `.safetensors`, or a state dict
- * of torch.save, whichever the content is. PyTorch's names are those of the layers, as torchvision's networks in the zoo have them.
- */
+/** Loads weights from the bytes of a `.weights.h5`, `.keras` or legacy `.h5` into a model of the same shape. */
 export async function loadWeights(
   model: TrainableModel,
-  source: string | Uint8Array,
-  { skipMismatch = false, name }: { skipMismatch?: boolean; name?: string } = {},
+  bytes: Uint8Array,
+  { skipMismatch = false, byName = false, name: file = 'weights' }: WeightOptions = {},
 ): Promise<void> {
-  const bytes = typeof source === 'string' ? await readFileBytes(source, 'loadWeights') : source;
-  const file = name ?? (typeof source === 'string' ? source : 'weights');
-  if (isTorchFile(bytes)) {
-    const { tensors } = readTorch(bytes, file);
-    (await import('./named-weights.js')).putNamedWeights(model, tensors, { file, skipMismatch });
-    return;
-  }
-  if (isSafetensors(bytes)) {
-    const { tensors, metadata } = readSafetensors(bytes, file);
-    (await import('./named-weights.js')).putNamedWeights(model, tensors, { file, skipMismatch });
-    model.metadata = { ...model.metadata, ...notesOf(metadata) };
-    return;
-  }
-  if (isZip(bytes)) {
-    putWeights(model, readKerasArchive(bytes, file), { file, skipMismatch });
-    return;
-  }
-  const legacy = readIfLegacy(bytes, file);
-  if (legacy !== undefined) putLegacyWeights(model, legacy, { file, skipMismatch });
-  else putWeights(model, readWeights(bytes, file), { file, skipMismatch });
+  const stored = isZip(bytes) ? readKerasArchive(bytes, file) : (readIfLegacy(bytes, file) ?? readWeights(bytes, file));
+  if ('layers' in stored) putLegacyWeights(model, stored, { file, skipMismatch, byName });
+  else if (byName) putLayerWeights(model, namedArrays(stored.weights), { file, skipMismatch, by: 'name' });
+  else putWeights(model, stored, { file, skipMismatch });
 }
 
-/**
- * Loads a model: `.keras`, or a legacy `.h5` with its model inside. Code in a file is never run.
- *
- * @example
- * const model = await models.load('fashion.keras');
- */
-export async function load(source: string | Uint8Array, options: LoadOptions = {}): Promise<TrainableModel> {
-  const bytes = typeof source === 'string' ? await readFileBytes(source, 'load') : source;
-  const file = options.name ?? (typeof source === 'string' ? source : 'model');
+/** The model in the bytes of a `.keras`, or of a legacy `.h5` with its model inside. Code in a file is never run. */
+export async function load(bytes: Uint8Array, options: LoadOptions = {}): Promise<TrainableModel> {
+  const file = options.name ?? 'model';
   return isZip(bytes) || !isHdf5(bytes) ? loadArchive(bytes, file, options) : loadLegacy(bytes, file, options);
 }
 
 function loadArchive(bytes: Uint8Array, file: string, options: LoadOptions): TrainableModel {
   const archive = readKerasArchive(bytes, file);
-  const model = modelFromConfig(parse(archive.config, file, options), options.lambdas);
+  const model = modelFromKerasConfig(archive.config, archive.config.compile_config, file, options);
   const own = archive.training as OwnEntry | undefined;
   model.metadata = own?.metadata ?? {};
-  compileAs(model, archive.config.compile_config, file, options);
   putWeights(model, archive, { file, skipMismatch: false });
   if (own?.state !== undefined && options.compile !== false) model.training.state.load(own.state);
   return model;
@@ -177,9 +159,20 @@ function loadArchive(bytes: Uint8Array, file: string, options: LoadOptions): Tra
 
 function loadLegacy(bytes: Uint8Array, file: string, options: LoadOptions): TrainableModel {
   const legacy = readLegacyH5(bytes, file, { needsModel: true });
-  const model = modelFromConfig(parse(legacy.config, file, options), options.lambdas);
-  compileAs(model, legacy.trainingConfig, file, options);
-  putLegacyWeights(model, legacy, { file, skipMismatch: false });
+  const model = modelFromKerasConfig(legacy.config, legacy.trainingConfig, file, options);
+  putLegacyWeights(model, legacy, { file });
+  return model;
+}
+
+/** The model that Keras's config describes, of any version, compiled as the file says; its weights are new. */
+export function modelFromKerasConfig(
+  config: unknown,
+  compileConfig: unknown,
+  file: string,
+  options: LoadOptions,
+): TrainableModel {
+  const model = modelFromConfig(parse(config, file, options), options.lambdas);
+  compileAs(model, compileConfig, file, options);
   return model;
 }
 
@@ -213,6 +206,16 @@ function putWeights(
     if (array !== undefined) putArray(variables[i] as Variable, array);
   });
   putOptimizer(model, stored.optimizer, file);
+}
+
+/** Keras 3's weights under the names that it gives layers beside their paths: `conv2d_5/0`. */
+function namedArrays({ arrays, names }: WeightTree): Map<string, StoredArray> {
+  const out = new Map<string, StoredArray>();
+  for (const [path, array] of arrays) {
+    const [, group = '', index = path] = /^(.*?)\/?vars\/([^/]*)$/.exec(path) ?? [];
+    out.set(`${names.get(group) ?? group}/${index}`, array);
+  }
+  return out;
 }
 
 /** Puts an optimizer's variables back; a file that was not compiled has none. */
@@ -293,27 +296,6 @@ function storedVariables(variables: readonly Variable[]): Promise<StoredArray[]>
 
 function isZip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x50 && bytes[1] === 0x4b;
-}
-
-/** A length of the header, then its JSON. */
-function isSafetensors(bytes: Uint8Array): boolean {
-  if (bytes.length < 10 || bytes[8] !== 0x7b) return false;
-  const { buffer, byteOffset } = bytes;
-  return new DataView(buffer, byteOffset, 8).getBigUint64(0, true) <= bytes.length;
-}
-
-/** A model's metadata from a safetensors file's: that of our own files, and texts of others under their names. */
-function notesOf(notes: ReadonlyMap<string, string>): Readonly<Record<string, unknown>> {
-  const own = notes.get('metadata');
-  const others = Object.fromEntries([...notes].filter(([name]) => name !== 'metadata' && name !== 'format'));
-  if (own === undefined) return others;
-  try {
-    const parsed: unknown = JSON.parse(own);
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return { ...others, ...parsed };
-  } catch {
-    // Text of somebody else's.
-  }
-  return { ...others, metadata: own };
 }
 
 function isHdf5(bytes: Uint8Array): boolean {

@@ -5,6 +5,7 @@ import { FoveaError } from '../core/errors.js';
 import type { Profile } from '../engine/profile.js';
 import { scalar, type Tensor } from '../graph/tensor.js';
 import type { Variable } from '../graph/variable.js';
+import type { LoadWeightsOptions } from '../interchange/load.js';
 import { type CallContext, watching } from './call-context.js';
 import { type CostOptions, costOf, type ModelCost } from './cost.js';
 import type { LayerGraph } from './functional.js';
@@ -278,9 +279,12 @@ export abstract class TrainableModel extends Layer {
     await (await import('./saving.js')).saveWeights(this, path);
   }
 
-  /** Loads weights of a model of the same shape: `.weights.h5`, `.keras`, legacy `.h5`, `.safetensors`, `.pth` of PyTorch. */
-  async loadWeights(source: string | Uint8Array, options: { skipMismatch?: boolean } = {}): Promise<void> {
-    await (await import('./saving.js')).loadWeights(this, source, options);
+  /**
+   * Loads weights from any file that holds some: `.weights.h5`, `.keras`, `.h5`, model.json and others, by the order of
+   * layers or, with `byName`, by their names. Throws one `format` error that lists all that does not fit.
+   */
+  async loadWeights(source: string | URL | Uint8Array, options: LoadWeightsOptions = {}): Promise<void> {
+    await (await import('../interchange/load.js')).loadWeights(this, source, options);
   }
 
   /** The optimizer's variables, once training has made them; Keras's summary counts them. */

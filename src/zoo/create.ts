@@ -1,9 +1,10 @@
 // Making a network of the zoo by its name, and finding names.
 import { FoveaError } from '../core/errors.js';
 import { loadFile } from '../data/dataset-files.js';
+import { loadWeights } from '../interchange/models.js';
 import { nearestName } from '../nn/keras-config.js';
 import type { TrainableModel } from '../nn/model.js';
-import { loadWeights } from '../nn/models.js';
+
 import { architectures, type PublishedWeights, type ZooEntry } from './entries.js';
 import type { ZooOptions } from './options.js';
 

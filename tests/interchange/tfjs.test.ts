@@ -1,0 +1,227 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { layers, models, zoo } from '../../src/index.js';
+
+const data = process.env.FOVEA_DATA;
+const folder = mkdtempSync(join(tmpdir(), 'fovea-tfjs-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const ramp = (size: number, start: number): Float32Array =>
+  Float32Array.from({ length: size }, (_, i) => start + i / 8);
+
+/** A model as tfjs itself writes it: Keras 2's config, with tfjs's own way of leaving things out. */
+const TOPOLOGY = {
+  class_name: 'Sequential',
+  config: {
+    name: 'sequential_1',
+    layers: [
+      {
+        class_name: 'Conv2D',
+        config: {
+          filters: 2,
+          kernel_initializer: {
+            class_name: 'VarianceScaling',
+            config: { scale: 1, mode: 'fan_avg', distribution: 'normal', seed: null },
+          },
+          kernel_regularizer: null,
+          kernel_constraint: null,
+          kernel_size: [2, 2],
+          strides: [1, 1],
+          padding: 'valid',
+          data_format: 'channels_last',
+          dilation_rate: [1, 1],
+          activation: 'relu',
+          use_bias: true,
+          bias_initializer: { class_name: 'Zeros', config: {} },
+          name: 'conv2d_Conv2D1',
+          trainable: true,
+          batch_input_shape: [null, 3, 3, 1],
+          dtype: 'float32',
+        },
+      },
+      { class_name: 'Flatten', config: { name: 'flatten_Flatten1', trainable: true } },
+      {
+        class_name: 'Dense',
+        config: { units: 1, activation: 'linear', use_bias: true, name: 'dense_Dense1', trainable: true },
+      },
+    ],
+  },
+  keras_version: 'tfjs-layers 4.22.0',
+  backend: 'tensor_flow.js',
+};
+
+const MANIFEST = [
+  {
+    paths: ['./weights.bin'],
+    weights: [
+      { name: 'conv2d_Conv2D1/kernel', shape: [2, 2, 1, 2], dtype: 'float32' },
+      { name: 'conv2d_Conv2D1/bias', shape: [2], dtype: 'float32' },
+      { name: 'dense_Dense1/kernel', shape: [8, 1], dtype: 'float32' },
+      { name: 'dense_Dense1/bias', shape: [1], dtype: 'float32' },
+    ],
+  },
+];
+const NUMBERS = [ramp(8, -0.5), ramp(2, 0.25), ramp(8, -1), Float32Array.of(3)];
+const BYTES = new Uint8Array(Float32Array.from(NUMBERS.flatMap((each) => [...each])).buffer);
+const INPUT = { data: ramp(9, -1), shape: [1, 3, 3, 1], dtype: 'float32' as const };
+
+const encode = (json: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(json));
+const write = (name: string, content: Uint8Array): string => {
+  writeFileSync(join(folder, name), content);
+  return join(folder, name);
+};
+
+/** The same network by hand. */
+function expected(): number {
+  const [kernel, bias, dense, last] = NUMBERS as [Float32Array, Float32Array, Float32Array, Float32Array];
+  let sum = last[0] as number;
+  for (let y = 0; y < 2; y++)
+    for (let x = 0; x < 2; x++)
+      for (let c = 0; c < 2; c++) {
+        let value = bias[c] as number;
+        for (let i = 0; i < 2; i++)
+          for (let j = 0; j < 2; j++)
+            value += (INPUT.data[(y + i) * 3 + x + j] as number) * (kernel[(i * 2 + j) * 2 + c] as number);
+        sum += Math.max(0, value) * (dense[(y * 2 + x) * 2 + c] as number);
+      }
+  return sum;
+}
+
+describe('a tfjs layers model', () => {
+  const json = {
+    format: 'layers-model',
+    generatedBy: 'TensorFlow.js tfjs-layers v4.22.0',
+    modelTopology: TOPOLOGY,
+    weightsManifest: MANIFEST,
+  };
+
+  it('is loaded from a folder, its model.json, and bytes', async () => {
+    write('model.json', encode(json));
+    write('weights.bin', BYTES);
+    const fromBytes = () => models.load(encode(json), { files: { './weights.bin': BYTES } });
+    for (const load of [() => models.load(folder), () => models.load(join(folder, 'model.json')), fromBytes]) {
+      const model = await load();
+      const { data: got } = await model.predict(INPUT);
+      expect(got[0]).toBeCloseTo(expected(), 4);
+      expect(model.getLayer('conv2d_Conv2D1').countParams()).toBe(10);
+    }
+  });
+
+  it('is compiled where it was, and keeps what its maker wrote with it', async () => {
+    const trainingConfig = {
+      loss: 'mean_squared_error',
+      metrics: ['mae'],
+      optimizer_config: { class_name: 'SGD', config: { learning_rate: 0.25 } },
+    };
+    const model = await models.load(encode({ ...json, trainingConfig, userDefinedMetadata: { labels: ['a'] } }), {
+      files: { './weights.bin': BYTES },
+    });
+    const { loss } = await model.trainOnBatch(INPUT, { data: Float32Array.of(0), shape: [1, 1], dtype: 'float32' });
+    expect(loss).toBeCloseTo(expected() ** 2, 2);
+    expect(model.metadata).toEqual({ labels: ['a'] });
+  });
+
+  it('of Keras 3, as its converter writes it', async () => {
+    const mine = models.sequential([layers.input([3]), layers.dense({ units: 2, name: 'out' })], { name: 'three' });
+    mine.setWeights([ramp(6, 0), ramp(2, 5)]);
+    const { makeModelConfig } = await import('../../src/formats/index.js');
+    const { configOfModel } = await import('../../src/nn/model-config.js');
+    const topology = {
+      keras_version: '3.15.1',
+      backend: 'tensorflow',
+      model_config: makeModelConfig(configOfModel(mine)),
+    };
+    const weights = [
+      { name: 'three/out/kernel', shape: [3, 2], dtype: 'float32' },
+      { name: 'three/out/bias', shape: [2], dtype: 'float32' },
+    ];
+    const bytes = new Uint8Array(Float32Array.from([...ramp(6, 0), ...ramp(2, 5)]).buffer);
+    const model = await models.load(encode({ modelTopology: topology, weightsManifest: [{ paths: ['w'], weights }] }), {
+      files: { w: bytes },
+    });
+    const x = { data: Float32Array.of(1, 2, 3), shape: [1, 3], dtype: 'float32' as const };
+    expect([...(await model.predict(x)).data]).toEqual([...(await mine.predict(x)).data]);
+  });
+
+  it('says which weights do not fit', async () => {
+    const other = MANIFEST.map(({ paths, weights }) => ({
+      paths,
+      weights: weights.map((each) => ({ ...each, name: each.name.replace('dense_Dense1', 'dense') })),
+    }));
+    await expect(
+      models.load(encode({ ...json, weightsManifest: other }), { files: { './weights.bin': BYTES } }),
+    ).rejects.toThrow(
+      /the file has no weights for the layer "dense_Dense1"\n {2}the model has no layer for the file's "dense"/,
+    );
+  });
+});
+
+describe('tfjs weights without a topology', () => {
+  const small = () =>
+    models.sequential([
+      layers.input([3, 3, 1]),
+      layers.conv2d({ filters: 2, kernelSize: 2, activation: 'relu', name: 'conv2d_Conv2D1' }),
+      layers.flatten(),
+      layers.dense({ units: 1, name: 'dense_Dense1' }),
+    ]);
+  const manifest = encode(MANIFEST);
+  const files = { './weights.bin': BYTES };
+
+  it('go into a model by the names of its layers, else by their order', async () => {
+    const model = small();
+    await model.loadWeights(manifest, { files });
+    expect((await model.predict(INPUT)).data[0]).toBeCloseTo(expected(), 4);
+    const unnamed = models.sequential([
+      layers.input([3, 3, 1]),
+      layers.conv2d({ filters: 2, kernelSize: 2, activation: 'relu', name: 'a' }),
+      layers.flatten(),
+      layers.dense({ units: 1, name: 'b' }),
+    ]);
+    await unnamed.loadWeights(manifest, { files });
+    expect((await unnamed.predict(INPUT)).data[0]).toBeCloseTo(expected(), 4);
+  });
+
+  it('go by name alone where that is asked for, and leave the rest', async () => {
+    const model = models.sequential([
+      layers.input([8]),
+      layers.dense({ units: 1, name: 'dense_Dense1' }),
+      layers.dense({ units: 2, name: 'new' }),
+    ]);
+    const before = await model.getLayer('new').getWeights();
+    await expect(model.loadWeights(manifest, { files })).rejects.toThrow('2 mismatches');
+    await model.loadWeights(manifest, { files, byName: true });
+    expect((await model.getLayer('dense_Dense1').getWeights())[0]).toEqual(NUMBERS[2]);
+    expect(await model.getLayer('new').getWeights()).toEqual(before);
+  });
+
+  it('are not a model', async () => {
+    await expect(models.load(manifest, { files })).rejects.toThrow('weights without a model');
+  });
+});
+
+describe.skipIf(data === undefined)('published tfjs models', () => {
+  const at = (path: string): string => join(data ?? '', 'weights', path);
+
+  it.skipIf(!existsSync(at('mobilenet-v1-0.25-tfjs')))(
+    'MobileNet, weights alone, in the network of the zoo',
+    async () => {
+      const model = await zoo.create('mobilenet', { alpha: 0.25, weights: at('mobilenet-v1-0.25-tfjs/model.json') });
+      expect(model.countParams()).toBe(475_544);
+      const [kernel] = await model.getLayer('conv_dw_1').getWeights();
+      const { readFileSync } = await import('node:fs');
+      const raw = readFileSync(at('mobilenet-v1-0.25-tfjs/group3-shard1of1'));
+      expect([...(kernel ?? [])]).toEqual([...new Float32Array(new Uint8Array(raw).buffer)]);
+    },
+  );
+
+  it.skipIf(!existsSync(at('tiny-darknet-tfjs')))('Tiny Darknet with its topology', async () => {
+    const model = await models.load(at('tiny-darknet-tfjs'));
+    expect([model.countParams(), model.inputShape, model.outputShape]).toEqual([
+      1_046_488,
+      [null, 224, 224, 3],
+      [null, 1000],
+    ]);
+  });
+});
