@@ -73,6 +73,7 @@ export class Variable {
   private readonly isCast: boolean;
   private current: Tensor;
   private isShared: boolean;
+  private isFresh = false;
 
   constructor(initial: Tensor, options: VariableOptions = {}) {
     this.name = options.name ?? 'variable';
@@ -100,6 +101,11 @@ export class Variable {
 
   get size(): number {
     return sizeOf(this.shape);
+  }
+
+  /** Whether the value is still the one that it began with: nobody set, loaded or trained it. */
+  get isInitial(): boolean {
+    return this.isFresh;
   }
 
   /** The value now; inside a trace, the value that the trace has assigned so far. */
@@ -133,6 +139,7 @@ export class Variable {
     }
     this.current = value;
     this.isShared = true;
+    this.isFresh = false;
     changes++;
   }
 
@@ -149,6 +156,7 @@ export class Variable {
     }
     this.current = fromStorage(new Storage(this.dtype, elements.length, { host: elements, isOwn }), this.shape);
     this.isShared = false;
+    this.isFresh = false;
     changes++;
   }
 
@@ -156,7 +164,13 @@ export class Variable {
   setLater(make: () => TypedArray): void {
     this.current = fromStorage(new Storage(this.dtype, this.size, { host: make, isOwn: true }), this.shape);
     this.isShared = false;
+    this.isFresh = false;
     changes++;
+  }
+
+  /** @internal Notes that the value of now is the one to begin with. */
+  markInitial(): void {
+    this.isFresh = true;
   }
 
   /** The elements now, as the caller's own copy (16-bit floats as bits). */
@@ -166,6 +180,7 @@ export class Variable {
 
   /** @internal The storage a Program may overwrite: computed, and nobody else's. */
   async own(): Promise<Storage> {
+    this.isFresh = false;
     for (;;) {
       const storage = await this.readable();
       if (!this.isShared) return storage;

@@ -514,6 +514,7 @@ export abstract class Layer {
     const variable = Variable.from(zeros, shape, dtype, { name, trainable, isCast: autocast });
     variable.path = `${this.name}/${name}`;
     makeInitializer(initializer).fill(variable);
+    variable.markInitial();
     (trainable ? this.ownTrainable : this.ownFixed).push(variable);
     return variable;
   }

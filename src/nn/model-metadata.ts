@@ -1,7 +1,7 @@
 // What a model knows of the pictures it takes and of the classes it tells apart: plain data on `model.metadata`, which
 // travels in `.keras` files. ./classify.ts prepares pictures by it.
 import { FoveaError } from '../core/errors.js';
-import { formatShape } from '../core/shape.js';
+import { formatShape, type Shape } from '../core/shape.js';
 import type { HostArray } from '../data/host-array.js';
 import { Standardizer, scale } from '../data/prepare.js';
 import type { ResizeMethod } from '../data/resize.js';
@@ -107,7 +107,7 @@ export function checkPreprocessing(value: unknown, model: string, op: string): P
 
 /** Pixels `[n, height, width, channels]` from 0 to 255, RGB, as the model wants them: float32. Throws `shape`. */
 export function scalePixels(preprocessing: PicturePreprocessing, x: HostArray): HostArray {
-  const { mode, channels = 3, channelOrder = mode === 'caffe' ? 'bgr' : 'rgb', factor, offset } = preprocessing;
+  const { mode, channels = 3, mean = [] } = preprocessing;
   if (x.shape.length !== 4 || x.shape[3] !== channels) {
     throw new FoveaError({
       code: 'shape',
@@ -116,13 +116,37 @@ export function scalePixels(preprocessing: PicturePreprocessing, x: HostArray): 
       got: x.shape,
     });
   }
+  const isPerPixel = mode === 'standardize' && mean.length !== channels;
+  return x.data instanceof Uint8Array && !isPerPixel
+    ? throughTables(preprocessing, x.data, x.shape)
+    : scaleNumbers(preprocessing, x);
+}
+
+const isBlueFirst = ({ mode, channels = 3, channelOrder }: PicturePreprocessing): boolean =>
+  channels === 3 && (channelOrder ?? (mode === 'caffe' ? 'bgr' : 'rgb')) === 'bgr';
+
+/** Bytes by a table of 256 values for each channel, many times faster than a formula. */
+function throughTables(preprocessing: PicturePreprocessing, bytes: Uint8Array, shape: Shape): HostArray {
+  const { channels = 3 } = preprocessing;
+  const levels = Float32Array.from({ length: 256 * channels }, (_, i) => Math.floor(i / channels));
+  const tables = scaleNumbers(preprocessing, { data: levels, shape: [1, 1, 256, channels], dtype: 'float32' }).data;
+  const isTurned = isBlueFirst(preprocessing);
+  const out = new Float32Array(bytes.length);
+  for (let channel = 0; channel < channels; channel++) {
+    const table = Float32Array.from({ length: 256 }, (_, level) => tables[level * channels + channel] as number);
+    const source = isTurned ? channels - 1 - channel : channel;
+    for (let i = 0; i < bytes.length; i += channels) out[i + channel] = table[bytes[i + source] as number] as number;
+  }
+  return { data: out, shape, dtype: 'float32' };
+}
+
+function scaleNumbers(preprocessing: PicturePreprocessing, x: HostArray): HostArray {
+  const { mode, channels = 3, factor, offset, mean = [], std = [], size } = preprocessing;
   // Keras's caffe mode turns the colours itself.
-  const isTurned = channels === 3 && (channelOrder === 'bgr') !== (mode === 'caffe');
-  const from = isTurned ? turnColours(x) : x;
-  if (mode === 'none') return { ...from, data: Float32Array.from(from.data), dtype: 'float32' };
+  const from = channels === 3 && isBlueFirst(preprocessing) !== (mode === 'caffe') ? turnColours(x) : x;
+  if (mode === 'none') return { ...from, data: new Float32Array(from.data), dtype: 'float32' };
   if (mode === 'scale') return scale(from, factor ?? 1, offset ?? 0);
   if (mode !== 'standardize') return { ...preprocessInput(from, { mode }), dtype: 'float32' };
-  const { mean = [], std = [], size } = preprocessing;
   const shape = mean.length === channels ? [channels] : [...size, channels];
   const statistics = (values: readonly number[]): HostArray => ({
     data: Float32Array.from(values),

@@ -3,6 +3,15 @@ import type { Layer, LayerOptions } from './layer.js';
 import { Model, type ModelOptions, Sequential } from './model.js';
 import type { SymbolicTensor } from './symbolic.js';
 
+export type {
+  ClassifiedPicture,
+  ClassifyOptions,
+  ClassifyProgress,
+  Crops,
+  Guess,
+  Picture,
+  Pictures,
+} from './classify.js';
 export { type CloneOptions, cloneModel } from './clone.js';
 export { Model, Sequential, TrainableModel } from './model.js';
 export type { ModelMetadata, PicturePreprocessing, PixelMode } from './model-metadata.js';

@@ -2,11 +2,13 @@
 // that a model may replace by its own. Functional, Sequential and subclassed models are in model.ts.
 import type { Dtype } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
+import type { LoadOptions } from '../data/dataset-files.js';
 import type { Profile } from '../engine/profile.js';
 import { scalar, type Tensor } from '../graph/tensor.js';
 import type { Variable } from '../graph/variable.js';
 import type { LoadWeightsOptions } from '../interchange/load.js';
 import { type CallContext, watching } from './call-context.js';
+import type { ClassifiedPicture, ClassifyOptions, Guess, Picture, Pictures } from './classify.js';
 import { type CostOptions, costOf, type ModelCost } from './cost.js';
 import type { LayerGraph } from './functional.js';
 import { type CallResult, Layer } from './layer.js';
@@ -44,6 +46,8 @@ const portName = ({ source, name }: SymbolicTensor): string => source?.call.laye
 export abstract class TrainableModel extends Layer {
   /** Plain data that is saved with the model: how its pictures are prepared, the names of its classes. */
   metadata: ModelMetadata = {};
+  /** @internal Fetches published weights, or throws where there are none; models of the zoo have it. */
+  pretrained: ((download: LoadOptions) => Promise<void>) | undefined;
   private readonly trainer = new Trainer(this);
 
   /** The graph of layers; models that do not know their input yet make it on first use. */
@@ -245,6 +249,26 @@ export abstract class TrainableModel extends Layer {
   /** The outputs for these inputs, as plain typed arrays with their shapes. */
   predict(x: TrainingInput | TrainingData, options: PredictOptions = {}): Promise<Predictions> {
     return this.trainer.predict(x, options);
+  }
+
+  /**
+   * What is on a picture, or on many: the `top` classes with their probabilities, the best first. A picture is a path, an
+   * address, a file's bytes or pixels 0..255; of many, one that cannot be read is named and the others go on. How pictures are
+   * prepared and what classes are called is in `metadata`. A network of the zoo whose weights nobody has set, loaded or trained
+   * fetches its published ones first. Throws `argument`, `shape`, `file`, `data` and `network`.
+   */
+  classify(picture: Picture, options?: ClassifyOptions): Promise<readonly Guess[]>;
+  classify(pictures: Exclude<Pictures, Picture>, options?: ClassifyOptions): Promise<readonly ClassifiedPicture[]>;
+  async classify(
+    pictures: Pictures,
+    options: ClassifyOptions = {},
+  ): Promise<readonly Guess[] | readonly ClassifiedPicture[]> {
+    return (await import('./classify.js')).classify(this, pictures, options);
+  }
+
+  /** Whether all weights that are trained still have the values they began with. */
+  get isUntrained(): boolean {
+    return this.weights.every(({ isInitial, trainable }) => isInitial || !trainable);
   }
 
   /**

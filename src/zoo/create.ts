@@ -55,8 +55,38 @@ export function create(name: string, options: ZooOptions): TrainableModel | Prom
 export function create(name: string, options: ZooOptions = {}): TrainableModel | Promise<TrainableModel> {
   const entry = entryOf(name);
   const { weights } = options;
-  if (weights === undefined || weights === null) return entry.make(options);
-  return weights === 'imagenet' ? withPublished(name, entry, options) : withFile(entry.make(options), weights);
+  if (weights === 'imagenet') return withPublished(name, entry, options);
+  const model = described(entry, options);
+  if (weights !== undefined && weights !== null) return withFile(model, weights);
+  model.pretrained = (download) => fetchInto(model, name, entry, { ...options, download });
+  return model;
+}
+
+/** The network, with what is known of its pictures and classes. */
+function described(entry: ZooEntry, options: ZooOptions): TrainableModel {
+  const model = entry.make(options);
+  const { size, preprocessing, labels, kept, resize } = entry;
+  if (labels === undefined) return model;
+  const { includeTop = true, classes = 1000, inputShape } = options;
+  const [height, width] = inputShape ?? [];
+  model.metadata = {
+    preprocessing: {
+      mode: preprocessing,
+      size: [height ?? size, width ?? size],
+      fit: 'crop',
+      ...(kept === undefined ? {} : { kept }),
+      ...(resize === undefined ? {} : { resize }),
+    },
+    ...(includeTop && classes === 1000 ? { labels } : {}),
+  };
+  return model;
+}
+
+/** Published weights for a network that was made without any. */
+async function fetchInto(model: TrainableModel, name: string, entry: ZooEntry, options: ZooOptions): Promise<void> {
+  const { bytes, path } = await publishedBytes(name, entry, options);
+  await withFile(model, bytes, path);
+  await entry.adapt?.(model);
 }
 
 async function withFile(model: TrainableModel, weights: string | Uint8Array, name?: string): Promise<TrainableModel> {
@@ -65,6 +95,11 @@ async function withFile(model: TrainableModel, weights: string | Uint8Array, nam
 }
 
 async function withPublished(name: string, entry: ZooEntry, options: ZooOptions): Promise<TrainableModel> {
+  const { bytes, path } = await publishedBytes(name, entry, options);
+  return withFile(described(entry, options), bytes, path);
+}
+
+async function publishedBytes(name: string, entry: ZooEntry, options: ZooOptions): ReturnType<typeof loadFile> {
   const { includeTop = true, classes = 1000 } = options;
   if (includeTop && classes !== 1000) {
     throw new FoveaError({
@@ -78,8 +113,7 @@ async function withPublished(name: string, entry: ZooEntry, options: ZooOptions)
   }
   const published = entry.weights?.(options);
   if (published === undefined) throw noWeights(name);
-  const bytes = await fetchWeights(published, includeTop, options);
-  return withFile(entry.make(options), bytes.bytes, bytes.path);
+  return fetchWeights(published, includeTop, options);
 }
 
 function fetchWeights(

@@ -1,5 +1,6 @@
 // What the zoo has, by name: the network, where it was published, what it wants of its pictures, and where the official
 // weights are. Addresses and checksums are those that Keras gives for the same files.
+import type { ResizeMethod } from '../data/index.js';
 import type { TrainableModel } from '../nn/model.js';
 import type { PreprocessMode } from '../vision/preprocess.js';
 import * as convnext from './applications/convnext.js';
@@ -47,11 +48,18 @@ export interface ZooEntry {
   /** Rows of the pictures it was made for. */
   readonly size: number;
   readonly preprocessing: Preprocessing;
+  /** How the published accuracy was measured: the part of a picture that is kept, and how pictures are resized. */
+  readonly kept?: number;
+  readonly resize?: ResizeMethod;
+  /** What it tells apart as it comes by default. */
+  readonly labels?: 'imagenet';
   readonly paper?: { readonly authors: string; readonly year: number; readonly arxiv?: string };
   /** Percent of ImageNet's validation pictures, as published with the weights. */
   readonly accuracy?: { readonly top1: number; readonly top5?: number };
   /** The published weights for these options; undefined where there are none. */
   weights?(options: ZooOptions): PublishedWeights | undefined;
+  /** What is left to do where published weights were put into a network made without `weights`. */
+  adapt?(model: TrainableModel): Promise<void>;
   make(options: ZooOptions): TrainableModel;
 }
 
@@ -149,7 +157,16 @@ type Published = Omit<ZooEntry, 'task' | 'size' | 'preprocessing' | 'accuracy'> 
 function imagenet({ size = 224, preprocessing = 'none', percent, ...rest }: Published): ZooEntry {
   const [top1, top5] = percent ?? [];
   const accuracy = top1 === undefined ? undefined : { top1, ...(top5 === undefined ? {} : { top5 }) };
-  return { task: 'classification', size, preprocessing, ...rest, ...(accuracy === undefined ? {} : { accuracy }) };
+  return {
+    task: 'classification',
+    size,
+    preprocessing,
+    labels: 'imagenet',
+    kept: 0.875,
+    resize: 'bilinear-antialias',
+    ...rest,
+    ...(accuracy === undefined ? {} : { accuracy }),
+  };
 }
 
 type Resnet = readonly [
@@ -190,6 +207,7 @@ function efficientnets(
   baseUrl: string,
   paper: ZooEntry['paper'],
   rows: Readonly<Record<string, Sized>>,
+  adapt?: ZooEntry['adapt'],
 ): Record<string, ZooEntry> {
   const entries = Object.entries(rows).map(([key, [make, parameters, size, top, noTop, percent]]) => [
     key,
@@ -197,10 +215,15 @@ function efficientnets(
       about: `blocks with squeeze-and-excitation, scaled for pictures of ${size}`,
       parameters,
       size,
+      // Measured with a border of 16 pixels cut off.
+      kept: size / (size + 32),
+      resize: 'bicubic',
       percent,
       weights: plain(baseUrl, name(key), top, noTop),
       make,
       ...(paper === undefined ? {} : { paper }),
+      ...(adapt === undefined ? {} : { adapt }),
+      ...(adapt === undefined ? {} : { adapt }),
     }),
   ]);
   return Object.fromEntries(entries);
@@ -443,72 +466,78 @@ export const architectures: Readonly<Record<string, ZooEntry>> = {
     weights: mobilenetV3Weights('large'),
     make: mobilenetV3.mobilenetV3Large,
   }),
-  ...efficientnets((key) => key, 'https://storage.googleapis.com/keras-applications/', papers.efficientnet, {
-    efficientnetb0: [
-      forWeights(efficientnet.efficientnetB0),
-      5_330_571,
-      224,
-      '902e53a9f72be733fc0bcb005b3ebbac',
-      '50bc09e76180e00e4465e1a485ddc09d',
-      [77.1, 93.3],
-    ],
-    efficientnetb1: [
-      forWeights(efficientnet.efficientnetB1),
-      7_856_239,
-      240,
-      '1d254153d4ab51201f1646940f018540',
-      '74c4e6b3e1f6a1eea24c589628592432',
-      [79.1, 94.4],
-    ],
-    efficientnetb2: [
-      forWeights(efficientnet.efficientnetB2),
-      9_177_569,
-      260,
-      'b15cce36ff4dcbd00b6dd88e7857a6ad',
-      '111f8e2ac8aa800a7a99e3239f7bfb39',
-      [80.1, 94.9],
-    ],
-    efficientnetb3: [
-      forWeights(efficientnet.efficientnetB3),
-      12_320_535,
-      300,
-      'ffd1fdc53d0ce67064dc6a9c7960ede0',
-      'af6d107764bb5b1abb91932881670226',
-      [81.6, 95.7],
-    ],
-    efficientnetb4: [
-      forWeights(efficientnet.efficientnetB4),
-      19_466_823,
-      380,
-      '18c95ad55216b8f92d7e70b3a046e2fc',
-      'ebc24e6d6c33eaebbd558eafbeedf1ba',
-      [82.9, 96.4],
-    ],
-    efficientnetb5: [
-      forWeights(efficientnet.efficientnetB5),
-      30_562_527,
-      456,
-      'ace28f2a6363774853a83a0b21b9421a',
-      '38879255a25d3c92d5e44e04ae6cec6f',
-      [83.6, 96.7],
-    ],
-    efficientnetb6: [
-      forWeights(efficientnet.efficientnetB6),
-      43_265_143,
-      528,
-      '165f6e37dce68623721b423839de8be5',
-      '9ecce42647a20130c1f39a5d4cb75743',
-      [84, 96.8],
-    ],
-    efficientnetb7: [
-      forWeights(efficientnet.efficientnetB7),
-      66_658_687,
-      600,
-      '8c03f828fec3ef71311cd463b6759d99',
-      'cbcfe4450ddf6f3ad90b1b398090fe4a',
-      [84.3, 97],
-    ],
-  }),
+  ...efficientnets(
+    (key) => key,
+    'https://storage.googleapis.com/keras-applications/',
+    papers.efficientnet,
+    {
+      efficientnetb0: [
+        forWeights(efficientnet.efficientnetB0),
+        5_330_571,
+        224,
+        '902e53a9f72be733fc0bcb005b3ebbac',
+        '50bc09e76180e00e4465e1a485ddc09d',
+        [77.1, 93.3],
+      ],
+      efficientnetb1: [
+        forWeights(efficientnet.efficientnetB1),
+        7_856_239,
+        240,
+        '1d254153d4ab51201f1646940f018540',
+        '74c4e6b3e1f6a1eea24c589628592432',
+        [79.1, 94.4],
+      ],
+      efficientnetb2: [
+        forWeights(efficientnet.efficientnetB2),
+        9_177_569,
+        260,
+        'b15cce36ff4dcbd00b6dd88e7857a6ad',
+        '111f8e2ac8aa800a7a99e3239f7bfb39',
+        [80.1, 94.9],
+      ],
+      efficientnetb3: [
+        forWeights(efficientnet.efficientnetB3),
+        12_320_535,
+        300,
+        'ffd1fdc53d0ce67064dc6a9c7960ede0',
+        'af6d107764bb5b1abb91932881670226',
+        [81.6, 95.7],
+      ],
+      efficientnetb4: [
+        forWeights(efficientnet.efficientnetB4),
+        19_466_823,
+        380,
+        '18c95ad55216b8f92d7e70b3a046e2fc',
+        'ebc24e6d6c33eaebbd558eafbeedf1ba',
+        [82.9, 96.4],
+      ],
+      efficientnetb5: [
+        forWeights(efficientnet.efficientnetB5),
+        30_562_527,
+        456,
+        'ace28f2a6363774853a83a0b21b9421a',
+        '38879255a25d3c92d5e44e04ae6cec6f',
+        [83.6, 96.7],
+      ],
+      efficientnetb6: [
+        forWeights(efficientnet.efficientnetB6),
+        43_265_143,
+        528,
+        '165f6e37dce68623721b423839de8be5',
+        '9ecce42647a20130c1f39a5d4cb75743',
+        [84, 96.8],
+      ],
+      efficientnetb7: [
+        forWeights(efficientnet.efficientnetB7),
+        66_658_687,
+        600,
+        '8c03f828fec3ef71311cd463b6759d99',
+        'cbcfe4450ddf6f3ad90b1b398090fe4a',
+        [84.3, 97],
+      ],
+    },
+    efficientnet.foldDeviations,
+  ),
   ...efficientnets(
     (key) => key.replace('efficientnetv2', 'efficientnetv2-'),
     `${STORE}efficientnet_v2/`,

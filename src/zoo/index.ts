@@ -2,7 +2,17 @@
 export type { ApplicationOptions } from './applications/build.js';
 export * from './applications/convnext.js';
 export * from './applications/densenet.js';
-export * from './applications/efficientnet.js';
+export {
+  type EfficientNetOptions,
+  efficientnetB0,
+  efficientnetB1,
+  efficientnetB2,
+  efficientnetB3,
+  efficientnetB4,
+  efficientnetB5,
+  efficientnetB6,
+  efficientnetB7,
+} from './applications/efficientnet.js';
 export * from './applications/efficientnet-v2.js';
 export { inceptionResnetV2 } from './applications/inception-resnet-v2.js';
 export { inceptionV3 } from './applications/inception-v3.js';
@@ -12,6 +22,7 @@ export * from './applications/resnet.js';
 export * from './applications/vgg.js';
 export { xception } from './applications/xception.js';
 export { create, type ListOptions, list } from './create.js';
+export { type DecodedClass, type DecodeOptions, decodePredictions } from './decode.js';
 export { lectureDense, mnistDense } from './dense.js';
 export { architectures, type Preprocessing, type PublishedWeights, type ZooEntry } from './entries.js';
 export { lectureCnn } from './lecture-cnn.js';

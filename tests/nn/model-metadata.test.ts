@@ -28,6 +28,8 @@ test.each<[string, PicturePreprocessing, number[]]>([
     expect(data[i]).toBeCloseTo(value, 4);
   });
   expect(pixel.data).toEqual(Uint8Array.of(255, 0, 51));
+  const numbers = { ...pixel, data: Float32Array.from(pixel.data), dtype: 'float32' } as const;
+  expect(scalePixels(preprocessing, numbers).data).toEqual(data);
 });
 
 test('a mean for every pixel', () => {

@@ -2,7 +2,7 @@
 // depth and picture size by one formula.
 import type { Layer } from '../../nn/layer.js';
 import * as layers from '../../nn/layers/index.js';
-import type { Model } from '../../nn/model.js';
+import type { Model, TrainableModel } from '../../nn/model.js';
 import type { SymbolicTensor } from '../../nn/symbolic.js';
 import { type ApplicationOptions, applicationInput, finish, roundChannels, stridePadding, through } from './build.js';
 import { denseInitializer, dropBlock, excite, fanOut } from './efficientnet-parts.js';
@@ -134,6 +134,13 @@ function efficientnet(name: string, scale: Scale, options: EfficientNetOptions):
   });
   x = through(x, conv(width(1280), 1, 'top_conv'), norm('top_bn'), silu('top_activation'));
   return finish(inputs, x, name, options, { dropout: scale.dropout, kernelInitializer: denseInitializer() });
+}
+
+/** Puts the rescaling that the published weights want into the variances of a network that was made without it. */
+export async function foldDeviations(model: TrainableModel): Promise<void> {
+  const variance = model.getLayer('normalization').weights.find(({ name }) => name === 'variance');
+  const values = await variance?.elements();
+  variance?.set(Float32Array.from(CHANNEL_DEVIATIONS, (each, channel) => each * Number(values?.[channel])));
 }
 
 const scaled = (phi: number, options: EfficientNetOptions = {}): Model =>
