@@ -1,0 +1,6 @@
+// The operators that compute on the host.
+import type { HostOperators } from '../calls.js';
+import { elementwise } from './elementwise.js';
+import { shapes } from './shape.js';
+
+export const hostTable: HostOperators = { ...elementwise, ...shapes };

@@ -1,0 +1,101 @@
+// Running any graph: tensors on the engine, the rest on the host, with reads in between where data decide sizes.
+
+import { roundTo } from '../../core/dtype.js';
+import { FoveaError } from '../../core/errors.js';
+import { sizeOf } from '../../core/shape.js';
+import { realize } from '../../engine/execute.js';
+import { type OnnxModel, type OnnxPort, parseOnnx } from '../../formats/onnx.js';
+import { makeOnnxData, type OnnxData } from '../../formats/onnx-tensor.js';
+import { evaluateGraph, type PreparedGraph, runWaiting, Scope } from './evaluate.js';
+import { readBeside, type Source } from './files.js';
+import { prepareGraph } from './prepare.js';
+import { type HostValue, hostValue, type OnnxValue, type TensorValue, tensorValue, toTensor } from './values.js';
+
+/** An array for a graph's input, or one that it gives: its element type by ONNX's name here, its shape, its elements. */
+export type OnnxArray = HostValue;
+
+/** A graph that is run as it stands. */
+export class OnnxGraphRunner {
+  /** @internal */
+  constructor(
+    readonly model: OnnxModel,
+    private readonly graph: PreparedGraph,
+  ) {}
+
+  get inputs(): readonly OnnxPort[] {
+    return this.graph.inputs;
+  }
+
+  get outputs(): readonly OnnxPort[] {
+    return this.graph.outputs;
+  }
+
+  /** Runs the graph on named inputs and gives its outputs by name. Throws `argument` for inputs that are missing. */
+  async run(inputs: Readonly<Record<string, OnnxValue>>): Promise<Record<string, OnnxValue>> {
+    const scope = new Scope();
+    for (const { name, type } of this.graph.inputs) {
+      const given = inputs[name];
+      if (given === undefined) {
+        if (type.kind === 'optional') continue;
+        throw new FoveaError({
+          code: 'argument',
+          op: 'onnx',
+          message: `the input '${name}' is missing; the graph takes ${this.graph.inputs.map((each) => each.name).join(', ')}.`,
+          want: name,
+        });
+      }
+      scope.set(name, onEngine(given));
+    }
+    for (const [name, value] of Object.entries(inputs)) {
+      // An input with a default may be overridden.
+      if (this.graph.initializers.has(name)) scope.set(name, value);
+    }
+    const values = await runWaiting(evaluateGraph(this.graph, scope), realiseAll);
+    const read = await readAll(values);
+    return Object.fromEntries(this.graph.outputs.map(({ name }, i) => [name, read[i] as OnnxValue]));
+  }
+}
+
+/**
+ * Reads an ONNX file to run it as it stands, whatever its operators: one by one, on the engine or the host. Models that are
+ * to be trained, compiled or saved are loaded with `models.load`.
+ */
+export async function load(source: string | Uint8Array, options: { name?: string } = {}): Promise<OnnxGraphRunner> {
+  const read: Source = await readBeside(source, options.name);
+  const model = await parseOnnx(read.bytes, read);
+  return new OnnxGraphRunner(model, prepareGraph(model, read.name));
+}
+
+/** Floats go to the engine; integers, doubles and text are exact on the host alone. */
+function onEngine(value: OnnxValue): OnnxValue {
+  if (value.kind !== 'host' || !['float32', 'float16', 'bfloat16'].includes(value.dtype)) return value;
+  return tensorValue(value.dtype, toTensor(value));
+}
+
+/** Computes tensors and reads their elements. */
+export async function realiseAll(values: readonly TensorValue[]): Promise<HostValue[]> {
+  await realize(...values.map(({ tensor }) => tensor));
+  return Promise.all(
+    values.map(async ({ dtype, shape, tensor }) => {
+      const elements = await tensor.data();
+      const data = makeOnnxData(dtype, sizeOf(shape)) as Exclude<OnnxData, string[]>;
+      data.set(elements);
+      if (dtype === 'float16' || dtype === 'bfloat16')
+        data.forEach((value, i) => {
+          data[i] = roundTo(dtype, value);
+        });
+      return hostValue(dtype, shape, data);
+    }),
+  );
+}
+
+async function readAll(values: readonly OnnxValue[]): Promise<OnnxValue[]> {
+  const tensors = values.filter((each): each is TensorValue => each.kind === 'tensor');
+  const hosts = new Map((await realiseAll(tensors)).map((host, i) => [tensors[i] as TensorValue, host]));
+  return Promise.all(
+    values.map(async (each): Promise<OnnxValue> => {
+      if (each.kind === 'sequence') return { kind: 'sequence', items: await readAll(each.items) };
+      return each.kind === 'tensor' ? (hosts.get(each) as HostValue) : each;
+    }),
+  );
+}
