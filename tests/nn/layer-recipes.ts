@@ -530,6 +530,25 @@ export const RECIPES: Readonly<Record<string, Make>> = {
     const groups = dice.whole(1, 3);
     return { options: { groups }, inputs: [[...map(dice, 2).slice(0, 3), groups * dice.whole(1, 3)]] };
   },
+  Reorg: (dice) => {
+    const stride = dice.whole(1, 2);
+    const side = (): number => stride * dice.whole(1, 3);
+    return { options: { stride }, inputs: [[dice.whole(1, 2), side(), side(), stride * stride * dice.whole(1, 2)]] };
+  },
+  LocalResponseNormalization: (dice) => ({
+    options: { size: dice.pick([1, 3, 5]), alpha: 0.5, region: dice.pick(['across', 'within']) },
+    inputs: [map(dice, 2)],
+  }),
+  PaddedPooling2D: (dice) => {
+    const poolSize = dice.whole(2, 3);
+    const mode = dice.pick(['max', 'average']);
+    const options = { strides: dice.whole(1, poolSize), padding: dice.whole(0, poolSize - 1), mode };
+    const more = { rounding: dice.pick(['floor', 'ceil']), countsPadding: dice.chance(0.5) };
+    return {
+      options: { poolSize, ...options, ...more },
+      inputs: [[2, dice.whole(3, 6), dice.whole(3, 6), dice.whole(1, 3)]],
+    };
+  },
   ChannelRange: (dice) => {
     const shape = map(dice, 2);
     return { options: { from: 0, to: shape.at(-1) }, inputs: [shape] };

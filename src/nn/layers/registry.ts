@@ -18,6 +18,7 @@ import { Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D } from '.
 import { EinsumDense } from './einsum-dense.js';
 import { Embedding } from './embedding.js';
 import type { MakeLayer } from './fields.js';
+import { LocalResponseNormalization, PaddedPooling2D, Reorg } from './foreign.js';
 import { InputLayer } from './input.js';
 import { Normalization } from './input-normalization.js';
 import { LocallyConnected1D, LocallyConnected2D } from './locally-connected.js';
@@ -76,6 +77,9 @@ const BUILT_IN: readonly LayerClass[] = [
   ChannelShuffle,
   CustomScaleLayer,
   LayerScale,
+  LocalResponseNormalization,
+  PaddedPooling2D,
+  Reorg,
   TimeDistributed,
   SpectralNormalization,
   LocallyConnected2D,
