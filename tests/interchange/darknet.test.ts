@@ -5,8 +5,8 @@ import { disposeEngine, setEngine } from '../../src/engine/current.js';
 import '../../src/engine/install.js';
 import { ByteSink } from '../../src/formats/cursor.js';
 import { loadDarknet } from '../../src/interchange/darknet/index.js';
+import * as models from '../../src/interchange/models.js';
 import type { TrainableModel } from '../../src/nn/model.js';
-import * as models from '../../src/nn/models.js';
 import { ACTIVATIONS, type CMap, convolve, join, makeMap, maxpool, reorg } from './darknet-reference.js';
 
 const text = (cfg: string): Uint8Array => new TextEncoder().encode(cfg);
