@@ -3,7 +3,12 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   // The examples import the package by its name.
-  resolve: { alias: { fovea: fileURLToPath(new URL('src/index.ts', import.meta.url)) } },
+  resolve: {
+    alias: {
+      'fovea/explain': fileURLToPath(new URL('src/tasks/explain/index.ts', import.meta.url)),
+      fovea: fileURLToPath(new URL('src/index.ts', import.meta.url)),
+    },
+  },
   test: {
     include: ['tests/**/*.test.ts'],
     testTimeout: 30_000,

@@ -10,11 +10,15 @@ import { scalar, Tensor, whileTracing } from '../graph/tensor.js';
 import { add, cast } from '../ops/arithmetic.js';
 import { broadcastTo, sumTo } from '../ops/shape.js';
 
+/** Says what flows back to a node's inputs in place of its op's own rule; undefined leaves that to the op. */
+export type GradientRule = (op: AnyOp, request: GradientRequest<object>) => readonly (Tensor | undefined)[] | undefined;
+
 /**
  * The gradients of `y` with respect to `xs`. A tensor that y does not depend on gets zeros.
- * `dy` is what flows into y, default 1. Throws `argument` where y is not a scalar and dy is missing.
+ * `dy` is what flows into y, default 1; `rule` may replace the gradients of ops. Throws `argument` where y is not a scalar
+ * and dy is missing.
  */
-export function gradients(y: Tensor, xs: readonly Tensor[], dy?: Tensor): Tensor[] {
+export function gradients(y: Tensor, xs: readonly Tensor[], dy?: Tensor, rule?: GradientRule): Tensor[] {
   if (dy === undefined && y.size !== 1) {
     throw new FoveaError({
       code: 'argument',
@@ -66,7 +70,7 @@ export function gradients(y: Tensor, xs: readonly Tensor[], dy?: Tensor): Tensor
     const outputs = node.types.map((_, index) => new Tensor(node, index));
     const first = dys[0] ?? zeros(outputs[0] as Tensor);
     const request = { inputs: node.inputs, outputs, params: node.params, dys, dy: first };
-    const results = node.op.gradient(request);
+    const results = rule?.(node.op, request) ?? node.op.gradient(request);
     node.inputs.forEach((input, i) => {
       const dx = results[i];
       if (dx === undefined || !isOnPath.has(input.node) || !isFloat(input.dtype)) return;

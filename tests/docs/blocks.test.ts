@@ -56,12 +56,17 @@ beforeAll(() => {
   mkdirSync(join(folder, 'run'), { recursive: true });
   for (const block of blocks) {
     writeFileSync(join(folder, `${nameOf(block)}.ts`), `${block.code}\nexport {};\n`);
-    const source = withExpectations(block.code).replace(/from 'fovea(\/\w+)?'/g, (_match, part: string | undefined) =>
-      part === undefined ? "from '../../../src/index.js'" : `from '../../../src${part}/index.js'`,
-    );
+    const source = withExpectations(block.code).replace(/from 'fovea(\/\w+)?'/g, (_match, part = '') => {
+      const place = part === '/explain' ? '/tasks/explain' : part;
+      return `from '../../../src${place}/index.js'`;
+    });
     writeFileSync(join(folder, 'run', `${nameOf(block)}.ts`), `${source}\nexport {};\n`);
   }
-  const paths = { fovea: ['../../src/index.ts'], 'fovea/*': ['../../src/*/index.ts'] };
+  const paths = {
+    fovea: ['../../src/index.ts'],
+    'fovea/explain': ['../../src/tasks/explain/index.ts'],
+    'fovea/*': ['../../src/*/index.ts'],
+  };
   const compilerOptions = {
     rootDir: '../..',
     noEmit: true,

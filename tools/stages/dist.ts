@@ -37,10 +37,20 @@ const APART = ['sharp', 'commander', 'jpeg-js'];
  * within, a hundred small files that took as long to load as fovea itself; beside them lie their licences.
  */
 async function bundle(root: string, dist: string): Promise<void> {
-  const entries = ['index', 'data/index', 'formats/index', 'plot/index', 'vision/index', 'cli/main'];
+  const entries = [
+    'index',
+    'data/index',
+    'formats/index',
+    'plot/index',
+    'vision/index',
+    'tasks/explain/index',
+    'cli/main',
+  ];
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: Object.fromEntries(entries.map((entry) => [entry.split('/')[0], join(dist, `${entry}.js`)])),
+    entryPoints: Object.fromEntries(
+      entries.map((entry) => [entry.replace(/^tasks\//, '').split('/')[0], join(dist, `${entry}.js`)]),
+    ),
     outdir: join(dist, 'node'),
     bundle: true,
     splitting: true,
