@@ -2,10 +2,12 @@
 import type { FileKind } from '../formats/kinds.js';
 import type { TrainableModel } from '../nn/model.js';
 import type { LoadOptions, LoadWeightsOptions } from './load.js';
+import type { OnnxExportOptions } from './onnx/export.js';
 
 export type { FileKind } from '../formats/kinds.js';
 export * from '../nn/models.js';
 export type { LoadOptions, LoadWeightsOptions } from './load.js';
+export type { OnnxExportOptions } from './onnx/export.js';
 
 // What reads files is only loaded where files are read.
 
@@ -33,4 +35,23 @@ export async function loadWeights(
 /** What kind of file some bytes are, by their content: `keras`, `onnx`, `safetensors`, ..., `unknown`. Never throws. */
 export async function kindOf(bytes: Uint8Array): Promise<FileKind> {
   return (await import('../formats/kinds.js')).kindOf(bytes);
+}
+
+/**
+ * A model as an ONNX file, in bytes: operator set 17, weights inside, the batch open. Throws `unsupported`, naming the layer,
+ * for what ONNX cannot say.
+ */
+export async function toOnnx(model: TrainableModel, options: OnnxExportOptions = {}): Promise<Uint8Array> {
+  return (await import('./onnx/export.js')).modelToOnnx(model, options);
+}
+
+/**
+ * Writes a model as an ONNX file, which ONNX Runtime and others run. Never leaves half a file.
+ *
+ * @example
+ * const model = models.sequential([layers.input([28, 28, 1]), layers.flatten(), layers.dense({ units: 10 })]);
+ * await models.exportOnnx(model, 'digits.onnx');
+ */
+export async function exportOnnx(model: TrainableModel, path: string, options: OnnxExportOptions = {}): Promise<void> {
+  return (await import('./onnx/export.js')).exportOnnx(model, path, options);
 }

@@ -1,5 +1,6 @@
 // Resizing pictures [n,h,w,c] inside a model, as compositions, so that gradients and engines come for free.
 import { isFloat } from '../core/dtype.js';
+import { asCompound } from '../graph/compound.js';
 import { toTensor } from '../graph/define.js';
 import { type Tensor, type TensorLike, tensor } from '../graph/tensor.js';
 import { cast } from './arithmetic.js';
@@ -16,7 +17,8 @@ export function resizeNearest(x: TensorLike, factor: number | Pair): Tensor {
   checkWhole('resizeNearest', 'factor', [down, across], 1);
   const [n, h, w, channels] = from.shape as [number, number, number, number];
   const repeated = broadcastTo(reshape(from, [n, h, 1, w, 1, channels]), [n, h, down, w, across, channels]);
-  return reshape(repeated, [n, h * down, w * across, channels]);
+  const y = reshape(repeated, [n, h * down, w * across, channels]);
+  return asCompound(y, 'resizeNearest', [from], { size: [h * down, w * across] });
 }
 
 /**
@@ -31,7 +33,8 @@ export function resizeBilinear(x: TensorLike, size: number | Pair): Tensor {
   const [, h, w] = given.shape as [number, number, number, number];
   checkWhole('resizeBilinear', 'height and width of x', [h, w], 1);
   const from = isFloat(given.dtype) ? given : cast(given, 'float32');
-  return resample(from, { rows: kerasTaps('bilinear', h, height), columns: kerasTaps('bilinear', w, width) });
+  const y = resample(from, { rows: kerasTaps('bilinear', h, height), columns: kerasTaps('bilinear', w, width) });
+  return asCompound(y, 'resizeBilinear', [from], { size: [height, width] });
 }
 
 /** From this many channels on, products with rows of channels fill the vectors. */

@@ -4,6 +4,7 @@ import { PARTIAL_SUMS } from '../core/abi.js';
 import { floatBits } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import { formatShape, normalizeAxes, type Shape, sameShape, sizeOf } from '../core/shape.js';
+import { asCompound } from '../graph/compound.js';
 import { defineOp, type Op, toTensor, unify } from '../graph/define.js';
 import type { ReferenceArray, TensorType } from '../graph/op.js';
 import type { Tensor, TensorLike } from '../graph/tensor.js';
@@ -258,7 +259,9 @@ export function groupNorm(x: TensorLike, groups: number, options: Omit<LayerNorm
   }
   const split = reshape(from, [...from.shape.slice(0, -1), groups, channels / groups]);
   const axes = split.shape.map((_, axis) => axis).filter((axis) => axis !== 0 && axis !== split.rank - 2);
-  const normal = reshape(layerNorm(split, { ...rest, axis: axes }), from.shape);
+  const { epsilon = 1e-3, isCentred = true } = rest;
+  const whole = reshape(layerNorm(split, { epsilon, isCentred, axis: axes }), from.shape);
+  const normal = isCentred ? asCompound(whole, 'groupNorm', [from], { groups, epsilon }) : whole;
   const scaled = gamma === undefined ? normal : multiply(normal, gamma);
   return cast(beta === undefined ? scaled : add(scaled, beta), from.dtype);
 }

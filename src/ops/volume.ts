@@ -2,6 +2,7 @@
 // covers in depth stand side by side as channels of one picture; pooling goes over height and width, then over depth.
 import { FoveaError } from '../core/errors.js';
 import { formatShape } from '../core/shape.js';
+import { asCompound } from '../graph/compound.js';
 import { toTensor, unify } from '../graph/define.js';
 import { type Tensor, type TensorLike, tensor } from '../graph/tensor.js';
 import { cast } from './arithmetic.js';
@@ -139,7 +140,8 @@ export function conv3d(x: TensorLike, filter: TensorLike, options: Conv3dOptions
       dilationRate: [dilation[1], dilation[2]],
       groups,
     });
-    return reshape(y, [n, planes, ...y.shape.slice(1)]);
+    const result = reshape(y, [n, planes, ...y.shape.slice(1)]);
+    return asCompound(result, op, [volume, kernel], { strides, paddings, dilation, groups });
   });
 }
 
@@ -184,7 +186,10 @@ export function conv3dTranspose(x: TensorLike, filter: TensorLike, options: Conv
     });
     const windows = transpose(reshape(stamped, [n, planes, rows.size, columns.size, kd, filters]), [0, 1, 4, 2, 3, 5]);
     const indices = planeIndices(planes, kd, strides[0], dilation[0], depth.padding[0]);
-    return scatterAdd(windows, indices, depth.size, 1);
+    const result = scatterAdd(windows, indices, depth.size, 1);
+    const paddings = [depth.padding, rows.padding, columns.padding];
+    const inputSize = [depth.size, rows.size, columns.size];
+    return asCompound(result, op, [volume, kernel], { strides, paddings, dilation, groups: 1, inputSize });
   });
 }
 
@@ -209,7 +214,8 @@ function pool3d(name: string, pool: typeof maxPool2d, x: TensorLike, options: Po
       strides: [strides[0], 1],
       padding: [paddings[0], [0, 0]],
     });
-    return reshape(deep, [n, deep.shape[1] as number, rows, columns, channels]);
+    const result = reshape(deep, [n, deep.shape[1] as number, rows, columns, channels]);
+    return asCompound(result, name, [volume], { poolSize: size, strides, paddings });
   });
 }
 

@@ -1,0 +1,148 @@
+// What an ONNX file of a model holds. That ONNX Runtime computes the same is shown by tools/interop.
+import { expect, test } from 'vitest';
+import { type ModelProto, modelProto, type NodeProto } from '../../src/formats/onnx-schema.js';
+import { readMessage } from '../../src/formats/protobuf.js';
+import { type FoveaError, Layer, layers, models, type Tensor } from '../../src/index.js';
+import type { OnnxExportOptions } from '../../src/interchange/onnx/export.js';
+import { add, batchNorm, multiply, nonZero, sum } from '../../src/ops/index.js';
+
+async function exported(model: models.TrainableModel, options?: OnnxExportOptions): Promise<ModelProto> {
+  return readMessage(modelProto, await models.toOnnx(model, options), 'test.onnx', 'an ONNX model');
+}
+
+const nodesOf = ({ graph }: ModelProto): readonly NodeProto[] => graph?.node ?? [];
+const kindsOf = (file: ModelProto): string[] => nodesOf(file).map(({ opType }) => opType ?? '');
+
+function sizesOf(values: NonNullable<ModelProto['graph']>['input']): (string | number | undefined)[][] {
+  return (values ?? []).map(({ type }) =>
+    (type?.tensorType?.shape?.dim ?? []).map(({ dimParam, dimValue }) => dimParam ?? Number(dimValue)),
+  );
+}
+
+function convnet(): models.TrainableModel {
+  return models.sequential(
+    [
+      layers.input([8, 8, 3], { name: 'picture' }),
+      layers.conv2d({ filters: 4, kernelSize: 3, padding: 'same', useBias: false, name: 'conv' }),
+      layers.batchNormalization({ name: 'norm' }),
+      layers.activation({ activation: 'relu', name: 'act' }),
+      layers.maxPooling2d({ name: 'pool' }),
+      layers.conv2d({ filters: 5, kernelSize: 2, strides: 2, name: 'second' }),
+      layers.globalAveragePooling2d({ name: 'mean' }),
+      layers.dense({ units: 2, activation: 'softmax', name: 'scores' }),
+    ],
+    { name: 'small' },
+  );
+}
+
+test('a convolutional network keeps its channels first between its ends', async () => {
+  const file = await exported(convnet());
+  expect(file.opsetImport).toEqual([{ domain: '', version: 17n }]);
+  expect(file.irVersion).toBe(8n);
+  expect(file.graph?.name).toBe('small');
+  expect(kindsOf(file)).toEqual([
+    'Transpose',
+    'Conv',
+    'BatchNormalization',
+    'Relu',
+    'MaxPool',
+    'Conv',
+    'ReduceMean',
+    'Gemm',
+    'Softmax',
+  ]);
+  expect(file.graph?.input?.map(({ name }) => name)).toEqual(['picture']);
+  expect(sizesOf(file.graph?.input)).toEqual([['batch', 8, 8, 3]]);
+  expect(file.graph?.output?.map(({ name }) => name)).toEqual(['scores']);
+  expect(sizesOf(file.graph?.output)).toEqual([['batch', 2]]);
+});
+
+test('nodes are named by their layers, initializers by their weights, filters in the order of ONNX', async () => {
+  const file = await exported(convnet());
+  expect(nodesOf(file)[1]?.name).toBe('conv/Conv');
+  const sizes = Object.fromEntries((file.graph?.initializer ?? []).map(({ name, dims }) => [name, dims?.map(Number)]));
+  expect(sizes).toEqual({
+    'conv/kernel': [4, 3, 3, 3],
+    'norm/gamma': [4],
+    'norm/beta': [4],
+    'norm/moving_mean': [4],
+    'norm/moving_variance': [4],
+    'second/kernel': [5, 4, 2, 2],
+    'second/bias': [5],
+    'scores/kernel': [5, 2],
+    'scores/bias': [2],
+  });
+});
+
+test('with channels first at both ends nothing is turned', async () => {
+  const x = layers.input([6, 4, 3]);
+  const model = models.model({ inputs: x, outputs: layers.conv2d({ filters: 2, kernelSize: 3 }).apply(x) });
+  const file = await exported(model, { inputLayout: 'channelsFirst', outputLayout: 'channelsFirst' });
+  expect(kindsOf(file)).toEqual(['Conv']);
+  expect(sizesOf(file.graph?.input)).toEqual([['batch', 3, 6, 4]]);
+  expect(sizesOf(file.graph?.output)).toEqual([['batch', 2, 4, 2]]);
+});
+
+test('a batch of a given size is written as that', async () => {
+  const file = await exported(convnet(), { batch: 4 });
+  expect(sizesOf(file.graph?.input)).toEqual([[4, 8, 8, 3]]);
+  expect(sizesOf(file.graph?.output)).toEqual([[4, 2]]);
+});
+
+test('what follows from the weights alone is computed once', async () => {
+  class Scaled extends models.Model {
+    readonly inner = layers.dense({ units: 3, useBias: false });
+    override call([x]: readonly [Tensor]): Tensor {
+      const y = this.inner.apply(x);
+      return multiply(y, sum(this.inner.weights[0]!.value));
+    }
+  }
+  const model = new Scaled();
+  model.build([[null, 2]]);
+  expect(kindsOf(await exported(model))).toEqual(['MatMul', 'Mul']);
+});
+
+test('convolutions over volumes are one node', async () => {
+  const x = layers.input([4, 5, 6, 2]);
+  const y = layers.conv3d({ filters: 3, kernelSize: 2, padding: 'same' }).apply(x);
+  const file = await exported(models.model({ inputs: x, outputs: y }), { inputLayout: 'channelsFirst' });
+  expect(kindsOf(file)).toEqual(['Conv', 'Transpose']);
+});
+
+test('a normalisation whose statistics are not the weights is written op by op', async () => {
+  class Own extends models.Model {
+    override call([x]: readonly [Tensor]): Tensor {
+      const mean = sum(x, { axis: [0, 1] });
+      return add(batchNorm(x, { mean, variance: mean, gamma: [1, 2], beta: [3, 4] }), 1);
+    }
+  }
+  const model = new Own();
+  model.build([[null, 3, 2]]);
+  expect(kindsOf(await exported(model))).not.toContain('BatchNormalization');
+});
+
+test('an input of open size needs sizes', async () => {
+  const x = layers.input([null, null, 3]);
+  const model = models.model({ inputs: x, outputs: layers.globalMaxPooling2d().apply(x), name: 'open' });
+  await expect(models.toOnnx(model)).rejects.toMatchObject({
+    code: 'argument',
+    op: 'export',
+  } satisfies Partial<FoveaError>);
+  await expect(models.toOnnx(model, { inputShapes: [[8, 8, 1]] })).rejects.toMatchObject({ code: 'argument' });
+  expect(sizesOf((await exported(model, { inputShapes: [[8, 9, 3]] })).graph?.input)).toEqual([['batch', 8, 9, 3]]);
+});
+
+test('an op that ONNX does not have names its layer', async () => {
+  class Places extends Layer {
+    override call([x]: readonly [Tensor]): Tensor {
+      return nonZero(x, { bound: 3 }).indices;
+    }
+  }
+  const x = layers.input([4]);
+  const model = models.model({ inputs: x, outputs: new Places({ name: 'places' }).apply(x) });
+  await expect(models.toOnnx(model)).rejects.toMatchObject({ code: 'unsupported', path: 'places' });
+});
+
+test('a file that does not end in .onnx is refused', async () => {
+  await expect(models.exportOnnx(convnet(), 'model.keras')).rejects.toMatchObject({ code: 'argument' });
+});
