@@ -114,6 +114,9 @@ export class TensorCall extends Call {
 
   private dtypeOf({ dtype }: Tensor): OnnxDtype {
     if (dtype === 'bool') return 'bool';
+    const [first] = this.inputs;
+    // Quantised integers are carried as floats.
+    if (first?.kind === 'tensor' && dtype === 'float32' && first.tensor.dtype === 'float32') return first.dtype;
     const dtypes = this.inputs.flatMap((each) => (each === undefined || each.kind === 'sequence' ? [] : [each.dtype]));
     if (dtype === 'uint8') return 'uint8';
     if (dtype === 'int32') return dtypes.find((each) => !isFloatDtype(each) && each !== 'bool') ?? 'int32';

@@ -5,7 +5,7 @@ import type { OnnxGraph } from '../../formats/onnx.js';
 import { describeNode, type OperatorNode, operatorKey } from './attributes.js';
 import { Call, type Evaluation, HostCall, NeedsHost, TensorCall } from './calls.js';
 import { graphOperators, hostOperators, isKnownOperator, tensorOperators } from './tables.js';
-import { type HostValue, isEngineDtype, type OnnxValue, type TensorValue } from './values.js';
+import type { HostValue, OnnxValue, TensorValue } from './values.js';
 
 /** Nodes whose operators are known and have versions; see `prepareGraph`. */
 export interface PreparedGraph extends OnnxGraph {
@@ -93,12 +93,7 @@ function computeNode(
   if (onHost !== undefined && present.every(({ kind }) => kind !== 'tensor')) {
     return listOf(onHost(new HostCall(node, inputs, training)));
   }
-  const suits =
-    onHost === undefined ||
-    present.every(
-      (each) => each.kind === 'host' || (each.kind === 'tensor' && isEngineDtype(each.dtype)) || isIndex(each),
-    );
-  if (onEngine !== undefined && suits) {
+  if (onEngine !== undefined) {
     const call = new TensorCall(node, inputs, training);
     const results = onEngine(call);
     if (results !== undefined) return call.typed(Array.isArray(results) ? results : [results]);
@@ -109,11 +104,6 @@ function computeNode(
     op: node.opType,
     message: isKnownOperator(key) ? 'is not supported for these inputs.' : 'is not supported.',
   });
-}
-
-/** Integers that the engine made itself: positions and labels, small enough for its arithmetic. */
-function isIndex(value: OnnxValue): boolean {
-  return value.kind === 'tensor' && (value.tensor.dtype === 'int32' || value.tensor.dtype === 'uint8');
 }
 
 function listOf<T>(value: T | readonly T[]): readonly T[] {

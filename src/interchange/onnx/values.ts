@@ -68,11 +68,6 @@ export function isFloatDtype(dtype: OnnxDtype): boolean {
   return dtype.startsWith('float') || dtype === 'bfloat16';
 }
 
-/** Whether the engine's arithmetic is that of the element type, up to rounding. */
-export function isEngineDtype(dtype: OnnxDtype): boolean {
-  return dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16' || dtype === 'bool';
-}
-
 export function hostValue(dtype: OnnxDtype, shape: Shape, data: OnnxData | readonly number[]): HostValue {
   return { kind: 'host', dtype, shape, data: isList(data, dtype) ? fill(dtype, data) : data };
 }

@@ -4,7 +4,10 @@ import { convolutions } from './conv.js';
 import { elementwise } from './elementwise.js';
 import { products } from './matmul.js';
 import { norms } from './norm.js';
+import { quantisation } from './quantise.js';
+import { recurrents } from './recurrent.js';
 import { reductions } from './reduce.js';
+import { resizes } from './resize.js';
 import { shapes } from './shape.js';
 
 export const tensorTable: TensorOperators = {
@@ -14,4 +17,7 @@ export const tensorTable: TensorOperators = {
   ...products,
   ...convolutions,
   ...norms,
+  ...resizes,
+  ...recurrents,
+  ...quantisation,
 };
