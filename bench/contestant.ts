@@ -15,16 +15,10 @@ import type { Storage } from '../src/graph/storage.js';
 import { matmul, models, setDtypePolicy, setEngine, type Tensor, zoo } from '../src/index.js';
 import { convOps } from '../src/ops/conv.js';
 import { FUNCTIONS } from './functions.js';
+import { type Ready, wholeNetwork } from './network-work.js';
 import { numbers } from './numbers.js';
 import { outputOf } from './shapes/convolutions.js';
 import type { ConvWork, LectureWork, MatmulWork, PointwiseWork, Work } from './work.js';
-
-/** A work that is ready. */
-interface Ready {
-  results(): Promise<readonly ArrayLike<number>[]>;
-  run(steps: number): Promise<unknown>;
-  drop(): void;
-}
 
 interface Request {
   readonly command: 'load' | 'time' | 'drop';
@@ -210,6 +204,8 @@ function prepare(work: Work): Promise<Ready> {
       return product(work);
     case 'pointwise':
       return pointwise(work);
+    case 'network':
+      return wholeNetwork(work);
     default:
       return lecture(work);
   }

@@ -27,6 +27,7 @@ import { dataFigures } from './suites/data.js';
 import { lectureRows, writeLecture } from './suites/lecture.js';
 import { matmulRows } from './suites/matmul.js';
 import { memoryFigures } from './suites/memory.js';
+import { networkFigures, networkRows } from './suites/networks.js';
 import { oddFigures } from './suites/odd.js';
 import { overheadFigures } from './suites/overhead.js';
 import { pointwiseRows } from './suites/pointwise.js';
@@ -66,6 +67,11 @@ const SUITES: readonly Suite[] = [
   { name: 'matmul', rows: matmulRows },
   { name: 'pointwise', rows: pointwiseRows },
   { name: 'conv', rows: () => convRows().filter((_, i) => Math.floor(i / 3) % every === 0) },
+  {
+    name: 'networks',
+    rows: networkRows,
+    figures: (folder) => networkFigures(folder, threads, (title) => isWanted('networks', title)),
+  },
   { name: 'odd', figures: (folder) => oddFigures(threads, rounds, folder) },
   { name: 'overhead', figures: () => overheadFigures(threads) },
   { name: 'data', figures: () => dataFigures(threads, rounds) },
@@ -145,8 +151,13 @@ async function run(): Promise<Report> {
     for (const suite of SUITES.filter(({ name }) => isWanted(name))) {
       const started = performance.now();
       console.log(`\n== ${suite.name}`);
+      let family: string | undefined;
       for (const row of suite.rows?.(folder) ?? []) {
         if (!isWanted(suite.name, `${row.family} ${row.name} ${row.part}`)) continue;
+        // Large models leave room for the next only with their processes.
+        if (suite.name === 'networks' && row.family !== family) await contestants.stop();
+        family = row.family;
+        row.prepare?.();
         const result = await contestants.run(row);
         results.push(result);
         console.log(

@@ -37,6 +37,8 @@ export async function writePages(report: Report): Promise<void> {
   put('lecture', peersTable(report, 'lecture'));
   put('conv', meansTable(report, 'conv'));
   put('matmul', rowsTable(report, 'matmul'));
+  const everyone = peersTable(report, 'networks');
+  put('networks', meansTable(report, 'networks'), everyone, figuresTable(report, 'networks'));
   put('pointwise', meansTable(report, 'pointwise'), rowsTable(report, 'pointwise'));
   for (const suite of ['memory', 'start', 'threads', 'odd', 'overhead', 'data'])
     put(suite, figuresTable(report, suite));

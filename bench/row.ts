@@ -28,6 +28,8 @@ export interface Row {
   readonly tolerance: number;
   /** Milliseconds of a turn. */
   readonly turn: number;
+  /** Makes what the contestants read, if it is not there. */
+  prepare?(): void;
 }
 
 /** One peer of a finished race. */

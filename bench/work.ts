@@ -39,7 +39,20 @@ export interface LectureWork {
   readonly checkedSteps: number;
 }
 
-export type Work = ConvWork | MatmulWork | PointwiseWork | LectureWork;
+/** A network of ./networks.ts, which peers find described in a folder. */
+export interface NetworkWork {
+  readonly kind: 'network';
+  readonly network: string;
+  readonly batch: number;
+  readonly isTraining: boolean;
+  readonly folder: string;
+  /** Steps of training of which the losses are compared. */
+  readonly checkedSteps: number;
+  /** Multiply-adds of one picture's prediction. */
+  readonly multiplyAdds: number;
+}
+
+export type Work = ConvWork | MatmulWork | PointwiseWork | LectureWork | NetworkWork;
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
@@ -68,6 +81,8 @@ export function costOf(work: Work): { readonly flops: number; readonly bytes: nu
       // Backward: dy in, x again, dx out.
       return { flops: 0, bytes: 4 * (work.isTraining ? 2 * values : values) };
     }
+    case 'network':
+      return { flops: (work.isTraining ? 6 : 2) * work.batch * work.multiplyAdds, bytes: 0 };
     default: {
       const forward = 2 * work.batch * LECTURE_MULTIPLY_ADDS;
       const step = 3 * forward - 2 * work.batch * LECTURE_FIRST_LAYER;

@@ -31,6 +31,8 @@ def numbers(seed, shape):
     """Float32 in [-1, 1), the same everywhere."""
     size = int(np.prod(shape))
     start = seed * 1_000_003 % POOL
+    if start + size <= POOL:
+        return pool()[start : start + size].reshape(shape).copy()
     return np.resize(np.roll(pool(), -start), size).reshape(shape)
 
 

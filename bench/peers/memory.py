@@ -1,8 +1,9 @@
 """Trains three steps of a network and prints how far the resident set rose above that of the idle process, in MiB.
 
     python memory.py torch|tensorflow VARIANT lecture|vgg16 BATCH THREADS
+    python memory.py torch|tensorflow VARIANT NETWORK BATCH THREADS FOLDER
 
-../memory-program.ts is the twin.
+The second form trains a network described in the folder (networks.py). ../memory-program.ts is the twin.
 """
 
 import json
@@ -85,9 +86,25 @@ def train_tensorflow(variant, network, batch, threads):
     return train
 
 
-def main(framework, variant, network, batch, threads):
-    make = train_torch if framework == "torch" else train_tensorflow
-    train = make(variant, network, int(batch), int(threads))
+def train_whole(framework, variant, network, batch, threads, folder):
+    """A described network; the pool of its numbers counts as idle."""
+    import importlib
+
+    import data
+
+    importlib.import_module(f"{framework}_works").start(threads)
+    networks = importlib.import_module(f"{framework}_networks")
+    data.pool()
+    work = {"folder": folder, "network": network, "batch": batch, "isTraining": True, "checkedSteps": 3}
+    return lambda: networks.Whole(variant, work).results()
+
+
+def main(framework, variant, network, batch, threads, folder=""):
+    if folder:
+        train = train_whole(framework, variant, network, int(batch), int(threads), folder)
+    else:
+        make = train_torch if framework == "torch" else train_tensorflow
+        train = make(variant, network, int(batch), int(threads))
     idle = status("VmRSS")
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")  # Sets the peak back.

@@ -19,17 +19,35 @@ const floats = (folder, name) => {
 const versionOf = (name) =>
   JSON.parse(readFileSync(join(process.env.FOVEA_NODE_PEERS, 'node_modules', name, 'package.json'), 'utf8')).version;
 
-/** ONNX Runtime for Node or for browsers. */
-async function onnx(name, { folder, batch }) {
+/** A network's pictures, channels first, and their shape. */
+function pictures(folder, network, batch) {
+  const { input } = JSON.parse(readFileSync(join(folder, `${network}.json`), 'utf8'));
+  const [height, width, channels] = input;
+  const pixels = floats(folder, `${network}.f32`);
+  const x = new Float32Array(batch * height * width * channels);
+  const size = height * width;
+  for (let i = 0; i < x.length; i++) {
+    const [picture, rest] = [Math.floor(i / (size * channels)), i % (size * channels)];
+    x[(picture * channels + (rest % channels)) * size + Math.floor(rest / channels)] = pixels[i];
+  }
+  return [x, [batch, channels, height, width]];
+}
+
+/** ONNX Runtime for Node or for browsers: the lecture's network, or one that ../networks.ts describes. */
+async function onnx(name, { kind, folder, batch, network = 'lecture' }) {
   const ort = require(name);
   if (ort.env.wasm) ort.env.wasm.numThreads = threads;
-  const session = await ort.InferenceSession.create(join(folder, 'lecture.onnx'), {
+  const session = await ort.InferenceSession.create(join(folder, `${network}.onnx`), {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',
   });
-  const x = floats(folder, 'x.f32').slice(0, batch * 784);
-  const feeds = { x: new ort.Tensor('float32', x, [batch, 1, 28, 28]) };
+  const [inputName] = session.inputNames;
+  const x =
+    kind === 'network'
+      ? new ort.Tensor('float32', ...pictures(folder, network, batch))
+      : new ort.Tensor('float32', floats(folder, 'x.f32').slice(0, batch * 784), [batch, 1, 28, 28]);
+  const feeds = { [inputName]: x };
   const [output] = session.outputNames;
   return async () => (await session.run(feeds))[output].data;
 }

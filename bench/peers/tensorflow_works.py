@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+import tensorflow_networks
 from data import lecture
 
 version = f"{tf.__version__}, Keras {keras.__version__}"
@@ -21,6 +22,8 @@ def start(threads):
 
 
 def make(variant, work):
+    if work["kind"] == "network":
+        return tensorflow_networks.Whole(variant, work)
     return {"train": Train, "predict": Predict}[work["kind"]](variant == "jit_compile", work)
 
 

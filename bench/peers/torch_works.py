@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import torch_networks
 import torch_pointwise
 from data import channels_first, lecture, numbers
 
@@ -22,6 +23,7 @@ def start(threads):
 
 def make(variant, work):
     kinds = {"conv": Conv, "matmul": Matmul, "pointwise": Pointwise, "train": Train, "predict": Predict}
+    kinds["network"] = torch_networks.Whole
     return kinds[work["kind"]](variant, work)
 
 

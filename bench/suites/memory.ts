@@ -7,9 +7,18 @@ import type { Figure } from '../row.js';
 /** The bundle that ../main.ts makes of ../memory-program.ts. */
 export const MEMORY_PROGRAM = 'build/programs/bench-memory-program.mjs';
 
-const NETWORKS: readonly (readonly [network: 'lecture' | 'vgg16', batch: number, what: string])[] = [
-  ['lecture', 256, "the lecture's CNN, batch 256"],
-  ['vgg16', 8, 'VGG16 at 224, batch 8'],
+/** A network that ../memory-program.ts and ../peers/memory.py train. */
+export interface Trained {
+  readonly network: string;
+  readonly batch: number;
+  readonly what: string;
+  /** Where ./networks.ts has described it. */
+  readonly folder?: string;
+}
+
+const TRAINED: readonly Trained[] = [
+  { network: 'lecture', batch: 256, what: "the lecture's CNN, batch 256" },
+  { network: 'vgg16', batch: 8, what: 'VGG16 at 224, batch 8' },
 ];
 const PEERS = [
   ['torch', 'nchw'],
@@ -30,22 +39,22 @@ function measure(program: string, args: readonly string[], threads: number): num
   }
 }
 
-export function memoryFigures(threads: number): Figure[] {
+export function memoryFigures(threads: number, suite = 'memory', trained = TRAINED): Figure[] {
   if (process.platform !== 'linux') return [];
   const { python } = peerPlaces();
-  return NETWORKS.flatMap(([network, batch, what]): Figure[] => {
-    const own = measure(process.execPath, [MEMORY_PROGRAM, network, `${batch}`], threads);
+  return trained.flatMap(({ network, batch, what, folder = '' }): Figure[] => {
+    const own = measure(process.execPath, [MEMORY_PROGRAM, network, `${batch}`, folder], threads);
     if (typeof own === 'string') throw new Error(`${what}: ${own}`);
     const figure: Figure = {
       kind: 'figure',
-      suite: 'memory',
+      suite,
       name: `${what}: training step above idle`,
       value: own,
       unit: 'MiB',
     };
     const peers = python === undefined ? [] : PEERS;
     const found = peers.map(([framework, variant]) => {
-      const args = ['bench/peers/memory.py', framework, variant, network, `${batch}`, `${threads}`];
+      const args = ['bench/peers/memory.py', framework, variant, network, `${batch}`, `${threads}`, folder];
       return { name: `${framework} ${variant}`, needs: measure(python as string, args, threads) };
     });
     const known = found.flatMap(({ needs }) => (typeof needs === 'number' ? [needs] : []));
