@@ -5,7 +5,7 @@ import { isNode, nodeModule } from '../core/node-files.js';
 import { formatShape } from '../core/shape.js';
 import { type HostArray, isHostArray } from './host-array.js';
 import type { PictureStep } from './steps.js';
-import { fromPlainError, nameOf, type Source, type TaskResult } from './workers/messages.js';
+import { fromPlainError, type PlainError, type Source, type TaskResult } from './workers/messages.js';
 
 /** A path, an address, a file's bytes, or pixels from 0 to 255 `[height, width]` or `[height, width, channels]`. */
 export type Picture = string | URL | Uint8Array | HostArray;
@@ -174,9 +174,15 @@ function together(named: readonly Named[], results: readonly TaskResult[]): read
         places[plan] = place + 1;
         return [x[place] as HostArray];
       }
-      problem ??= fromPlainError(failure, nameOf(source) ?? name);
+      problem ??= fromPlainError(source.kind === 'array' ? renamed(failure, name) : failure, name);
       return [];
     });
     return problem === undefined ? { name, arrays } : { name, arrays: [], problem };
   });
+}
+
+/** What is in memory has no name that a worker could know. */
+function renamed({ text, details }: PlainError, name: string): PlainError {
+  const plain = { text: text.replaceAll('the picture', name) };
+  return details === undefined ? plain : { ...plain, details: { ...details, path: name } };
 }

@@ -93,10 +93,16 @@ function softmax(logits: Float32Array): Float64Array {
   return powers.map((value) => value / sum);
 }
 
-/** The best classes, ties in the order of the classes. */
-export function bestOf(scores: ArrayLike<number>, top: number, labels: readonly string[]): Guess[] {
+/** The best classes; ties in the order of `others`, then of the classes. */
+export function bestOf(
+  scores: ArrayLike<number>,
+  top: number,
+  labels: readonly string[],
+  others: ArrayLike<number> = scores,
+): Guess[] {
   const order = Array.from(labels, (_, index) => index);
-  order.sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
+  const by = (values: ArrayLike<number>, a: number, b: number): number => (values[b] as number) - (values[a] as number);
+  order.sort((a, b) => by(scores, a, b) || by(others, a, b) || a - b);
   return order.slice(0, top).map((index) => ({
     label: labels[index] as string,
     index,

@@ -81,23 +81,32 @@ const OP = 'classify';
 const CROP_ROOM = 0.875;
 
 /** Classifies with one model: a picture's guesses, or of many the list. */
-export async function classify(
+export function classify(
   model: TrainableModel,
   pictures: Pictures,
   options: ClassifyOptions = {},
 ): Promise<readonly Guess[] | readonly ClassifiedPicture[]> {
-  const { top } = checkOptions(options);
-  const { labels, stream } = await begin([model], pictures, options);
-  const make = ({ name, scores }: Scored): ClassifiedPicture => ({
+  return classifyJointly([model], pictures, options, (labels, top) => ({ name, scores }) => ({
     picture: name,
     guesses: bestOf(scores[0] as Float32Array, top, labels),
-  });
-  const all = await gather(stream, pictures, options, make);
-  return isOnePicture(pictures) ? (all[0] as ClassifiedPicture).guesses : all;
+  }));
+}
+
+/** Classifies with several models; `join` makes what is told of a picture from the probabilities that each gives. */
+export async function classifyJointly<P extends ClassifiedPicture>(
+  models: readonly TrainableModel[],
+  pictures: Pictures,
+  options: ClassifyOptions<P>,
+  join: (labels: readonly string[], top: number) => (scored: Scored) => P,
+): Promise<readonly Guess[] | readonly P[]> {
+  const top = checkOptions(options);
+  const { labels, stream } = await begin(models, pictures, options);
+  const all = await gather(stream, pictures, options, join(labels, top));
+  return isOnePicture(pictures) ? (all[0] as P).guesses : all;
 }
 
 /** Takes what `scorePictures` yields, reports it, and makes the list. One picture that cannot be read is an error. */
-export async function gather<P extends ClassifiedPicture>(
+async function gather<P extends ClassifiedPicture>(
   stream: AsyncIterable<readonly Scored[]>,
   pictures: Pictures,
   { onProgress, verbose = 'auto' }: ClassifyOptions<P>,
@@ -129,7 +138,7 @@ export async function gather<P extends ClassifiedPicture>(
 }
 
 /** Makes the models ready: fetches published weights that nobody set, finds the labels, and starts to read. */
-export async function begin(
+async function begin(
   models: readonly TrainableModel[],
   pictures: Pictures,
   options: ClassifyOptions<never>,
@@ -155,7 +164,7 @@ export async function begin(
   }
 }
 
-function checkOptions({ top = 5, batchSize = 32, crops = 1 }: ClassifyOptions<never>): { top: number } {
+function checkOptions({ top = 5, batchSize = 32, crops = 1 }: ClassifyOptions<never>): number {
   const refuse = (name: string, got: unknown, want: string): FoveaError =>
     new FoveaError({
       code: 'argument',
@@ -167,7 +176,7 @@ function checkOptions({ top = 5, batchSize = 32, crops = 1 }: ClassifyOptions<ne
   if (!Number.isInteger(top) || top < 1) throw refuse('top', top, 'a whole number from 1');
   if (!Number.isInteger(batchSize) || batchSize < 1) throw refuse('batchSize', batchSize, 'a whole number from 1');
   if (![1, 5, 10].includes(crops)) throw refuse('crops', crops, '1, 5 or 10');
-  return { top };
+  return top;
 }
 
 function prepare(model: TrainableModel, given: PicturePreprocessing | undefined, crops: Crops): Member {
