@@ -3,27 +3,10 @@
 import { stat } from 'node:fs/promises';
 import { FoveaError } from '../core/errors.js';
 import { nearestFolder } from '../core/node-files.js';
-import {
-  type ArrayDataset,
-  datasets,
-  type HostArray,
-  imageDatasetFromDirectory,
-  Standardizer,
-  scale,
-} from '../data/index.js';
+import { type ArrayDataset, datasets, type HostArray, imageDatasetFromDirectory, Standardizer } from '../data/index.js';
 import { nearestName } from '../nn/keras-config.js';
+import type { PicturePreprocessing } from '../nn/model-metadata.js';
 import type { Output } from './output.js';
-
-/** How pixels become the model's input. */
-export type Preprocess =
-  | {
-      readonly kind: 'standardize';
-      readonly mean: readonly number[];
-      readonly std: readonly number[];
-      readonly shape: readonly number[];
-    }
-  | { readonly kind: 'scale'; readonly factor: number; readonly offset: number }
-  | { readonly kind: 'none' };
 
 /** Pictures to train and test on. */
 export interface CommandData {
@@ -102,23 +85,16 @@ function maxLabel({ data }: HostArray): number {
   return largest;
 }
 
-/** Chooses how to prepare pictures, from the training part alone. */
-export function fitPreprocess(kind: Preprocess['kind'] | undefined, train: ArrayDataset): Preprocess {
-  const pixels = train.x.shape.slice(1).reduce((product, dim) => product * dim, 1);
-  const chosen = kind ?? (pixels <= STANDARDIZE_LIMIT ? 'standardize' : 'scale');
-  if (chosen === 'none') return { kind: 'none' };
-  if (chosen === 'scale') return { kind: 'scale', factor: 1 / 127.5, offset: -1 };
-  const { mean, std } = Standardizer.fit(train.x);
-  return { kind: 'standardize', mean: [...mean.data], std: [...std.data], shape: mean.shape };
-}
+/** The ways of `--preprocess`. */
+export type PreprocessKind = 'standardize' | 'scale' | 'none';
 
-/** Prepares pictures `[n, height, width, channels]`. */
-export function applyPreprocess(preprocess: Preprocess, x: HostArray): HostArray {
-  if (preprocess.kind === 'none') return x;
-  if (preprocess.kind === 'scale') return scale(x, preprocess.factor, preprocess.offset);
-  const { mean, std, shape } = preprocess;
-  return Standardizer.from(
-    { data: Float32Array.from(mean), shape, dtype: 'float32' },
-    { data: Float32Array.from(std), shape, dtype: 'float32' },
-  ).apply(x);
+/** Chooses how to prepare pictures, from the training part alone. */
+export function fitPreprocess(kind: PreprocessKind | undefined, train: ArrayDataset): PicturePreprocessing {
+  const [height, width, channels] = train.x.shape.slice(1) as [number, number, 1 | 3];
+  const chosen = kind ?? (height * width * channels <= STANDARDIZE_LIMIT ? 'standardize' : 'scale');
+  const common = { mode: chosen, size: [height, width], channels } as const;
+  if (chosen === 'none') return common;
+  if (chosen === 'scale') return { ...common, factor: 1 / 127.5, offset: -1 };
+  const { mean, std } = Standardizer.fit(train.x);
+  return { ...common, mean: [...mean.data], std: [...std.data] };
 }

@@ -1,23 +1,26 @@
 // Saved models for the commands: a file, or the folder of a run, and what `fovea train` kept with it.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FoveaError } from '../core/errors.js';
 import { load } from '../interchange/load.js';
 import type { TrainableModel } from '../nn/model.js';
-import type { Preprocess } from './data.js';
+import { checkPreprocessing, type PicturePreprocessing } from '../nn/model-metadata.js';
 
-/** What `fovea train` keeps with a model. */
-export interface ModelMetadata {
-  readonly classNames?: readonly string[];
-  readonly preprocess?: Preprocess;
-  /** What it was trained on. */
-  readonly data?: { readonly name: string; readonly seed: number; readonly size: number };
+/** What `fovea train` keeps with a model beside the names of its classes and how pictures are prepared. */
+export interface TrainedOn {
+  readonly name: string;
+  readonly seed: number;
+  readonly size: number;
 }
 
 /** The model in a file, or in a run's folder. */
 export async function loadModel(path: string): Promise<TrainableModel> {
   const found = await stat(path).catch(() => undefined);
   return load(found?.isDirectory() ? join(path, 'model.keras') : path);
+}
+
+/** Whether there is a file or folder of that name. */
+export async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
 /** Whether there is a file of that name. */
@@ -29,15 +32,7 @@ export async function isFile(path: string): Promise<boolean> {
 export function metadataOf(
   model: TrainableModel,
   op: string,
-): ModelMetadata & Required<Pick<ModelMetadata, 'classNames' | 'preprocess'>> {
-  const { classNames, preprocess, data } = model.metadata as ModelMetadata;
-  if (classNames === undefined || preprocess === undefined) {
-    throw new FoveaError({
-      code: 'argument',
-      op,
-      message: `model "${model.name}" does not say how its pictures were prepared.`,
-      hint: 'Use a model that fovea train saved, or load it in code and prepare the pictures there.',
-    });
-  }
-  return { classNames, preprocess, ...(data === undefined ? {} : { data }) };
+): { preprocessing: PicturePreprocessing; data: TrainedOn | undefined } {
+  const preprocessing = checkPreprocessing(model.metadata.preprocessing, model.name, op);
+  return { preprocessing, data: model.metadata.data as TrainedOn | undefined };
 }

@@ -69,18 +69,7 @@ function makeProgram(run: Run, isJson: boolean): Command {
     .action((model: string, options) =>
       run('evaluate', async (output) => (await import('./commands/evaluate.js')).evaluate(model, options, output)),
     );
-  program
-    .command('predict')
-    .description('label pictures')
-    .argument('<model>', 'a .keras file or the folder of a run')
-    .argument('<pictures...>', 'PNG or JPEG files')
-    .option('--top <n>', 'labels to give for each picture', count, 3)
-    .option('--json', 'machine-readable output')
-    .action((model: string, pictures: string[], options) =>
-      run('predict', async (output) =>
-        (await import('./commands/predict.js')).predict(model, pictures, options, output),
-      ),
-    );
+  addPredict(program, run);
   program
     .command('summary')
     .description("a model's layers, shapes and parameters")
@@ -102,6 +91,43 @@ function makeProgram(run: Run, isJson: boolean): Command {
       run('bench', async (output) => (await import('./commands/bench.js')).bench(model, options, output)),
     );
   return program;
+}
+
+function addPredict(program: Command, run: Run): void {
+  program
+    .command('predict')
+    .description('label pictures')
+    .argument('<pictures...>', 'picture files; without --model, the model before them')
+    .option(
+      '--model <name|file>',
+      'a network of the zoo, a model file or the folder of a run; several times: all of them together',
+      (each: string, all: readonly string[]) => [...all, each],
+      [] as readonly string[],
+    )
+    .option('--top <n>', 'labels to give for each picture', count, 3)
+    .addOption(
+      new Option('--crops <n>', 'crops of each picture: the middle, the corners too, and mirrored')
+        .argParser((text) => oneOf(text, [1, 5, 10]))
+        .default(1),
+    )
+    .addOption(new Option('--combine <how>', 'of several models').choices(['mean', 'vote']).default('mean'))
+    .option('--batch <n>', 'pictures at a time', count, 32)
+    .option('--weights <file>', 'weights for a network by name (default: the published ones)')
+    .option('--alpha <factor>', 'width of a MobileNet', positiveNumber)
+    .option('--labels <file>', "a name a line, where the model has none; 'imagenet'")
+    .addOption(
+      new Option('--preprocess <mode>', 'how pixels are scaled, where the model does not say').choices([
+        'none',
+        'tf',
+        'torch',
+        'caffe',
+      ]),
+    )
+    .option('--size <n>', 'side of the pictures, where the model leaves it open', count)
+    .option('--json', 'machine-readable output')
+    .action((pictures: string[], options) =>
+      run('predict', async (output) => (await import('./commands/predict.js')).predict(pictures, options, output)),
+    );
 }
 
 function addTrain(program: Command, run: Run): void {
@@ -139,6 +165,11 @@ function count(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Give a whole number of at least 1.');
   return value;
+}
+
+function oneOf(text: string, values: readonly number[]): number {
+  if (!values.includes(Number(text))) throw new InvalidArgumentError(`Give ${values.join(' or ')}.`);
+  return Number(text);
 }
 
 function wholeNumber(text: string): number {

@@ -4,7 +4,8 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { FoveaError } from '../core/errors.js';
 import { makeFolder, writeFileAtomic } from '../core/node-files.js';
-import type { Preprocess } from './data.js';
+import type { PicturePreprocessing } from '../nn/model-metadata.js';
+import type { PreprocessKind } from './data.js';
 
 /** The options of `fovea train`, as parsed. */
 export interface TrainOptions {
@@ -21,14 +22,14 @@ export interface TrainOptions {
   out?: string;
   overwrite?: boolean;
   resume?: string;
-  preprocess?: Preprocess['kind'];
+  preprocess?: PreprocessKind;
 }
 
 /** What config.json holds. */
 export interface RunConfig {
   readonly options: TrainOptions;
   readonly classNames: readonly string[];
-  readonly preprocess: Preprocess;
+  readonly preprocessing: PicturePreprocessing;
 }
 
 /** A run's folder. It is made by `create`, once everything that may be refused has been looked at. */
@@ -158,7 +159,7 @@ export async function readRunConfig(path: string): Promise<RunConfig | undefined
   if (
     typeof config?.options?.data !== 'string' ||
     !Array.isArray(config.classNames) ||
-    config.preprocess === undefined
+    config.preprocessing === undefined
   ) {
     throw refuse("does not hold a run's options.");
   }

@@ -108,8 +108,18 @@ describe('a wrong command', () => {
     ],
     [
       'missing argument',
-      ['predict', 'x.keras'],
+      ['predict'],
       "error: missing required argument 'pictures'\n(--help behind a command lists its options)\n",
+    ],
+    [
+      'no pictures',
+      ['predict', 'x.keras'],
+      'fovea predict: no pictures were given.\n  Put the files behind the model.\n',
+    ],
+    [
+      'crops',
+      ['predict', '--crops', '3', 'x.keras', 'x.png'],
+      "error: option '--crops <n>' argument '3' is invalid. Give 1 or 5 or 10.\n(--help behind a command lists its options)\n",
     ],
     [
       'optimizer',
@@ -278,6 +288,21 @@ describe('train and what follows', () => {
     const labels = all[0]?.labels as { label: string; probability: number }[];
     expect(labels).toHaveLength(3);
     expect((await run('predict', 'run', 'good.png')).code).toBe(0);
+  });
+
+  it('labels by several models together, over crops', async () => {
+    put(folder.at('one.png'), picture([9, 9, 9], 1, 28));
+    const both = ['--model', 'run', '--model', 'run/model.keras', '--crops', '5', '--top', '1'];
+    const { code, stdout } = await run('predict', ...both, '--combine', 'vote', 'one.png');
+    expect(stdout).toMatch(
+      /^one\.png: [a-z]+ 100\.0% \(2 of 2 agree\)\n1 pictures: all 2 models agree on 100\.0%, on average 100\.0% of them\n$/,
+    );
+    expect(code).toBe(0);
+    const all = events((await run('predict', ...both, 'one.png', '--json')).stdout);
+    expect(all).toMatchObject([
+      { event: 'prediction', picture: 'one.png', agreement: 1, labels: [{}], votes: [{}, {}] },
+      { event: 'agreement', pictures: 1, unanimous: 1, mean: 1 },
+    ]);
   });
 
   it('summarises architectures, files and runs', async () => {

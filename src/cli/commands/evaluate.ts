@@ -1,7 +1,8 @@
 // `fovea evaluate`: loss and metrics of a saved model.
 import { FoveaError } from '../../core/errors.js';
 import { selectSplit } from '../../data/index.js';
-import { applyPreprocess, loadData } from '../data.js';
+import { scalePixels } from '../../nn/model-metadata.js';
+import { loadData } from '../data.js';
 import { loadModel, metadataOf } from '../models.js';
 import { EXIT, type Output } from '../output.js';
 
@@ -11,7 +12,7 @@ export async function evaluate(
   output: Output,
 ): Promise<number> {
   const model = await loadModel(path);
-  const { preprocess, data } = metadataOf(model, 'evaluate');
+  const { preprocessing, data } = metadataOf(model, 'evaluate');
   const name = options.data ?? data?.name;
   if (name === undefined) {
     throw new FoveaError({
@@ -27,7 +28,7 @@ export async function evaluate(
     output,
   });
   const chosen = selectSplit({ train, test }, options.part);
-  const scores = await model.evaluate(chosen.withX(applyPreprocess(preprocess, chosen.x)), {
+  const scores = await model.evaluate(chosen.withX(scalePixels(preprocessing, chosen.x)), {
     batchSize: options.batch,
   });
   output.text(

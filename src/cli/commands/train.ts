@@ -5,12 +5,13 @@ import { engineInfo } from '../../engine/current.js';
 import type { Callback } from '../../nn/callbacks/callback.js';
 import { csvLogger } from '../../nn/callbacks/index.js';
 import type { TrainableModel } from '../../nn/model.js';
+import { scalePixels } from '../../nn/model-metadata.js';
 import { makeOptimizer } from '../../nn/optimizers.js';
 import { setRandomSeed } from '../../nn/random.js';
-import { applyPreprocess, type CommandData, fitPreprocess, loadData } from '../data.js';
+import { type CommandData, fitPreprocess, loadData } from '../data.js';
 import { isOutputClosed, onInterrupt } from '../interrupt.js';
 import { modelFor } from '../model-file.js';
-import { loadModel, type ModelMetadata } from '../models.js';
+import { loadModel, type TrainedOn } from '../models.js';
 import { EXIT, type Output, ownCommand } from '../output.js';
 import { makeReport } from '../report.js';
 import {
@@ -28,17 +29,13 @@ export async function train(asked: TrainOptions, given: readonly string[], outpu
   const { options } = folder;
   setRandomSeed(options.seed);
   const data = await loadData(options.data, { ...limitOf(options), size: options.size, seed: options.seed, output });
-  const preprocess = folder.config?.preprocess ?? fitPreprocess(options.preprocess, data.train);
+  const preprocessing = folder.config?.preprocessing ?? fitPreprocess(options.preprocess, data.train);
   const model = await makeModel(folder, options, data, output);
   // A run may be resumed from another folder.
   const dataName = data.isFolder ? resolve(options.data) : options.data;
-  const config: RunConfig = { options: { ...options, data: dataName }, classNames: data.classNames, preprocess };
-  const metadata: ModelMetadata = {
-    classNames: data.classNames,
-    preprocess,
-    data: { name: dataName, seed: options.seed, size: options.size },
-  };
-  model.metadata = { ...metadata };
+  const config: RunConfig = { options: { ...options, data: dataName }, classNames: data.classNames, preprocessing };
+  const trainedOn: TrainedOn = { name: dataName, seed: options.seed, size: options.size };
+  model.metadata = { preprocessing, labels: data.classNames, data: trainedOn };
   await folder.create();
   await folder.writeConfig(config);
   if (folder.isResumed) await trimHistory(folder, model.training.state.epoch);
@@ -57,8 +54,8 @@ export async function train(asked: TrainOptions, given: readonly string[], outpu
     test: data.test.length,
   });
 
-  const trainSet = data.train.withX(applyPreprocess(preprocess, data.train.x));
-  const testSet = data.test.withX(applyPreprocess(preprocess, data.test.x));
+  const trainSet = data.train.withX(scalePixels(preprocessing, data.train.x));
+  const testSet = data.test.withX(scalePixels(preprocessing, data.test.x));
   const interrupt = onInterrupt(() => {
     output.text('\nStopping after this step; once more to quit at once.');
     output.event('stopping');
