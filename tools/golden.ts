@@ -131,7 +131,7 @@ function* summary(outcomes: readonly Outcome[]): Generator<string> {
       nearest === undefined
         ? ''
         : `, at most ${Math.round(100 * nearest.worst)}% of what is allowed (${nearest.case.name})`;
-    yield `${suite.padEnd(13)}${passed.length} of ${own.length} passed${share}`;
+    yield `${suite.padEnd(16)}${passed.length} of ${own.length} passed${share}`;
   }
 }
 

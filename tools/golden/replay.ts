@@ -5,6 +5,7 @@ import { broken, type GoldenCase, GoldenFolder, type Machine, messageOf } from '
 import { imageCases } from './images.js';
 import { initializerCases } from './initializers.js';
 import { layerCases } from './layers.js';
+import { damagedCases, modelFileCases } from './model-files.js';
 import { lossCases, metricCases } from './scores.js';
 import { trainingCases } from './training.js';
 
@@ -23,6 +24,8 @@ const SUITES: readonly Suite[] = [
   { name: 'initializers', part: 'initializers.json', list: initializerCases },
   { name: 'training', part: 'training', list: trainingCases },
   { name: 'images', part: 'images', list: imageCases },
+  { name: 'models-files', part: 'models/files', list: modelFileCases },
+  { name: 'models-damaged', part: 'models/damaged', list: damagedCases },
 ];
 
 export const SUITE_NAMES: readonly string[] = SUITES.map(({ name }) => name);

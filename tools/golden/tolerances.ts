@@ -15,6 +15,10 @@ export const TOLERANCES = {
   score: { relative: 1e-5, absolute: 1e-5 },
   /** Losses, rates, weights, the optimizer's variables and predictions of training. */
   training: { relative: 0, absolute: 1e-4 },
+  /** What models from files hold and predict, also where they compute with 16 bits, and their losses. */
+  file: { relative: 1e-5, absolute: 1e-5 },
+  file16: { relative: 0, absolute: 2e-2 },
+  fileLoss: { relative: 1e-4, absolute: 0 },
   /** Integers, picks of nearest neighbours, and what an initializer fixes. */
   exact: { relative: 0, absolute: 0 },
 } as const satisfies Record<string, Tolerance>;

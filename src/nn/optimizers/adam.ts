@@ -47,7 +47,8 @@ export class Adam extends AdamFamily {
   static override readonly rules: Rules = { ...BETAS, amsgrad: flag(false) };
 
   protected override slotGroups(): readonly (readonly string[])[] {
-    return [['momentum', 'velocity', ...(this.settings.amsgrad ? ['velocity_hat'] : [])]];
+    // As Keras makes them: the largest means of all weights last.
+    return [['momentum', 'velocity'], ...(this.settings.amsgrad ? [['velocity_hat']] : [])];
   }
 
   protected override update(input: StepInput): StepOutput {
