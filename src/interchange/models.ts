@@ -8,6 +8,7 @@ export type { FileKind } from '../formats/kinds.js';
 export * from '../nn/models.js';
 export type { LoadOptions, LoadWeightsOptions } from './load.js';
 export type { OnnxExportOptions } from './onnx/export.js';
+export type { SaveOptions } from './save.js';
 
 // What reads files is only loaded where files are read.
 

@@ -30,17 +30,18 @@ import {
 } from '../formats/index.js';
 import type { Variable } from '../graph/variable.js';
 import { makeCompileConfig, readCompileConfig } from './compile-config.js';
+import { isRecord } from './keras-config.js';
 import { Layer, type LayerTree } from './layer.js';
 import { putLayerWeights } from './layer-weights.js';
 import { findLayerClass } from './layers/registry.js';
-import { putLegacyWeights } from './legacy-weights.js';
+import { putLegacyWeights } from './legacy-h5.js';
 import { TrainableModel } from './model.js';
 import { configOfModel, type Lambdas, modelFromConfig } from './model-config.js';
 import { layersIn } from './tracking.js';
-import type { TrainingStateData } from './training/state.js';
+import { isTrainingState, type TrainingStateData } from './training/state.js';
 
 /** The Keras version whose layout is written. */
-const KERAS_VERSION = '3.15.1';
+export const KERAS_VERSION = '3.15.1';
 
 /** How a model is loaded. */
 export interface LoadOptions {
@@ -73,11 +74,7 @@ export async function modelToBytes(model: TrainableModel): Promise<Uint8Array> {
   const config = makeModelConfig(configOfModel(model));
   const compileConfig = makeCompileConfig(model);
   const optimizer = model.training.compiled === undefined ? undefined : model.training.buildOptimizer();
-  const own: OwnEntry = {
-    version: 1,
-    ...(model.training.compiled === undefined ? {} : { state: await model.training.state.toData() }),
-    metadata: model.metadata,
-  };
+  const own = await ownEntry(model);
   const archive: KerasArchive = {
     metadata: { keras_version: KERAS_VERSION, date_saved: kerasDate() },
     config: compileConfig === undefined ? config : { ...config, compile_config: compileConfig },
@@ -90,10 +87,31 @@ export async function modelToBytes(model: TrainableModel): Promise<Uint8Array> {
   return writeKerasArchive(archive);
 }
 
-/** Writes `.keras`. Beside, synced and renamed: a crash leaves the old file or the new one, never half. */
-export async function save(model: TrainableModel, path: string): Promise<void> {
-  if (!path.endsWith('.keras')) throw wrongEnding('save', path, '.keras', 'saveWeights writes .weights.h5.');
-  await writeFileAtomic(path, await modelToBytes(model), 'save');
+/** fovea's own entry of a file: what a format of Keras's has no place for. */
+export async function ownEntry(model: TrainableModel): Promise<OwnEntry> {
+  return {
+    version: 1,
+    ...(model.training.compiled === undefined ? {} : { state: await model.training.state.toData() }),
+    metadata: { ...model.metadata },
+  };
+}
+
+/** Takes over fovea's own entry of a file. */
+function putOwnEntry(model: TrainableModel, entry: unknown, file: string, { compile = true }: LoadOptions): void {
+  if (!isRecord(entry)) return;
+  const { metadata, state } = entry as Partial<OwnEntry>;
+  if (isRecord(metadata)) model.metadata = metadata;
+  if (state === undefined || !compile || model.training.compiled === undefined) return;
+  if (!isTrainingState(state)) {
+    throw new FoveaError({
+      code: 'format',
+      op: 'load',
+      message: "fovea's own entry in the file, the state of training, is damaged.",
+      path: file,
+      hint: 'Load with { compile: false } and compile the model again.',
+    });
+  }
+  model.training.state.load(state);
 }
 
 /**
@@ -106,7 +124,7 @@ export async function saveWeights(model: TrainableModel, path: string): Promise<
     return;
   }
   if (!path.endsWith('.weights.h5'))
-    throw wrongEnding('saveWeights', path, '.weights.h5 or .safetensors', 'save writes .keras.');
+    throw wrongEnding('saveWeights', path, '.weights.h5 or .safetensors', 'save writes whole models.');
   const optimizer = model.training.compiled === undefined ? undefined : model.training.buildOptimizer();
   const bytes = writeWeights({
     weights: await weightTree(model),
@@ -150,10 +168,8 @@ export async function load(bytes: Uint8Array, options: LoadOptions = {}): Promis
 function loadArchive(bytes: Uint8Array, file: string, options: LoadOptions): TrainableModel {
   const archive = readKerasArchive(bytes, file);
   const model = modelFromKerasConfig(archive.config, archive.config.compile_config, file, options);
-  const own = archive.training as OwnEntry | undefined;
-  model.metadata = own?.metadata ?? {};
   putWeights(model, archive, { file, skipMismatch: false });
-  if (own?.state !== undefined && options.compile !== false) model.training.state.load(own.state);
+  putOwnEntry(model, archive.training, file, options);
   return model;
 }
 
@@ -161,6 +177,7 @@ function loadLegacy(bytes: Uint8Array, file: string, options: LoadOptions): Trai
   const legacy = readLegacyH5(bytes, file, { needsModel: true });
   const model = modelFromKerasConfig(legacy.config, legacy.trainingConfig, file, options);
   putLegacyWeights(model, legacy, { file });
+  putOwnEntry(model, legacy.training, file, options);
   return model;
 }
 
@@ -282,7 +299,7 @@ async function weightTree(model: TrainableModel) {
   return makeWeightTree(root, arrays);
 }
 
-function storedVariables(variables: readonly Variable[]): Promise<StoredArray[]> {
+export function storedVariables(variables: readonly Variable[]): Promise<StoredArray[]> {
   return Promise.all(
     variables.map(async (variable) => {
       const elements = await variable.elements();

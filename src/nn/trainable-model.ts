@@ -7,6 +7,7 @@ import type { Profile } from '../engine/profile.js';
 import { scalar, type Tensor } from '../graph/tensor.js';
 import type { Variable } from '../graph/variable.js';
 import type { LoadWeightsOptions } from '../interchange/load.js';
+import type { SaveOptions } from '../interchange/save.js';
 import { type CallContext, watching } from './call-context.js';
 import type { ClassifiedPicture, ClassifyOptions, Guess, Picture, Pictures } from './classify.js';
 import { type CostOptions, costOf, type ModelCost } from './cost.js';
@@ -288,9 +289,12 @@ export abstract class TrainableModel extends Layer {
     return this.trainer.trainOnBatch(x, y, options);
   }
 
-  /** Writes a `.keras` file that Python's Keras opens; optimizer and training state included. Never leaves half a file. */
-  async save(path: string): Promise<void> {
-    await (await import('./saving.js')).save(this, path);
+  /**
+   * Writes the model as the ending says: `.keras`, or `.h5`, both with optimizer and training state, which Python's Keras
+   * opens; a folder with `model.json` for TensorFlow.js; others are in docs/formats.md. Never leaves half a file.
+   */
+  async save(path: string, options: SaveOptions = {}): Promise<void> {
+    await (await import('../interchange/save.js')).save(this, path, options);
   }
 
   /** The `.keras` file as bytes, for places without files. */

@@ -184,7 +184,11 @@ async function checkDigests(
   findings: Findings,
   kind: 'file' | 'training',
 ): Promise<void> {
-  findings.same(`${what}: shapes`, variables.map(({ shape }) => shape), want.map(({ shape }) => shape)); // biome-ignore format: one line each way
+  findings.same(
+    `${what}: shapes`,
+    variables.map(({ shape }) => shape),
+    want.map(({ shape }) => shape),
+  );
   const data = await Promise.all(variables.map((variable) => variable.tensor.data()));
   for (const [i, { path, sum, first }] of want.entries()) {
     const got = [...(data[i] ?? [])];

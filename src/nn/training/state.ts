@@ -17,6 +17,22 @@ export interface TrainingStateData {
   readonly callbacks: Readonly<Record<string, unknown>>;
 }
 
+/** Whether a value out of a file has the saved form. */
+export function isTrainingState(value: unknown): value is TrainingStateData {
+  const { key, shuffleSeed, epoch, batch, metrics, callbacks } = (value ?? {}) as Partial<TrainingStateData>;
+  const isCount = (each: unknown): boolean => Number.isSafeInteger(each) && (each as number) >= 0;
+  return (
+    Array.isArray(key) &&
+    key.length === 4 &&
+    key.every(Number.isSafeInteger) &&
+    [shuffleSeed, epoch, batch].every(isCount) &&
+    Array.isArray(metrics) &&
+    metrics.every((each) => Array.isArray(each) && each.every((number) => typeof number === 'number')) &&
+    typeof callbacks === 'object' &&
+    callbacks !== null
+  );
+}
+
 /** The state of one model's training. */
 export class TrainingState {
   /** Epochs finished. */
