@@ -2,9 +2,10 @@
 import { FoveaError } from '../core/errors.js';
 import { writeFileAtomic } from '../core/node-files.js';
 import type { TrainableModel } from '../nn/model.js';
+import type { OnnxExportOptions } from './onnx/export.js';
 
-/** How a model is saved. */
-export interface SaveOptions {
+/** How a model is saved; those of ONNX are heeded for `.onnx` alone. */
+export interface SaveOptions extends OnnxExportOptions {
   /** The kind of file where the path's ending does not say it. */
   kind?: SavedKind;
   /** TensorFlow.js: pack the weights' numbers into so many bits. Default: as they are, float32. */
@@ -20,6 +21,7 @@ export const SAVED_KINDS = {
   'keras-h5': '.h5',
   'keras-weights': '.weights.h5',
   safetensors: '.safetensors',
+  onnx: '.onnx',
 } as const;
 
 /** Writes a model's file or files under a path. */
@@ -34,6 +36,7 @@ const writers: Readonly<Record<SavedKind, Writer>> = {
   },
   'keras-weights': async (model, path) => (await import('../nn/saving.js')).saveWeights(model, path),
   safetensors: async (model, path) => (await import('../nn/saving.js')).saveWeights(model, path),
+  onnx: async (model, path, options) => (await import('./onnx/export.js')).exportOnnx(model, path, options),
 };
 
 /** The kind that a path's ending names; undefined for another. */

@@ -97,6 +97,7 @@ describe('saving', () => {
       ['m.h5', 'keras-h5'],
       ['m.weights.h5', 'keras-weights'],
       ['m.safetensors', 'safetensors'],
+      ['m.onnx', 'onnx'],
     ] as const) {
       const path = join(folder, name);
       await model.save(path);
