@@ -28,8 +28,8 @@ export async function buildDist(context: BuildContext): Promise<boolean> {
   return true;
 }
 
-/** Not bundled: found only at run time, or no ES modules. */
-const APART = ['sharp', 'commander', 'jpeg-js'];
+/** Not bundled: found only at run time, no ES modules, or without the text of its licence. */
+const APART = ['sharp', 'commander', 'jpeg-js', '@bufbuild/protobuf'];
 
 /**
  * The entry points for Node and the command, which share their parts: a model file's layers are then the command's. As
