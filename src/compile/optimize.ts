@@ -1,5 +1,6 @@
 // The passes in their order. Each is a function from graph to graph; tests run them one by one.
 import { foldBatchNorm } from './fold-batch-norm.js';
+import { foldPadding } from './fold-padding.js';
 import { fuseEpilogue } from './fuse-epilogue.js';
 import { fusePointwise } from './fuse-pointwise.js';
 import type { Graph } from './graph.js';
@@ -24,6 +25,7 @@ export interface Pass {
 
 export const PASSES: readonly Pass[] = [
   { name: 'simplify', run: simplify, isNeeded: false },
+  { name: 'foldPadding', run: foldPadding, isNeeded: false },
   { name: 'foldBatchNorm', run: foldBatchNorm, isNeeded: false },
   { name: 'widen', run: widen, isNeeded: true },
   { name: 'fuseEpilogue', run: fuseEpilogue, isNeeded: false },
