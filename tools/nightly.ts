@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { compareEngines } from './nightly/compare-engines.js';
 import { golden } from './nightly/golden.js';
+import { interop } from './nightly/interop.js';
 import { describeChecks, type Outcome, type Part } from './nightly/part.js';
 import { strokes } from './nightly/strokes.js';
 import { fashionCnn, fashionDense, mnistConvnet } from './nightly/training.js';
@@ -45,6 +46,7 @@ const parts: readonly Part[] = [
   strokes,
   compareEngines,
   golden,
+  interop,
   tests,
   sanitize,
 ];

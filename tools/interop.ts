@@ -1,0 +1,191 @@
+// Whether others open our files: `npm run interop` writes models as .keras, .h5, .weights.h5 and .onnx, and has Python's Keras
+// and ONNX Runtime predict with them. `--all` takes every network of the zoo, names take those that contain one of them.
+// Skipped, saying so, where there is no Python (FOVEA_PYTHON names one) and none can be made.
+import { spawn } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { type Layer, models } from 'fovea';
+import { type InteropModel, interopModels } from './interop/models.js';
+import { findPython } from './interop/python.js';
+
+const root = process.cwd();
+const folder = join(root, 'build/interop/files');
+
+// Of the largest output: both sides sum the same float32 products in other orders.
+const TOLERANCE = 2e-4;
+const BATCH = 2;
+
+interface StoredArray {
+  readonly path: string;
+  readonly shape: readonly number[];
+  readonly dtype: string;
+}
+
+interface Entry {
+  readonly model: string;
+  readonly kind: string;
+  readonly path: string;
+  readonly config: string;
+  readonly inputs: readonly StoredArray[];
+  readonly outputs: readonly StoredArray[];
+}
+
+interface Result {
+  readonly model: string;
+  readonly kind: string;
+  readonly difference?: number;
+  readonly largest?: number;
+  readonly error?: string;
+}
+
+/** Numbers of a sequence that every platform gives alike, in [0, 1). */
+function* sequence(seed: number): Generator<number, never> {
+  let state = seed;
+  for (;;) {
+    state = (state * 48271) % 2147483647;
+    yield state / 2147483647;
+  }
+}
+
+/** Statistics and shifts as training leaves them: not the zeros and ones that hide what is not applied. */
+function stir(model: models.TrainableModel): void {
+  const numbers = sequence(7);
+  const next = (): number => numbers.next().value;
+  for (const weight of model.weights) {
+    if (weight.dtype !== 'float32') continue;
+    const draw = /variance|gamma/.test(weight.name)
+      ? () => 0.7 + 0.6 * next()
+      : /mean|beta|bias|alpha/.test(weight.name)
+        ? () => 0.4 * next() - 0.2
+        : undefined;
+    if (draw !== undefined) weight.set(Float32Array.from({ length: weight.size }, draw));
+  }
+}
+
+function store(name: string, data: Float32Array | Int32Array, shape: readonly number[]): StoredArray {
+  const path = join(folder, `${name}.bin`);
+  writeFileSync(path, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  return { path, shape, dtype: data instanceof Int32Array ? 'int32' : 'float32' };
+}
+
+/** Layers that only this library has, for forms of torchvision's networks that Keras cannot say. */
+function ownLayers(model: models.TrainableModel): string[] {
+  const names = model.layers.flatMap((layer) => {
+    if (layer instanceof models.TrainableModel) return ownLayers(layer);
+    const { module, className } = layer.constructor as typeof Layer;
+    return module.startsWith('keras') ? [] : [className];
+  });
+  return [...new Set(names)];
+}
+
+/** Writes a model's files, an example and what is predicted for it. */
+async function write({ name, make, inputShape, tokens }: InteropModel): Promise<Entry[]> {
+  const model = make();
+  const own = ownLayers(model);
+  stir(model);
+  const stem = name.replaceAll(/[^a-z0-9.]+/gi, '_');
+  const numbers = sequence(11);
+  const examples = model.inputs.map(({ shape }) => {
+    const sizes = [BATCH, ...shape.slice(1).map((dim, i) => dim ?? inputShape?.[i] ?? 64)];
+    const size = sizes.reduce((a, b) => a * b, 1);
+    const data = Float32Array.from({ length: size }, () => {
+      const value = numbers.next().value;
+      return tokens === undefined ? 2 * value - 1 : Math.floor(tokens * value);
+    });
+    return { data, sizes };
+  });
+  const given = examples.map(({ data, sizes }, i) => [
+    model.inputNames[i],
+    { data, shape: sizes, dtype: 'float32' as const },
+  ]);
+  const predicted = await model.predict(Object.fromEntries(given));
+  const inputs = examples.map(({ data, sizes }, i) => store(`${stem}.in${i}`, data, sizes));
+  const outputs = predicted.outputs.map(({ data, shape }, i) => store(`${stem}.out${i}`, data as Float32Array, shape));
+  const config = join(folder, `${stem}.keras`);
+  const entries: Entry[] = [];
+  if (own.length > 0) console.log(`skipped ${name} in Keras, which has no ${own.join(' and no ')}`);
+  for (const kind of own.length > 0 ? ['.onnx'] : ['.keras', '.weights.h5', '.onnx']) {
+    const path = join(folder, `${stem}${kind}`);
+    if (kind === '.onnx') await models.exportOnnx(model, path);
+    else if (kind === '.weights.h5') await model.saveWeights(path);
+    else await model.save(path);
+    entries.push({ model: name, kind, path, config, inputs, outputs });
+  }
+  return entries;
+}
+
+/** Has Python open the files; `told` sees each result as it comes. */
+function check(python: string, entries: readonly Entry[], told: (result: Result) => void): Promise<void> {
+  const list = join(folder, 'list.json');
+  writeFileSync(list, JSON.stringify(entries));
+  const child = spawn(python, [join(root, 'tools/interop/check.py'), list], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let errors = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    errors = (errors + chunk.toString()).slice(-4000);
+  });
+  createInterface(child.stdout).on('line', (line) => {
+    if (line.startsWith('{')) told(JSON.parse(line) as Result);
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`interop: Python ended with ${code}: ${errors}`));
+    });
+  });
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { all: { type: 'boolean', default: false } },
+  });
+  const found = findPython(root);
+  if ('reason' in found) {
+    console.log(`interop: skipped, ${found.reason}.`);
+    return 0;
+  }
+  const chosen = interopModels(values.all).filter(
+    ({ name }) => positionals.length === 0 || positionals.some((part) => name.includes(part)),
+  );
+  let agreed = 0;
+  const failed: string[] = [];
+  const fail = (line: string): void => {
+    failed.push(line);
+    console.log(`FAILED ${line}`);
+  };
+  // A few at a time: files of large networks would fill the disk, and Python starts slowly.
+  for (let at = 0; at < chosen.length; at += values.all ? 4 : chosen.length) {
+    const part = chosen.slice(at, at + (values.all ? 4 : chosen.length));
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    const entries: Entry[] = [];
+    for (const each of part) {
+      try {
+        entries.push(...(await write(each)));
+      } catch (error) {
+        fail(`${each.name}: ${(error as Error).message}`);
+      }
+    }
+    const missing = new Set(entries.map(({ model, kind }) => `${model} ${kind}`));
+    await check(found.python, entries, ({ model, kind, difference = 0, largest = 0, error }) => {
+      missing.delete(`${model} ${kind}`);
+      if (error !== undefined) fail(`${model} ${kind}: ${error}`);
+      else if (!(difference <= TOLERANCE * Math.max(largest, 1e-3)))
+        fail(`${model} ${kind}: differs by ${difference} of ${largest}`);
+      else {
+        agreed++;
+        console.log(`${model} ${kind}: differs by ${difference.toExponential(1)} of ${largest.toPrecision(3)}`);
+      }
+    });
+    for (const name of missing) fail(`${name}: Python said nothing of it`);
+  }
+  rmSync(folder, { recursive: true, force: true });
+  console.log(`interop: ${agreed} files agree, ${failed.length} failed`);
+  return failed.length === 0 ? 0 : 1;
+}
+
+process.exitCode = await main();
+process.exit();
