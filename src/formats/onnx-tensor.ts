@@ -252,14 +252,15 @@ function unpack(
 }
 
 function decodeRaw(raw: Uint8Array, dtype: OnnxDtype, size: number): OnnxData {
-  if (dtype === 'bool') return raw.map((each) => (each === 0 ? 0 : 1));
+  if (dtype === 'bool') return Uint8Array.from(raw, (each) => (each === 0 ? 0 : 1));
   if (dtype === 'float32' && raw.byteOffset % 4 === 0) {
     return new Float32Array(raw.buffer as ArrayBuffer, raw.byteOffset, size);
   }
   const out = makeOnnxData(dtype, size) as Float32Array;
   if (BITS[dtype] < 8) return unpack(raw, dtype, out);
   // Files are little-endian, as is every machine that typed arrays are found on.
-  const aligned = raw.slice().buffer;
+  // A Node Buffer's own slice copies nothing.
+  const aligned = Uint8Array.prototype.slice.call(raw).buffer;
   switch (dtype) {
     case 'float32':
       return new Float32Array(aligned);
