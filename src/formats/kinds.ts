@@ -119,7 +119,8 @@ function kindOfText(bytes: Uint8Array): FileKind | undefined {
   if (/^\[(net|network)\]/i.test(lines)) return 'darknet-config';
   if (/^(name\s*:|layers?\s*\{|input(_dim|_shape)?\s*[:{]|state\s*\{)/m.test(lines) && /[{:]/.test(lines))
     return 'caffe-text';
-  return start === '' ? undefined : 'text';
+  // The last letter may be cut in the middle.
+  return start === '' || start.slice(0, -1).includes('\uFFFD') ? undefined : 'text';
 }
 
 function kindOfJson(bytes: Uint8Array): FileKind | undefined {

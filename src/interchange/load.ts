@@ -31,6 +31,7 @@ export interface Reader {
 const keras = async (): Promise<Reader> => (await import('./keras.js')).reader;
 const safetensors = async (): Promise<Reader> => (await import('./safetensors.js')).reader;
 const torch = async (): Promise<Reader> => (await import('./torch/reader.js')).reader;
+const darknet = async (): Promise<Reader> => (await import('./darknet/reader.js')).reader;
 const tfjs = async (): Promise<Reader> => (await import('./tfjs/read.js')).reader;
 
 /** The readers by kind. */
@@ -44,6 +45,8 @@ const READERS: Readonly<Partial<Record<FileKind, () => Promise<Reader>>>> = {
   safetensors,
   torch,
   'torch-legacy': torch,
+  'darknet-config': darknet,
+  'darknet-weights': darknet,
   'tfjs-layers': tfjs,
   'tfjs-weights': tfjs,
 };
@@ -52,7 +55,6 @@ const READERS: Readonly<Partial<Record<FileKind, () => Promise<Reader>>>> = {
 const REMEDIES: Readonly<Partial<Record<FileKind, string>>> = {
   'keras-config': 'It has no weights. Load the .keras or .h5 file of the model.',
   'torch-script': 'Export the model to ONNX, or save its state_dict.',
-  'darknet-weights': 'Give the .cfg file; the weights are found beside it.',
   caffe: 'Give the .prototxt file; the weights are found beside it.',
   tensorflow: 'Convert it to ONNX (tf2onnx) or to a TensorFlow.js graph model.',
   tflite: 'Convert the model that it was made from to ONNX.',

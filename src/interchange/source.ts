@@ -69,3 +69,28 @@ function filesAt(address: string, op: string): FilesBeside {
   };
   return { read, size: async (path) => (await read(path)).length, list: async () => [] };
 }
+
+/**
+ * The other half of a pair of files: of one name but for the ending, else the only file of that ending. Throws `file`, saying
+ * what is missing, where there is none or several.
+ */
+export async function readPartner({ file, beside }: Source, endings: readonly string[], op: string): Promise<Source> {
+  const all = await beside.list();
+  const isOne = (name: string): boolean => endings.some((ending) => name.toLowerCase().endsWith(ending));
+  const own = (file.split(/[/\\]/).pop() ?? file).replace(/\.[^.]*$/, '');
+  const found = all.filter(isOne);
+  const same = found.find((name) => endings.some((ending) => name.toLowerCase() === `${own}${ending}`.toLowerCase()));
+  const name = same ?? (found.length === 1 ? found[0] : undefined);
+  if (name === undefined) {
+    throw new FoveaError({
+      code: 'file',
+      op,
+      message: `${file} is one half of a model; the other, ${own}${endings[0]}, is not beside it.`,
+      path: file,
+      ...(found.length === 0 ? {} : { lines: [`beside it are ${found.slice(0, 8).join(', ')}`] }),
+      want: endings,
+      hint: `Put ${own}${endings[0]} into the same folder; for a model in memory give it in \`files\`.`,
+    });
+  }
+  return { bytes: await beside.read(name), file: name, beside };
+}

@@ -16,6 +16,7 @@ import type { Variable } from '../graph/variable.js';
 import { makeCompileConfig } from './compile-config.js';
 import type { Layer } from './layer.js';
 import { mismatches } from './layer-weights.js';
+import { isKeras2Optimizer, pairKeras2Optimizer } from './legacy-optimizer.js';
 import type { TrainableModel } from './model.js';
 import { configOfModel } from './model-config.js';
 import { KERAS_VERSION, ownEntry, putArray, putOptimizer, storedVariables } from './saving.js';
@@ -62,11 +63,23 @@ export function putLegacyWeights(
   if (problems.length > 0 && !skipMismatch) throw mismatches(problems, file, 'loadWeights');
   for (const [variable, array] of pairs) putArray(variable, array);
   if (byName) return;
-  putOptimizer(
-    model,
-    legacy.optimizerWeights?.map(({ array }) => array),
-    file,
-  );
+  const { optimizerWeights: state } = legacy;
+  if (state === null || !isKeras2Optimizer(state)) {
+    putOptimizer(
+      model,
+      state?.map(({ array }) => array),
+      file,
+    );
+    return;
+  }
+  const optimizer = model.training.compiled === undefined ? undefined : model.training.buildOptimizer();
+  if (optimizer === undefined) return;
+  const slots = pairKeras2Optimizer(optimizer, model.trainableWeights, state);
+  if (slots === undefined)
+    console.warn(
+      `fovea: ${file}: the state of Keras 2's optimizer does not fit the model; training starts without it.`,
+    );
+  for (const [variable, array] of slots ?? []) putArray(variable, array);
 }
 
 function pairWeights(

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { readHdf5, readLegacyH5, writeLegacyH5 } from '../../src/formats/index.js';
 import { storedArray } from '../../src/formats/stored.js';
 import { layers, models, type Tensor } from '../../src/index.js';
@@ -86,6 +86,67 @@ describe('a model as .h5', () => {
     const read = readLegacyH5(bytes, 'm.h5');
     expect(read.layers.map(({ name }) => name)).toEqual(many.map(({ name }) => name));
     expect([...(read.topLevel[0]?.array.data() ?? [])]).toEqual([7]);
+  });
+});
+
+describe("Keras 2's optimizers in .h5", () => {
+  const model = (): models.Sequential => {
+    const made = models.sequential([
+      layers.input([6, 6, 1]),
+      layers.conv2d({ filters: 2, kernelSize: 3, activation: 'relu' }),
+      layers.flatten(),
+      layers.dense({ units: 3, activation: 'softmax' }),
+    ]);
+    made.compile({ optimizer: 'adam', loss: 'sparseCategoricalCrossentropy' });
+    return made;
+  };
+  /** The file as Keras 2.4 named its parts: no learning rate, all first moments, then all second ones. */
+  const asKeras2 = (bytes: Uint8Array, isByWeight: boolean): Uint8Array => {
+    const file = readLegacyH5(bytes, 'm.h5');
+    const [iteration, , ...slots] = file.optimizerWeights ?? [];
+    const named = slots.map(({ array }, i) => {
+      const slot = i % 2 === 0 ? 'm' : 'v';
+      const weight = `layer_${i >> 1}/kernel`;
+      return { name: isByWeight ? `Adam/${slot}/${weight}:0` : `Adam/${weight}/${slot}:0`, array };
+    });
+    const bySlot = [...named.filter((_, i) => i % 2 === 0), ...named.filter((_, i) => i % 2 === 1)];
+    const counter = {
+      name: isByWeight ? 'iteration:0' : 'Adam/iter:0',
+      array: (iteration as (typeof slots)[number]).array,
+    };
+    const { training: _, ...rest } = file;
+    return writeLegacyH5({
+      ...rest,
+      kerasVersion: '2.4.0',
+      optimizerWeights: [counter, ...(isByWeight ? named : bySlot)],
+    });
+  };
+
+  it.each([false, true])('are taken over, weight by weight %s', async (isByWeight) => {
+    const from = model();
+    await from.trainOnBatch(X, Y);
+    await from.trainOnBatch(X, Y);
+    const again = await models.load(asKeras2(await modelToLegacyBytes(from), isByWeight));
+    expect(await again.trainOnBatch(X, Y)).toEqual(await from.trainOnBatch(X, Y));
+    expect(await again.trainOnBatch(X, Y)).toEqual(await from.trainOnBatch(X, Y));
+  });
+
+  it('that do not fit are left out with a warning', async () => {
+    const from = model();
+    await from.trainOnBatch(X, Y);
+    const file = readLegacyH5(asKeras2(await modelToLegacyBytes(from), false), 'm.h5');
+    const bytes = writeLegacyH5({
+      ...file,
+      kerasVersion: '2.4.0',
+      optimizerWeights: (file.optimizerWeights ?? []).slice(0, -1),
+    });
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    const again = await models.load(bytes, { name: 'old.h5' });
+    expect(warn.mock.calls).toEqual([
+      ["fovea: old.h5: the state of Keras 2's optimizer does not fit the model; training starts without it."],
+    ]);
+    warn.mockRestore();
+    expect([...(await again.predict(X)).data]).toEqual([...(await from.predict(X)).data]);
   });
 });
 

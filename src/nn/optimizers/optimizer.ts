@@ -378,6 +378,11 @@ export abstract class Optimizer {
     });
   }
 
+  /** Whether a weight that was built has a slot of this name. */
+  hasSlotOf(variable: Variable, name: string): boolean {
+    return this.slots.get(variable)?.has(name) === true;
+  }
+
   /** The learning rate. Throws `argument` where a schedule decides: see `currentLearningRate`. */
   get learningRate(): number {
     if (this.rateVariable === undefined) throw this.scheduled('is not one number');
