@@ -32,6 +32,7 @@ const keras = async (): Promise<Reader> => (await import('./keras.js')).reader;
 const safetensors = async (): Promise<Reader> => (await import('./safetensors.js')).reader;
 const torch = async (): Promise<Reader> => (await import('./torch/reader.js')).reader;
 const darknet = async (): Promise<Reader> => (await import('./darknet/reader.js')).reader;
+const onnx = async (): Promise<Reader> => (await import('./onnx/reader.js')).reader;
 const tfjs = async (): Promise<Reader> => (await import('./tfjs/read.js')).reader;
 
 /** The readers by kind. */
@@ -42,6 +43,7 @@ const READERS: Readonly<Partial<Record<FileKind, () => Promise<Reader>>>> = {
   'keras-weights': keras,
   // A damaged one, or another's: the reader says which.
   hdf5: keras,
+  onnx,
   safetensors,
   torch,
   'torch-legacy': torch,

@@ -4,10 +4,11 @@ import { roundTo } from '../../core/dtype.js';
 import { FoveaError } from '../../core/errors.js';
 import { sizeOf } from '../../core/shape.js';
 import { realize } from '../../engine/execute.js';
-import { type OnnxModel, type OnnxPort, parseOnnx } from '../../formats/onnx.js';
+import type { OnnxModel, OnnxPort } from '../../formats/onnx.js';
 import { makeOnnxData, type OnnxData } from '../../formats/onnx-tensor.js';
+import { readSource, type SourceOptions } from '../source.js';
 import { evaluateGraph, type PreparedGraph, runWaiting, Scope } from './evaluate.js';
-import { readBeside, type Source } from './files.js';
+import { readOnnx } from './files.js';
 import { prepareGraph } from './prepare.js';
 import { type HostValue, hostValue, type OnnxValue, type TensorValue, tensorValue, toTensor } from './values.js';
 
@@ -60,10 +61,10 @@ export class OnnxGraphRunner {
  * Reads an ONNX file to run it as it stands, whatever its operators: one by one, on the engine or the host. Models that are
  * to be trained, compiled or saved are loaded with `models.load`.
  */
-export async function load(source: string | Uint8Array, options: { name?: string } = {}): Promise<OnnxGraphRunner> {
-  const read: Source = await readBeside(source, options.name);
-  const model = await parseOnnx(read.bytes, read);
-  return new OnnxGraphRunner(model, prepareGraph(model, read.name));
+export async function load(source: string | URL | Uint8Array, options: SourceOptions = {}): Promise<OnnxGraphRunner> {
+  const read = await readSource(source, options, 'onnx');
+  const model = await readOnnx(read);
+  return new OnnxGraphRunner(model, prepareGraph(model, read.file));
 }
 
 /** Floats go to the engine; integers, doubles and text are exact on the host alone. */

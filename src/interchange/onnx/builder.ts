@@ -1,0 +1,467 @@
+// Makes layers of nodes. A value is a constant, a symbolic tensor with the order in which its axes are stored, or something
+// that follows from shapes alone and is computed wherever it is needed.
+import { FoveaError } from '../../core/errors.js';
+import { type Shape, sizeOf } from '../../core/shape.js';
+import type { OnnxDtype } from '../../formats/onnx-schema.js';
+import { placeholder, whileTracing } from '../../graph/tensor.js';
+import type { Layer } from '../../nn/layer.js';
+import { permute } from '../../nn/layers/index.js';
+import type { PartialShape, SymbolicTensor } from '../../nn/symbolic.js';
+import { Attributes, describeNode, type OperatorNode, operatorKey } from './attributes.js';
+import { evaluateNode, evaluateNodes, runWaiting, runWithoutWaiting, Scope } from './evaluate.js';
+import { OnnxOperation, type OperationParameter, type OperationPort } from './operation.js';
+import { realiseAll } from './session.js';
+import { hostOperators } from './tables.js';
+import { engineDtype, type HostValue, isFloatDtype, type OnnxValue, tensorValue } from './values.js';
+
+/** Elements known when the model is made. `source` is the initializer that they came from. */
+export interface ConstantValue {
+  readonly kind: 'constant';
+  readonly value: HostValue;
+  readonly source: string | undefined;
+}
+
+/** A tensor of the model: stored axis i is ONNX's axis `order[i]`. */
+export interface SymbolValue {
+  readonly kind: 'symbol';
+  readonly name: string;
+  readonly dtype: OnnxDtype;
+  readonly tensor: SymbolicTensor;
+  readonly order: readonly number[];
+  /** Of a flattened picture: the sizes that were flattened in stored order, channels last; see `flatten`. */
+  readonly flattened?: { readonly channels: number; readonly pixels: number };
+}
+
+/** What follows from shapes: the nodes that compute it, in order, and the tensors whose shapes they read. */
+export interface ShapeValue {
+  readonly kind: 'shape';
+  readonly name: string;
+  readonly dtype: OnnxDtype;
+  readonly nodes: readonly OperatorNode[];
+  readonly roots: ReadonlyMap<string, SymbolValue>;
+  readonly constants: ReadonlyMap<string, HostValue>;
+}
+
+export type BuildValue = ConstantValue | SymbolValue | ShapeValue;
+
+/** Weights for a layer, in the order of `layer.weights`, made when they are needed. */
+export type WeightMaker = () => Float32Array | Int32Array | Uint8Array;
+
+// A constant of more elements is a weight of its layer.
+const MOST_IN_CONFIG = 64;
+
+/** Which operands of an operator are learned. */
+const LEARNED: Readonly<Record<string, readonly number[]>> = {
+  Add: [0, 1],
+  Sub: [0, 1],
+  Mul: [0, 1],
+  Div: [0, 1],
+  Pow: [0, 1],
+  MatMul: [0, 1],
+  Gemm: [0, 1, 2],
+  Conv: [1, 2],
+  ConvTranspose: [1, 2],
+  BatchNormalization: [1, 2],
+  LayerNormalization: [1, 2],
+  InstanceNormalization: [1, 2],
+  GroupNormalization: [1, 2],
+  RMSNormalization: [1],
+  PRelu: [1],
+  LSTM: [1, 2, 3, 7],
+  GRU: [1, 2, 3],
+  RNN: [1, 2, 3],
+  Einsum: [0, 1, 2],
+  Gather: [0],
+  Concat: [0, 1, 2, 3],
+  Where: [1, 2],
+};
+
+// These mix the axes: storing what they give channels last would only move it.
+const MIXERS: readonly string[] = ['MatMul', 'Gemm', 'Einsum', 'Reshape', 'Flatten', 'LSTM', 'GRU', 'RNN', 'Softmax'];
+
+export const identityOrder = (rank: number): number[] => Array.from({ length: rank }, (_, axis) => axis);
+/** Batch, spatial axes, channels. */
+export const lastOrder = (rank: number): number[] => [0, ...identityOrder(rank - 2).map((axis) => axis + 2), 1];
+export const isIdentity = (order: readonly number[]): boolean => order.every((axis, i) => axis === i);
+export const sameOrder = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((axis, i) => axis === b[i]);
+
+export class Builder {
+  readonly values = new Map<string, BuildValue>();
+  /** How often each value is read. */
+  private readonly uses = new Map<string, number>();
+  private readonly readers = new Map<string, OperatorNode>();
+  /** Nodes that another's layer took in. */
+  readonly taken = new Set<OperatorNode>();
+  private readonly names = new Set<string>();
+  private readonly permuted = new Map<SymbolicTensor, Map<string, SymbolicTensor>>();
+  private readonly makers = new Map<string, OperatorNode>();
+  /** Whether the file fixes the batch to 1: then a 1 in front of a shape stands for the batch. */
+  hasBatchOfOne = false;
+
+  constructor(nodes: readonly OperatorNode[], outputs: readonly string[]) {
+    for (const node of nodes) {
+      for (const name of node.inputs) {
+        this.uses.set(name, (this.uses.get(name) ?? 0) + 1);
+        this.readers.set(name, node);
+      }
+      for (const name of node.outputs) this.makers.set(name, node);
+    }
+    // What leaves the model must stay what it is.
+    for (const name of outputs) this.uses.set(name, (this.uses.get(name) ?? 0) + 2);
+  }
+
+  /** The only node that reads a value, or undefined. */
+  onlyReader(name: string): OperatorNode | undefined {
+    return this.uses.get(name) === 1 ? this.readers.get(name) : undefined;
+  }
+
+  isRead(name: string): boolean {
+    return (this.uses.get(name) ?? 0) > 0;
+  }
+
+  /** The node that makes a value. */
+  makerOf(name: string): OperatorNode | undefined {
+    return this.makers.get(name);
+  }
+
+  get(name: string): BuildValue {
+    const value = this.values.get(name);
+    if (value !== undefined) return value;
+    throw new FoveaError({ code: 'internal', op: 'onnx', message: `the value '${name}' was not made.` });
+  }
+
+  /** A layer's name from a node's or a weight's, none of them twice; Keras wants no slash in it. */
+  nameFor(wanted: string): string {
+    const plain = wanted.replaceAll(/[^\w.-]+/g, '_').replaceAll(/^[_.]+|[_.]+$/g, '') || 'layer';
+    let name = plain;
+    for (let i = 1; this.names.has(name); i++) name = `${plain}_${i}`;
+    this.names.add(name);
+    return name;
+  }
+
+  /** The name for a node's layer: that of the module whose weight it has, else its own. */
+  nameOf(node: OperatorNode, weight?: string): string {
+    const path = weight?.match(/^([A-Za-z_][\w.]*)\.(weight|bias|gamma|beta|kernel)(_quantized)?$/)?.[1];
+    if (path !== undefined) return this.nameFor(path);
+    return this.nameFor(node.name === '' ? `${node.opType.toLowerCase()}_${node.outputs[0] ?? ''}` : node.name);
+  }
+
+  /** Applies a layer and gives its weights their values. Errors name the node. */
+  apply(
+    node: OperatorNode,
+    layer: Layer,
+    inputs: readonly SymbolicTensor[],
+    weights: readonly WeightMaker[] = [],
+  ): readonly SymbolicTensor[] {
+    try {
+      const outputs = layer.applySymbolic(inputs, inputs.length > 1);
+      layer.weights.forEach((weight, i) => {
+        const make = weights[i];
+        if (make !== undefined) weight.setLater(make);
+      });
+      return outputs;
+    } catch (error) {
+      throw error instanceof FoveaError ? error.at(describeNode(node)) : error;
+    }
+  }
+
+  /** The tensor stored in another order of axes; a layer is added where it is stored otherwise. */
+  stored(value: SymbolValue, order: readonly number[]): SymbolicTensor {
+    if (sameOrder(value.order, order)) return value.tensor;
+    const key = order.join();
+    const known = this.permuted.get(value.tensor) ?? new Map<string, SymbolicTensor>();
+    this.permuted.set(value.tensor, known);
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const axes = order.map((axis) => value.order.indexOf(axis));
+    const made = axes[0] === 0 ? this.permute(value, axes) : this.transpose(value, axes);
+    known.set(key, made);
+    return made;
+  }
+
+  private permute({ tensor, name }: SymbolValue, axes: readonly number[]): SymbolicTensor {
+    const dims = axes.slice(1);
+    return permute({ dims, name: this.nameFor(`${name}_permute`) }).apply(tensor);
+  }
+
+  /** Keras's Permute leaves the batch where it is. */
+  private transpose({ tensor, name, dtype, order }: SymbolValue, axes: readonly number[]): SymbolicTensor {
+    const plain = identityOrder(order.length);
+    const node: OperatorNode = {
+      opType: 'Transpose',
+      domain: '',
+      name,
+      opset: 13,
+      inputs: ['x'],
+      outputs: ['y'],
+      attributes: { perm: axes },
+    };
+    const layer = OnnxOperation.of(
+      {
+        nodes: [node],
+        inputs: [{ name: 'x', dtype, order: plain }],
+        outputs: [{ name: 'y', dtype, order: plain }],
+        constants: new Map(),
+        parameters: [],
+      },
+      { name: this.nameFor(`${name}_transpose`) },
+    );
+    return layer.apply(tensor);
+  }
+
+  /** In ONNX's own order. */
+  plain(value: SymbolValue): SymbolicTensor {
+    return this.stored(value, identityOrder(value.order.length));
+  }
+
+  channelsLast(value: SymbolValue): SymbolicTensor {
+    return this.stored(value, lastOrder(value.order.length));
+  }
+
+  /** The sizes of a value in ONNX's order of axes, null where they are not known. */
+  shapeOf(value: SymbolValue): PartialShape {
+    return value.order.map((_, axis) => value.tensor.shape[value.order.indexOf(axis)] ?? null);
+  }
+
+  define(
+    name: string,
+    tensor: SymbolicTensor,
+    order: readonly number[],
+    dtype: OnnxDtype,
+    more: Partial<SymbolValue> = {},
+  ): void {
+    this.values.set(name, { kind: 'symbol', name, dtype, tensor, order, ...more });
+  }
+
+  /** Another name for a value. */
+  alias(name: string, value: BuildValue): void {
+    this.values.set(name, value);
+  }
+
+  /** Computes a node whose inputs are all known. */
+  async fold(node: OperatorNode, inputs: readonly (ConstantValue | undefined)[]): Promise<void> {
+    const values = inputs.map((each) => each?.value);
+    const outputs = await runWaiting(evaluateNode(node, values), realiseAll);
+    const tensors = outputs.map((each) => (each.kind === 'tensor' ? each : undefined));
+    const wanted = tensors.filter((each) => each !== undefined);
+    const hosts = new Map((await realiseAll(wanted)).map((host, i) => [wanted[i], host]));
+    const source = inputs.find((each) => each?.source !== undefined)?.source;
+    node.outputs.forEach((name, i) => {
+      const value = outputs[i];
+      if (name === '' || value === undefined) return;
+      const host = value.kind === 'tensor' ? hosts.get(value) : value;
+      if (host?.kind !== 'host')
+        throw new Attributes(node).error('makes a sequence, which no layer holds.', 'unsupported');
+      this.values.set(name, { kind: 'constant', value: host, source });
+    });
+  }
+
+  /** Notes a node that follows from shapes; a constant where it is the same for every batch. False where it is none. */
+  defer(node: OperatorNode, inputs: readonly (BuildValue | undefined)[]): boolean {
+    const readsShape = node.domain === '' && (node.opType === 'Shape' || node.opType === 'Size');
+    const follows =
+      readsShape ||
+      (inputs.every((each) => each?.kind !== 'symbol') &&
+        inputs.some((each) => each?.kind === 'shape') &&
+        hostOperators.has(operatorKey(node)));
+    if (!follows) return false;
+    const nodes = new Set<OperatorNode>();
+    const roots = new Map<string, SymbolValue>();
+    const constants = new Map<string, HostValue>();
+    inputs.forEach((each, i) => {
+      const name = node.inputs[i] as string;
+      if (each?.kind === 'symbol') roots.set(name, each);
+      if (each?.kind === 'constant') constants.set(name, each.value);
+      if (each?.kind !== 'shape') return;
+      for (const one of each.nodes) nodes.add(one);
+      for (const [key, root] of each.roots) roots.set(key, root);
+      for (const [key, value] of each.constants) constants.set(key, value);
+    });
+    nodes.add(node);
+    for (const name of node.outputs) {
+      if (name === '') continue;
+      const value: ShapeValue = { kind: 'shape', name, dtype: 'int64', nodes: [...nodes], roots, constants };
+      const seen = this.probe(value);
+      const isSame =
+        seen !== undefined &&
+        sizeOf(seen[0].shape) === sizeOf(seen[1].shape) &&
+        seen[0].data.every((each: unknown, i: number) => each === seen[1].data[i]);
+      const dtype = seen?.[0].dtype ?? 'int64';
+      this.values.set(name, isSame ? { kind: 'constant', value: seen[0], source: undefined } : { ...value, dtype });
+    }
+    return true;
+  }
+
+  /** What a value that follows from shapes is for batches of 2 and of 3; undefined where other sizes are unknown, too. */
+  probe({ name, nodes, roots, constants }: ShapeValue): [HostValue, HostValue] | undefined {
+    const shapes = [...roots.values()].map((root) => this.shapeOf(root));
+    const isKnown = [...roots.values()].every((root) =>
+      root.tensor.shape.every((dim, axis) => dim !== null || axis === 0),
+    );
+    if (!isKnown || shapes.length === 0) return undefined;
+    const [first, second] = [2, 3].map((batch): OnnxValue | undefined => {
+      const scope = new Scope();
+      for (const [key, value] of constants) scope.set(key, value);
+      for (const [key, root] of roots) {
+        const shape = this.shapeOf(root).map((dim) => dim ?? batch);
+        scope.set(key, tensorValue(root.dtype, placeholder({ shape, dtype: engineDtype(root.dtype) })));
+      }
+      whileTracing(() => runWithoutWaiting(evaluateNodes(nodes, scope)));
+      return scope.get(name);
+    });
+    return first?.kind === 'host' && second?.kind === 'host' ? [first, second] : undefined;
+  }
+
+  /** A node as a layer of its own kind, its inputs as they are stored. */
+  operation(node: OperatorNode, inputs: readonly (BuildValue | undefined)[]): void {
+    const nodes = new Set<OperatorNode>();
+    const constants = new Map<string, HostValue>();
+    const parameters: OperationParameter[] = [];
+    const weights: WeightMaker[] = [];
+    const symbols = new Map<string, SymbolValue>();
+    const keep = (name: string, { value, source }: ConstantValue, index: number): void => {
+      const learned = node.domain === '' && (LEARNED[node.opType] ?? []).includes(index);
+      const isLearned = learned && source !== undefined && isFloatDtype(value.dtype) && value.data.length > 1;
+      const isLarge = value.data.length > MOST_IN_CONFIG && value.dtype !== 'string';
+      if (!isLearned && !isLarge) {
+        constants.set(name, value);
+        return;
+      }
+      if (parameters.some((each) => each.name === name)) return;
+      parameters.push({ name, dtype: value.dtype, shape: value.shape, isTrainable: isLearned });
+      weights.push(() => elementsOf(value));
+    };
+    inputs.forEach((value, i) => {
+      const name = node.inputs[i] as string;
+      if (value === undefined) return;
+      if (value.kind === 'constant') keep(name, value, i);
+      else if (value.kind === 'symbol') symbols.set(name, this.unflattened(value));
+      else {
+        for (const one of value.nodes) nodes.add(one);
+        for (const [key, root] of value.roots) symbols.set(key, root);
+        for (const [key, each] of value.constants) constants.set(key, each);
+      }
+    });
+    if (symbols.size === 0)
+      throw new Attributes(node).error('has no input that depends on those of the model.', 'unsupported');
+    nodes.add(node);
+    const list = [...symbols];
+    const ports = list.map(([name, { dtype, order }]): OperationPort => ({ name, dtype, order }));
+    const tensors = list.map(([, { tensor }]) => tensor);
+    const { names, dtypes, ranks } = this.outputsOf(node, [...nodes], list, constants, parameters);
+    const wanted = this.orderFor(
+      node,
+      list.map(([, value]) => value),
+    );
+    const results = names.map((name, i): OperationPort => {
+      const rank = ranks[i] as number;
+      return { name, dtype: dtypes[i] as OnnxDtype, order: wanted?.length === rank ? wanted : identityOrder(rank) };
+    });
+    // Weights: those that are trained come first in a layer, as in `layer.weights`.
+    const sorted = parameters
+      .map((each, i) => ({ each, make: weights[i] as WeightMaker }))
+      .sort((a, b) => Number(b.each.isTrainable) - Number(a.each.isTrainable));
+    const layer = OnnxOperation.of(
+      { nodes: [...nodes], inputs: ports, outputs: results, constants, parameters: sorted.map(({ each }) => each) },
+      { name: this.nameOf(node, parameters[0]?.name) },
+    );
+    const outputs = this.apply(
+      node,
+      layer,
+      tensors,
+      sorted.map(({ make }) => make),
+    );
+    results.forEach(({ name, dtype, order }, i) => {
+      this.define(name, outputs[i] as SymbolicTensor, order, dtype);
+    });
+  }
+
+  /** The outputs that somebody reads, with their element types and ranks, found by running the nodes on placeholders. */
+  private outputsOf(
+    node: OperatorNode,
+    nodes: readonly OperatorNode[],
+    symbols: readonly (readonly [string, SymbolValue])[],
+    constants: ReadonlyMap<string, HostValue>,
+    parameters: readonly OperationParameter[],
+  ): { names: string[]; dtypes: OnnxDtype[]; ranks: number[] } {
+    const scope = new Scope();
+    for (const [name, value] of constants) scope.set(name, value);
+    const stand = (name: string, dtype: OnnxDtype, shape: Shape): void =>
+      scope.set(name, tensorValue(dtype, placeholder({ shape, dtype: engineDtype(dtype) })));
+    for (const { name, dtype, shape } of parameters) stand(name, dtype, shape);
+    const isOpen = symbols.some(([, { tensor }]) => tensor.shape.some((dim, axis) => dim === null && axis > 0));
+    for (const [name, value] of symbols) {
+      stand(
+        name,
+        value.dtype,
+        this.shapeOf(value).map((dim, axis) => dim ?? (value.order[0] === axis ? 2 : isOpen ? 512 : 1)),
+      );
+    }
+    whileTracing(() => runWithoutWaiting(evaluateNodes(nodes, scope)));
+    const names = node.outputs.filter(
+      (name) => name !== '' && ((this.uses.get(name) ?? 0) > 0 || node.outputs.length === 1),
+    );
+    const values = names.map((name) => scope.get(name) as OnnxValue);
+    if (values.some((value) => value === undefined || value.kind === 'sequence')) {
+      throw new Attributes(node).error('makes a sequence, which no layer gives.', 'unsupported');
+    }
+    return {
+      names,
+      dtypes: values.map((value) => (value as HostValue).dtype),
+      ranks: values.map((value) => (value as HostValue).shape.length),
+    };
+  }
+
+  /** The order for what a node makes: that of its inputs, where they agree on one that pictures have. */
+  private orderFor(node: OperatorNode, inputs: readonly SymbolValue[]): readonly number[] | undefined {
+    if (MIXERS.includes(node.opType)) return undefined;
+    return inputs.find(({ order }) => !isIdentity(order) && sameOrder(order, lastOrder(order.length)))?.order;
+  }
+
+  /** A flattened picture in ONNX's order of elements. */
+  unflattened(value: SymbolValue): SymbolValue {
+    if (value.flattened === undefined) return value;
+    const { channels, pixels } = value.flattened;
+    const shape = [channels, pixels];
+    const node = (
+      opType: string,
+      inputs: string[],
+      outputs: string[],
+      attributes: OperatorNode['attributes'],
+    ): OperatorNode => ({ opType, domain: '', name: value.name, opset: 13, inputs, outputs, attributes });
+    const nodes = [
+      node('Reshape', ['x', 'parts'], ['split'], {}),
+      node('Transpose', ['split'], ['turned'], { perm: [0, 2, 1] }),
+      node('Flatten', ['turned'], ['y'], { axis: 1 }),
+    ];
+    const parts: HostValue = {
+      kind: 'host',
+      dtype: 'int64',
+      shape: [3],
+      data: Float64Array.of(-1, shape[1] as number, shape[0] as number),
+    };
+    const layer = OnnxOperation.of(
+      {
+        nodes,
+        inputs: [{ name: 'x', dtype: value.dtype, order: [0, 1] }],
+        outputs: [{ name: 'y', dtype: value.dtype, order: [0, 1] }],
+        constants: new Map([['parts', parts]]),
+        parameters: [],
+      },
+      { name: this.nameFor(`${value.name}_reorder`) },
+    );
+    const { flattened, ...rest } = value;
+    const made = { ...rest, tensor: layer.apply(value.tensor) };
+    this.values.set(value.name, made);
+    return made;
+  }
+}
+
+/** A weight's elements: floats, or what the engine holds for integers. */
+export function elementsOf({ dtype, data }: HostValue): Float32Array | Int32Array | Uint8Array {
+  const numbers = data as Float64Array;
+  const target = engineDtype(dtype);
+  if (target === 'float32') return Float32Array.from(numbers);
+  return target === 'int32' ? Int32Array.from(numbers) : Uint8Array.from(numbers);
+}

@@ -1,0 +1,124 @@
+// What the makers of layers see of a node.
+import type { Shape } from '../../../core/shape.js';
+import type { Layer } from '../../../nn/layer.js';
+import type { PartialShape, SymbolicTensor } from '../../../nn/symbolic.js';
+import { Attributes, type OperatorNode } from '../attributes.js';
+import {
+  type Builder,
+  type BuildValue,
+  type ConstantValue,
+  lastOrder,
+  type SymbolValue,
+  type WeightMaker,
+} from '../builder.js';
+import type { HostValue } from '../values.js';
+
+/** Makes the layer of a node; false leaves it to an operation layer. */
+export type LayerMaker = (site: LayerCallSite) => boolean;
+
+export class LayerCallSite extends Attributes {
+  constructor(
+    node: OperatorNode,
+    readonly inputs: readonly (BuildValue | undefined)[],
+    readonly builder: Builder,
+  ) {
+    super(node);
+  }
+
+  /** An input that is computed, in ONNX's order of elements. */
+  symbol(index: number): SymbolValue | undefined {
+    const value = this.inputs[index];
+    return value?.kind === 'symbol' ? this.builder.unflattened(value) : undefined;
+  }
+
+  constant(index: number): HostValue | undefined {
+    const value = this.inputs[index];
+    return value?.kind === 'constant' && value.value.dtype !== 'string' ? value.value : undefined;
+  }
+
+  /** The initializer that a constant came from. */
+  source(index: number): string | undefined {
+    const value = this.inputs[index];
+    return value?.kind === 'constant' ? (value as ConstantValue).source : undefined;
+  }
+
+  /** Plain numbers of a constant. */
+  numbers(index: number): number[] | undefined {
+    const value = this.constant(index);
+    return value === undefined ? undefined : Array.from(value.data as ArrayLike<number>);
+  }
+
+  isGiven(index: number): boolean {
+    return this.inputs[index] !== undefined;
+  }
+
+  /** Whether nobody reads the outputs behind the first. */
+  get hasOneOutput(): boolean {
+    return this.node.outputs.slice(1).every((name) => name === '' || !this.builder.isRead(name));
+  }
+
+  /** Whether the file fixes the batch to 1. */
+  get hasBatchOfOne(): boolean {
+    return this.builder.hasBatchOfOne;
+  }
+
+  get output(): string {
+    return this.node.outputs[0] as string;
+  }
+
+  /** Axes of a value in ONNX's order that are counted from the end where negative; undefined where one does not exist. */
+  axis(axis: number, rank: number): number | undefined {
+    const at = axis < 0 ? axis + rank : axis;
+    return Number.isInteger(at) && at >= 0 && at < rank ? at : undefined;
+  }
+
+  shape(value: SymbolValue): PartialShape {
+    return this.builder.shapeOf(value);
+  }
+
+  /** Applies a layer that keeps or says the order, and makes its result the node's first output. */
+  finish(
+    layer: Layer,
+    inputs: readonly SymbolicTensor[],
+    like: { order: readonly number[]; dtype: SymbolValue['dtype'] },
+    weights: readonly WeightMaker[] = [],
+    output = this.output,
+  ): true {
+    const [made] = this.builder.apply(this.node, layer, inputs, weights);
+    this.builder.define(output, made as SymbolicTensor, like.order, like.dtype);
+    return true;
+  }
+
+  /** The same for a layer that takes and gives channels last. */
+  finishLast(layer: Layer, x: SymbolValue, weights: readonly WeightMaker[] = [], output = this.output): true {
+    const order = lastOrder(x.order.length);
+    return this.finish(layer, [this.builder.channelsLast(x)], { order, dtype: x.dtype }, weights, output);
+  }
+}
+
+/** Elements of a constant with its axes in another order. */
+export function permutedElements(
+  { data, shape }: { data: HostValue['data']; shape: Shape },
+  order: readonly number[],
+): Float32Array {
+  const from = data as Float32Array;
+  const out = new Float32Array(from.length);
+  const sizes = order.map((axis) => shape[axis] as number);
+  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, dim) => product * dim, 1));
+  const steps = order.map((axis) => strides[axis] as number);
+  const at = sizes.map(() => 0);
+  let place = 0;
+  for (let i = 0; i < out.length; i++) {
+    out[i] = from[place] as number;
+    for (let axis = sizes.length - 1; axis >= 0; axis--) {
+      at[axis] = (at[axis] as number) + 1;
+      place += steps[axis] as number;
+      if ((at[axis] as number) < (sizes[axis] as number)) break;
+      place -= (steps[axis] as number) * (sizes[axis] as number);
+      at[axis] = 0;
+    }
+  }
+  return out;
+}
+
+export const floatsOf = ({ data }: HostValue): Float32Array => Float32Array.from(data as ArrayLike<number>);
