@@ -6,6 +6,7 @@ import { imageCases } from './images.js';
 import { initializerCases } from './initializers.js';
 import { layerCases } from './layers.js';
 import { damagedCases, modelFileCases } from './model-files.js';
+import { onnxCases } from './onnx.js';
 import { lossCases, metricCases } from './scores.js';
 import { trainingCases } from './training.js';
 
@@ -24,6 +25,7 @@ const SUITES: readonly Suite[] = [
   { name: 'initializers', part: 'initializers.json', list: initializerCases },
   { name: 'training', part: 'training', list: trainingCases },
   { name: 'images', part: 'images', list: imageCases },
+  { name: 'onnx', part: 'onnx', list: onnxCases },
   { name: 'models-files', part: 'models/files', list: modelFileCases },
   { name: 'models-damaged', part: 'models/damaged', list: damagedCases },
 ];

@@ -19,6 +19,10 @@ export const TOLERANCES = {
   file: { relative: 1e-5, absolute: 1e-5 },
   file16: { relative: 0, absolute: 2e-2 },
   fileLoss: { relative: 1e-4, absolute: 0 },
+  /** Outputs of ONNX graphs: of floats, of 16-bit floats, and of quantised numbers in steps of the last scale. */
+  onnx: { relative: 0, absolute: 1e-4 },
+  onnx16: { relative: 0, absolute: 1e-2 },
+  steps: { relative: 0, absolute: 2.001 },
   /** Integers, picks of nearest neighbours, and what an initializer fixes. */
   exact: { relative: 0, absolute: 0 },
 } as const satisfies Record<string, Tolerance>;
