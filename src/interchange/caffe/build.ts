@@ -84,7 +84,6 @@ class Builder {
 
   model(): Model {
     const inputs = this.net.inputs.map((input) => this.input(input));
-    if (inputs.length === 0) throw this.error('no layer reads an input');
     let merged = -1;
     this.net.layers.forEach((layer, place) => {
       if (place === merged) return;
@@ -94,6 +93,7 @@ class Builder {
       const made = this.make(call, scale);
       for (const [i, top] of (scale ?? layer).tops.entries()) this.keep(call, top, made[i]);
     });
+    if (inputs.length === 0) throw this.error('no layer reads an input');
     const outputs = this.outputs();
     const name = (this.options.name ?? this.net.name).replaceAll('/', '_') || 'caffe';
     const model = new Model({ inputs: oneOrAll(inputs), outputs: oneOrAll(outputs), name });

@@ -46,7 +46,7 @@ function windowsOf(
 ): { count: number; behind: number } {
   let count = Math[rounding]((size + before + after - window) / stride) + 1;
   // The last one must begin inside the picture or the padding before it.
-  if (before + after > 0 && rounding === 'ceil' && (count - 1) * stride >= size + before) count--;
+  if (rounding === 'ceil' && (count - 1) * stride >= size + before) count--;
   return { count, behind: Math.max(0, (count - 1) * stride + window - size - before) };
 }
 
