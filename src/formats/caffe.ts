@@ -130,5 +130,5 @@ export function writeCaffeModel(
       return isOld ? { num, channels, height, width, data } : { shape: { dim: shape.map(BigInt) }, data };
     }),
   }));
-  return writeMessage(netProto, isOld ? { layers } : { layer: layers });
+  return writeMessage(netProto, { name: 'net', ...(isOld ? { layers } : { layer: layers }) });
 }

@@ -10,6 +10,8 @@ import { readSource, type Source, type SourceOptions } from './source.js';
 export interface LoadOptions extends KerasOptions {
   /** For a model given as bytes: the files that it names, by the path under which it names them. */
   files?: Readonly<Record<string, Uint8Array>>;
+  /** Sizes of the input without the batch, for files that leave them open, as Caffe's of training do. */
+  inputShape?: readonly number[];
 }
 
 /** How weights are loaded into a model. */
@@ -31,6 +33,7 @@ export interface Reader {
 const keras = async (): Promise<Reader> => (await import('./keras.js')).reader;
 const safetensors = async (): Promise<Reader> => (await import('./safetensors.js')).reader;
 const torch = async (): Promise<Reader> => (await import('./torch/reader.js')).reader;
+const caffe = async (): Promise<Reader> => (await import('./caffe/reader.js')).reader;
 const darknet = async (): Promise<Reader> => (await import('./darknet/reader.js')).reader;
 const onnx = async (): Promise<Reader> => (await import('./onnx/reader.js')).reader;
 const tfjs = async (): Promise<Reader> => (await import('./tfjs/read.js')).reader;
@@ -47,6 +50,8 @@ const READERS: Readonly<Partial<Record<FileKind, () => Promise<Reader>>>> = {
   safetensors,
   torch,
   'torch-legacy': torch,
+  caffe,
+  'caffe-text': caffe,
   'darknet-config': darknet,
   'darknet-weights': darknet,
   'tfjs-layers': tfjs,
@@ -57,7 +62,6 @@ const READERS: Readonly<Partial<Record<FileKind, () => Promise<Reader>>>> = {
 const REMEDIES: Readonly<Partial<Record<FileKind, string>>> = {
   'keras-config': 'It has no weights. Load the .keras or .h5 file of the model.',
   'torch-script': 'Export the model to ONNX, or save its state_dict.',
-  caffe: 'Give the .prototxt file; the weights are found beside it.',
   tensorflow: 'Convert it to ONNX (tf2onnx) or to a TensorFlow.js graph model.',
   tflite: 'Convert the model that it was made from to ONNX.',
   numpy: 'Put the arrays into a model in code: model.setWeights(arrays).',

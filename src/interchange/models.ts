@@ -1,11 +1,15 @@
 // The names under `models`: making models, and loading them from any file that is known.
 import type { FileKind } from '../formats/kinds.js';
 import type { TrainableModel } from '../nn/model.js';
+import type { CaffeFiles } from './caffe/index.js';
+import type { DarknetFiles } from './darknet/index.js';
 import type { LoadOptions, LoadWeightsOptions } from './load.js';
 import type { OnnxExportOptions } from './onnx/export.js';
 
 export type { FileKind } from '../formats/kinds.js';
 export * from '../nn/models.js';
+export type { CaffeFiles } from './caffe/index.js';
+export type { DarknetFiles } from './darknet/index.js';
 export type { LoadOptions, LoadWeightsOptions } from './load.js';
 export type { OnnxExportOptions } from './onnx/export.js';
 export type { SaveOptions } from './save.js';
@@ -55,4 +59,26 @@ export async function toOnnx(model: TrainableModel, options: OnnxExportOptions =
  */
 export async function exportOnnx(model: TrainableModel, path: string, options: OnnxExportOptions = {}): Promise<void> {
   return (await import('./onnx/export.js')).exportOnnx(model, path, options);
+}
+
+/**
+ * Loads a network of Darknet from its two files. Detectors have one output for each `[yolo]` or `[region]`, before any activation;
+ * their settings are in `model.metadata.heads`. Throws `format` where the files do not fit each other.
+ *
+ * @example
+ * const model = await models.loadDarknet({ cfg: 'yolov4-tiny.cfg', weights: 'yolov4-tiny.weights' });
+ */
+export async function loadDarknet(files: DarknetFiles): Promise<TrainableModel> {
+  return (await import('./darknet/index.js')).loadDarknet(files);
+}
+
+/**
+ * Loads a network of Caffe from its two files, as it runs when nothing is trained. Throws `format` where they do not fit each
+ * other, `unsupported` for types of layers that are not known.
+ *
+ * @example
+ * const model = await models.loadCaffe({ prototxt: 'deploy.prototxt', caffemodel: 'weights.caffemodel' });
+ */
+export async function loadCaffe(files: CaffeFiles): Promise<TrainableModel> {
+  return (await import('./caffe/index.js')).loadCaffe(files);
 }

@@ -1,7 +1,8 @@
 // Networks of Caffe. The figures are PyTorch 2.15's in float64, whose poolings and norms count as Caffe's do: every array is
 // sin(i + 1 + offset) / 2 in Caffe's order, the input sin(i / 10) of [4,7,6] in Caffe's order; the shape of the result, its first
 // four values with the channels last, and the sum of all.
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -400,6 +401,19 @@ describe('layers of Caffe', () => {
     const copy = await models.load(await model.toBytes());
     expect(await copy.getWeights()).toEqual(await model.getWeights());
   });
+});
+
+test('the two files are told by their content and found beside each other', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'fovea-caffe-'));
+  writeFileSync(join(folder, 'net.prototxt'), HEAD + layer('PReLU'));
+  writeFileSync(join(folder, 'net.caffemodel'), writeCaffeModel(new Map([['it', [blob([4])]]])));
+  for (const name of ['net.prototxt', 'net.caffemodel']) {
+    const model = await models.load(join(folder, name));
+    expect(await model.getWeights()).toEqual([blob([4]).data]);
+  }
+  writeFileSync(join(folder, 'net.prototxt'), `layer { type: "Data" top: "data" }${layer('PReLU')}`);
+  const open = await models.load(join(folder, 'net.caffemodel'), { inputShape: [2, 3, 4] });
+  expect(open.inputs[0]?.shape).toEqual([null, 2, 3, 4]);
 });
 
 describe('files that do not fit', () => {
