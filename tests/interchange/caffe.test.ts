@@ -263,7 +263,8 @@ describe('layers of Caffe', () => {
     await expectResult(await load(layer(type, settings), { it: blobs }), want);
   });
 
-  test.each(others)('%s', async (_name, type, settings, want, shift = 0) => {
+  test.each(others.map((each) => [each[0], each] as const))('%s', async (_name, each) => {
+    const [, type, settings, want, shift = 0] = each;
     await expectResult(await load(layer(type, settings)), want, shift);
   });
 
