@@ -2,6 +2,7 @@
 import {
   ATTRIBUTE_TYPES,
   type AttributeProto,
+  type GraphProto,
   modelProto,
   type NodeProto,
   ONNX_DTYPES,
@@ -26,7 +27,8 @@ export type FileAttribute =
   | readonly number[]
   | readonly string[]
   | { readonly float: number }
-  | { readonly tensor: FileTensor };
+  | { readonly tensor: FileTensor }
+  | { readonly graph: FileGraph };
 
 export interface FileNode {
   readonly op: string;
@@ -71,6 +73,7 @@ function attributeOf(name: string, value: FileAttribute): AttributeProto {
   if (typeof value === 'number') return { name, type: ATTRIBUTE_TYPES.int, i: BigInt(value) };
   if (typeof value === 'string') return { name, type: ATTRIBUTE_TYPES.string, s: bytes(value) };
   if ('float' in value) return { name, type: ATTRIBUTE_TYPES.float, f: value.float };
+  if ('graph' in value) return { name, type: ATTRIBUTE_TYPES.graph, g: graphOf(value.graph) };
   if ('tensor' in value) return { name, type: ATTRIBUTE_TYPES.tensor, t: tensorOf(value.tensor) };
   if (typeof value[0] === 'string') {
     return { name, type: ATTRIBUTE_TYPES.strings, strings: (value as readonly string[]).map(bytes) };
@@ -97,27 +100,24 @@ function portOf(name: string, shape: FileShape | undefined, dtype: OnnxDtype = '
   };
 }
 
+function graphOf({ nodes, inputs, outputs, initializers = {}, dtypes = {} }: FileGraph): GraphProto {
+  return {
+    name: 'graph',
+    node: nodes.map(nodeOf),
+    initializer: Object.entries(initializers).map(([name, each]) => tensorOf({ ...each, name })),
+    input: Object.entries(inputs).map(([name, shape]) => portOf(name, shape, dtypes[name])),
+    output: outputs.map((name) => portOf(name, undefined, dtypes[name])),
+  };
+}
+
 /** The bytes of a model with this graph. */
-export function onnxFile({
-  nodes,
-  inputs,
-  outputs,
-  initializers = {},
-  opset = 17,
-  dtypes = {},
-}: FileGraph): Uint8Array<ArrayBuffer> {
+export function onnxFile(graph: FileGraph): Uint8Array<ArrayBuffer> {
   return writeMessage(modelProto, {
     irVersion: 8n,
     producerName: 'test',
-    graph: {
-      name: 'graph',
-      node: nodes.map(nodeOf),
-      initializer: Object.entries(initializers).map(([name, each]) => tensorOf({ ...each, name })),
-      input: Object.entries(inputs).map(([name, shape]) => portOf(name, shape, dtypes[name])),
-      output: outputs.map((name) => portOf(name, undefined)),
-    },
+    graph: graphOf(graph),
     opsetImport: [
-      { domain: '', version: BigInt(opset) },
+      { domain: '', version: BigInt(graph.opset ?? 17) },
       { domain: 'com.microsoft', version: 1n },
     ],
   });

@@ -70,7 +70,7 @@ export async function runTest(folder: string, name: string): Promise<void> {
     });
     const found = await runner.run(inputs);
     runner.outputs.forEach((port, i) => {
-      compare(port.name, found[port.name], read('output', i, port.type));
+      compareValues(port.name, found[port.name], read('output', i, port.type));
     });
   }
 }
@@ -107,7 +107,7 @@ function fromOptional({ elemType = 0, tensorValue, sequenceValue }: OptionalProt
 }
 
 /** Throws where what is found is not what is wanted. */
-function compare(name: string, found: OnnxValue | undefined, wanted: OnnxValue | undefined): void {
+export function compareValues(name: string, found: OnnxValue | undefined, wanted: OnnxValue | undefined): void {
   if (wanted === undefined) {
     if (found !== undefined && !(found.kind === 'sequence' && found.items.length === 0))
       throw new Error(`output ${name} should be empty`);
@@ -119,7 +119,7 @@ function compare(name: string, found: OnnxValue | undefined, wanted: OnnxValue |
     if (found.items.length !== wanted.items.length)
       throw new Error(`output ${name} has ${found.items.length} items, not ${wanted.items.length}`);
     wanted.items.forEach((item, i) => {
-      compare(`${name}[${i}]`, found.items[i], item);
+      compareValues(`${name}[${i}]`, found.items[i], item);
     });
     return;
   }

@@ -3,7 +3,7 @@
 import { sizeOf } from '../../../core/shape.js';
 import type { Tensor } from '../../../graph/tensor.js';
 import { add, cast, divide, negative, subtract } from '../../../ops/arithmetic.js';
-import { less, lessEqual } from '../../../ops/compare.js';
+import { equal, less, lessEqual } from '../../../ops/compare.js';
 import { range } from '../../../ops/create.js';
 import { matmul } from '../../../ops/matmul.js';
 import { argMax, argMin, logSumExp, max, mean, min, prod, sum } from '../../../ops/reduce.js';
@@ -11,6 +11,7 @@ import { topK } from '../../../ops/select.js';
 import { flip, reshape, transpose } from '../../../ops/shape.js';
 import { logSoftmax, softmax } from '../../../ops/softmax.js';
 import { abs, log, sqrt, square } from '../../../ops/unary.js';
+import { where } from '../../../ops/where.js';
 import type { TensorCall, TensorOperator, TensorOperators } from '../calls.js';
 import { isFloatDtype, tensorValue } from '../values.js';
 
@@ -105,7 +106,9 @@ export const reductions: TensorOperators = {
   LpNormalization(call) {
     const x = call.tensor();
     const options = { axis: [call.axis(call.int('axis', -1))], keepDims: true };
-    return divide(x, call.int('p', 2) === 1 ? sum(abs(x), options) : sqrt(sum(square(x), options)));
+    const length = call.int('p', 2) === 1 ? sum(abs(x), options) : sqrt(sum(square(x), options));
+    // What has no length stays.
+    return divide(x, where(equal(length, 0), 1, length));
   },
   MeanVarianceNormalization(call) {
     const x = call.tensor();

@@ -3,6 +3,7 @@
 import { FoveaError } from '../../../core/errors.js';
 import type { Shape } from '../../../core/shape.js';
 import { type Tensor, tensor } from '../../../graph/tensor.js';
+import { add } from '../../../ops/arithmetic.js';
 import { gather } from '../../../ops/gather.js';
 import { matmul } from '../../../ops/matmul.js';
 import { transpose } from '../../../ops/shape.js';
@@ -68,8 +69,11 @@ function placeOf(i: number, { from, to, scale, roi: [begin, end] }: AxisPlan, co
   switch (coordinates) {
     case 'asymmetric':
       return i / scale;
-    case 'align_corners':
-      return to === 1 ? 0 : (i * (from - 1)) / (to - 1);
+    case 'align_corners': {
+      // The length before it was made whole.
+      const length = scale * from;
+      return length === 1 ? 0 : (i * (from - 1)) / (length - 1);
+    }
     case 'pytorch_half_pixel':
       return to > 1 ? (i + 0.5) / scale - 0.5 : 0;
     case 'half_pixel_symmetric': {
@@ -117,7 +121,7 @@ function weightsAt(place: number, { from, scale }: AxisPlan, manner: Manner): Ma
     const distance = Math.abs(place - at) / stretch;
     const weight = manner.mode === 'cubic' ? cubic(distance, manner.cubic) : Math.max(0, 1 - distance);
     const isOutside = at < 0 || at >= from;
-    if (isOutside && (manner.excludesOutside || manner.antialias)) continue;
+    if (isOutside && manner.excludesOutside) continue;
     raw.push([Math.max(0, Math.min(from - 1, at)), weight]);
     total += weight;
   }
@@ -142,13 +146,6 @@ function resizeAxis(x: Tensor, plan: AxisPlan, manner: Manner): Tensor {
     const list = places.map((place) => Math.max(0, Math.min(from - 1, nearestOf(place, manner))));
     return gather(x, Int32Array.from(list), axis);
   }
-  if (places.some(isOutside) && manner.extrapolation !== 0) {
-    throw new FoveaError({
-      code: 'unsupported',
-      op: 'Resize',
-      message: 'an extrapolation_value other than 0 is not supported.',
-    });
-  }
   const weights = new Float32Array(to * from);
   places.forEach((place, i) => {
     if (isOutside(place)) return;
@@ -157,9 +154,14 @@ function resizeAxis(x: Tensor, plan: AxisPlan, manner: Manner): Tensor {
   });
   const matrix = tensor(weights, { shape: [to, from] });
   const last = x.rank - 1;
-  if (axis === last - 1 && x.rank >= 2) return matmul(matrix, x);
   const order = swapped(x.shape, axis, last);
-  return transpose(matmul(transpose(x, order), transpose(matrix, [1, 0])), order);
+  const y =
+    axis === last - 1 && x.rank >= 2
+      ? matmul(matrix, x)
+      : transpose(matmul(transpose(x, order), transpose(matrix, [1, 0])), order);
+  if (manner.extrapolation === 0 || !places.some(isOutside)) return y;
+  const around = Float32Array.from(places, (place) => (isOutside(place) ? manner.extrapolation : 0));
+  return add(y, tensor(around, { shape: [to, ...Array<number>(last - axis).fill(1)] }));
 }
 
 function swapped(shape: Shape, a: number, b: number): number[] {
