@@ -169,12 +169,12 @@ export class Builder {
   /** The tensor stored in another order of axes; a layer is added where it is stored otherwise. */
   stored(value: SymbolValue, order: readonly number[]): SymbolicTensor {
     if (sameOrder(value.order, order)) return value.tensor;
-    const key = order.join();
+    const axes = order.map((axis) => value.order.indexOf(axis));
+    const key = axes.join();
     const known = this.permuted.get(value.tensor) ?? new Map<string, SymbolicTensor>();
     this.permuted.set(value.tensor, known);
     const before = known.get(key);
     if (before !== undefined) return before;
-    const axes = order.map((axis) => value.order.indexOf(axis));
     const made = axes[0] === 0 ? this.permute(value, axes) : this.transpose(value, axes);
     known.set(key, made);
     return made;
