@@ -135,23 +135,26 @@ function parseModel(value: unknown, options: ParseOptions, place: string, depth:
     const buildConfig = isRecord(value.build_config) ? value.build_config : null;
     return { kind, ...own, config: mendConfig('', config, place), buildConfig, name, trainable, layers: [], ...ends };
   }
-  const layers = (config.layers as readonly Json[]).map((each, i) =>
+  const parsed = (config.layers as readonly Json[]).map((each, i) =>
     parseLayer(each, i, options, `${place}/${name}`, depth, kind),
   );
   const names = new Set<string>();
-  for (const layer of layers) {
+  for (const layer of parsed) {
     if (names.has(layer.name)) throw configError(`two layers are called '${layer.name}'.`, place);
     names.add(layer.name);
   }
   if (kind === 'sequential') {
-    const all = withInput(layers);
+    const all = withInput(parsed);
     const single = { isSingleInput: true, isSingleOutput: true, inputNames: null, outputNames: null };
     const dtype = parseDtypePolicy(config.dtype, place);
     const policy = dtype === null ? {} : { dtype };
     return { kind, ...own, name, trainable, ...policy, layers: all, inputs: [], outputs: [], ...single };
   }
   const inputs = parseEnds(config.input_layers, `${place}/${name}/input_layers`);
-  const outputs = parseEnds(config.output_layers, `${place}/${name}/output_layers`);
+  const ends = parseEnds(config.output_layers, `${place}/${name}/output_layers`);
+  const counted = countFromZero(parsed, ends.refs);
+  const layers = counted.layers;
+  const outputs = { ...ends, refs: counted.outputs };
   for (const ref of [...inputs.refs, ...outputs.refs, ...layers.flatMap(layerRefs)]) {
     if (!names.has(ref.layer))
       throw configError(`it refers to the layer '${ref.layer}', which it does not have.`, `${place}/${name}`);
@@ -168,6 +171,35 @@ function parseModel(value: unknown, options: ParseOptions, place: string, depth:
     isSingleOutput: outputs.isSingle,
     inputNames: inputs.names,
     outputNames: outputs.names,
+  };
+}
+
+/**
+ * In Keras 2 a model's first node was its own making, so that its calls in another model counted from 1; Keras 3 and this
+ * library count all calls from 0. Where the last call is one too many, they count from 1.
+ */
+function countFromZero(
+  layers: readonly LayerConfig[],
+  outputs: readonly TensorRef[],
+): { layers: readonly LayerConfig[]; outputs: TensorRef[] } {
+  const shifted = new Set<string>();
+  const all = [...layers.flatMap(layerRefs), ...outputs];
+  for (const { name, model, inbound } of layers) {
+    if (model === null || inbound.length === 0) continue;
+    const last = all.reduce((most, ref) => (ref.layer === name ? Math.max(most, ref.nodeIndex) : most), 0);
+    if (last === inbound.length) shifted.add(name);
+  }
+  if (shifted.size === 0) return { layers, outputs: [...outputs] };
+  const mend = (value: unknown): unknown => {
+    if (isTensorRef(value))
+      return shifted.has(value.layer) ? { ...value, nodeIndex: Math.max(0, value.nodeIndex - 1) } : value;
+    if (Array.isArray(value)) return value.map(mend);
+    return isRecord(value) ? Object.fromEntries(Object.entries(value).map(([key, each]) => [key, mend(each)])) : value;
+  };
+  const mendCalls = (calls: readonly LayerCall[]): LayerCall[] => calls.map((call) => mend({ ...call }) as LayerCall);
+  return {
+    layers: layers.map((layer) => ({ ...layer, inbound: mendCalls(layer.inbound) })),
+    outputs: outputs.map((ref) => mend(ref) as TensorRef),
   };
 }
 

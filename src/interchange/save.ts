@@ -22,6 +22,7 @@ export const SAVED_KINDS = {
   'keras-weights': '.weights.h5',
   safetensors: '.safetensors',
   onnx: '.onnx',
+  'tfjs-layers': '.json',
 } as const;
 
 /** Writes a model's file or files under a path. */
@@ -36,11 +37,14 @@ const writers: Readonly<Record<SavedKind, Writer>> = {
   },
   'keras-weights': async (model, path) => (await import('../nn/saving.js')).saveWeights(model, path),
   safetensors: async (model, path) => (await import('../nn/saving.js')).saveWeights(model, path),
+  'tfjs-layers': async (model, path, { quantize }) =>
+    (await import('./tfjs/write.js')).saveTfjs(model, path, quantize === undefined ? {} : { quantize }),
   onnx: async (model, path, options) => (await import('./onnx/export.js')).exportOnnx(model, path, options),
 };
 
-/** The kind that a path's ending names; undefined for another. */
+/** The kind that a path's ending names, a folder's for TensorFlow.js; undefined for another. */
 export function savedKindOf(path: string): SavedKind | undefined {
+  if (/[/\\]$/.test(path)) return 'tfjs-layers';
   const kinds = Object.entries(SAVED_KINDS) as [SavedKind, string][];
   // The longest first: .weights.h5 is no .h5.
   const sorted = kinds.sort(([, a], [, b]) => b.length - a.length);
@@ -57,7 +61,7 @@ export async function save(model: TrainableModel, path: string, options: SaveOpt
     op: 'save',
     message:
       kind === undefined
-        ? `"${path}" does not end in ${endings.slice(0, -1).join(', ')} or ${endings.at(-1)}.`
+        ? `"${path}" does not end in ${endings.slice(0, -1).join(', ')} or ${endings.at(-1)}, and is no folder ("models/").`
         : `files of the kind "${kind}" are not written.`,
     got: options.kind ?? path,
     want: kind === undefined ? endings : Object.keys(SAVED_KINDS),

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -210,7 +210,6 @@ describe.skipIf(data === undefined)('published tfjs models', () => {
       const model = await zoo.create('mobilenet', { alpha: 0.25, weights: at('mobilenet-v1-0.25-tfjs/model.json') });
       expect(model.countParams()).toBe(475_544);
       const [kernel] = await model.getLayer('conv_dw_1').getWeights();
-      const { readFileSync } = await import('node:fs');
       const raw = readFileSync(at('mobilenet-v1-0.25-tfjs/group3-shard1of1'));
       expect([...(kernel ?? [])]).toEqual([...new Float32Array(new Uint8Array(raw).buffer)]);
     },
@@ -223,5 +222,102 @@ describe.skipIf(data === undefined)('published tfjs models', () => {
       [null, 224, 224, 3],
       [null, 1000],
     ]);
+  });
+});
+
+describe('a model written for tfjs', () => {
+  const wave = (size: number): Float32Array => Float32Array.from({ length: size }, (_, i) => Math.sin(i * 1.3));
+  const image = { data: wave(2 * 8 * 8 * 2), shape: [2, 8, 8, 2], dtype: 'float32' as const };
+
+  /** What tfjs spells otherwise: a model in a model that is called twice, depthwise weights, kept dimensions, a swish. */
+  function network(): models.Model {
+    const inner = models.sequential(
+      [
+        layers.input([8, 8, 2]),
+        layers.depthwiseConv2d({ kernelSize: 3, padding: 'same', activation: 'silu' }),
+        layers.leakyRelu({ negativeSlope: 0.2 }),
+      ],
+      { name: 'inner' },
+    );
+    const x = layers.input([8, 8, 2]);
+    const twice = inner.apply(layers.relu({ maxValue: 6 }).apply(inner.apply(x)));
+    const pooled = layers.globalAveragePooling2d({ keepDims: true }).apply(twice);
+    const flat = layers.flatten().apply(layers.identity().apply(pooled));
+    return models.model({ inputs: x, outputs: layers.dense({ units: 3, name: 'out' }).apply(flat), name: 'whole' });
+  }
+
+  it('comes back as it was', async () => {
+    const model = network();
+    model.metadata = { labels: ['a', 'b', 'c'] };
+    const place = join(folder, 'written');
+    await model.save(`${place}/`);
+    const again = await models.load(place);
+    expect(again.metadata).toEqual(model.metadata);
+    const [want, got] = [await model.predict(image), await again.predict(image)];
+    want.data.forEach((value, i) => {
+      expect(got.data[i]).toBeCloseTo(value, 5);
+    });
+    const json = JSON.parse(readFileSync(join(place, 'model.json'), 'utf8'));
+    const names = json.weightsManifest[0].weights.map(({ name }: { name: string }) => name);
+    expect(names).toEqual(['depthwise_conv2d/depthwise_kernel', 'depthwise_conv2d/bias', 'out/kernel', 'out/bias']);
+    // Calls of a model within a model count from 1 in Keras 2.
+    const calls = json.modelTopology.model_config.config.layers.flatMap(
+      (layer: { inbound_nodes: unknown }) => layer.inbound_nodes,
+    );
+    expect(JSON.stringify(calls)).toContain('[["inner",1,0,{}]]');
+    expect(JSON.stringify(calls)).toContain('[["inner",2,0,{}]]');
+  });
+
+  it('replaces the one before, and nothing else in the folder', async () => {
+    const place = join(folder, 'replaced');
+    const model = network();
+    await model.save(join(place, 'model.json'));
+    writeFileSync(join(place, 'notes.txt'), 'mine');
+    const before = readdirSync(place);
+    model.setWeights(model.weights.map(({ size }) => wave(size)));
+    await model.save(`${place}/`);
+    const after = readdirSync(place);
+    expect(after).toHaveLength(before.length);
+    expect(after.filter((name) => before.includes(name)).sort()).toEqual(['model.json', 'notes.txt']);
+    expect(await (await models.load(place)).getWeights()).toEqual(await model.getWeights());
+  });
+
+  it.each([
+    ['uint8', 255],
+    ['uint16', 65535],
+    ['float16', 2048],
+  ] as const)('packed as %s has weights within a step', async (quantize, steps) => {
+    const model = network();
+    const place = join(folder, quantize);
+    await model.save(`${place}/`, { quantize });
+    const [want, got] = [await model.getWeights(), await (await models.load(place)).getWeights()];
+    want.forEach((weight, i) => {
+      const step = (Math.max(...weight) - Math.min(...weight)) / steps;
+      weight.forEach((value, at) => {
+        expect(Math.abs(value - (got[i]?.[at] as number))).toBeLessThanOrEqual(0.51 * step + 1e-7);
+      });
+    });
+  });
+
+  it('is refused with all that tfjs lacks', async () => {
+    const x = layers.input([8, 8, 4]);
+    const y = layers.conv2d({ filters: 4, kernelSize: 1, groups: 2, name: 'grouped' }).apply(x);
+    const z = layers.activation({ activation: 'hardSigmoid', name: 'hard' }).apply(y);
+    const model = models.model({
+      inputs: x,
+      outputs: layers.spatialDropout2d({ rate: 0.5, name: 'drop' }).apply(z),
+      name: 'm',
+    });
+    const path = join(folder, 'refused');
+    await expect(model.save(`${path}/`)).rejects.toThrow(
+      [
+        'save: model "m" cannot be a TensorFlow.js layers model: 3 reasons.',
+        '  grouped: tfjs has no groups (it is 2)',
+        "  hard: tfjs has no activation hard_sigmoid that computes as Keras's",
+        '  drop: tfjs has no layer SpatialDropout2D',
+        '  Save it as .keras or .onnx; ONNX Runtime Web runs the latter in a page.',
+      ].join('\n'),
+    );
+    expect(existsSync(path)).toBe(false);
   });
 });
