@@ -15,19 +15,23 @@ export function zooTable(): string {
   ].join('\n');
 }
 
-function rowOf(name: string, { about, parameters, size, preprocessing, paper, accuracy, weights }: ZooEntry): string {
+function rowOf(
+  name: string,
+  { about, parameters, size, preprocessing, paper, accuracy, weights, licence }: ZooEntry,
+): string {
   const source = paper === undefined ? '' : ` (${paper.arxiv === undefined ? paper.year : `arXiv ${paper.arxiv}`})`;
   const percent =
     accuracy === undefined ? '' : [accuracy.top1, accuracy.top5].filter((each) => each !== undefined).join(', ');
   const published = weights?.({});
+  const hasSum = (published?.top.md5 ?? published?.top.sha256) !== undefined;
   const cells = [
     `\`${name}\``,
     `${about}${source}`,
     parameters.toLocaleString('en-US'),
     String(size),
-    preprocessing === 'none' ? '0..255' : `\`${preprocessing}\``,
+    preprocessing === 'none' ? '0..255' : preprocessing === 'unit' ? '0..1' : `\`${preprocessing}\``,
     percent,
-    published === undefined ? '' : published.top.md5 === undefined ? 'yes, no checksum' : 'yes',
+    published === undefined ? '' : `${licence ?? 'yes'}${hasSum ? '' : ', no checksum'}`,
   ];
   return `| ${cells.join(' | ')} |`;
 }

@@ -25,6 +25,8 @@ export interface RemoteFile {
   readonly name: string;
   /** MD5 of the file as published; not checked where the publisher gives none. */
   readonly md5?: string;
+  /** SHA-256, or how it begins, where that is what is published. */
+  readonly sha256?: string;
   /** MD5 of the gunzipped content, which mirrors that packed anew still have. */
   readonly contentMd5?: string;
 }
@@ -100,6 +102,7 @@ async function download(dataset: RemoteDataset, file: RemoteFile, options: LoadO
     onProgress: options.onProgress,
     signal: options.signal,
     md5: options.verify === false ? undefined : file.md5,
+    sha256: options.verify === false ? undefined : file.sha256,
     accept:
       contentMd5 === undefined
         ? undefined
@@ -141,7 +144,7 @@ async function offlineError(
   const hint =
     folders.length === 0
       ? 'Serve the files from a host that allows it (CORS) and give their folder as baseUrl.'
-      : `Fetch ${names} from there by other means and put them into ${folders.at(-1)}, or set FOVEA_DATA to a folder that holds them in ${dataset.folder}/.`;
+      : `Fetch ${names} from there by other means and put ${dataset.fileNames.length === 1 ? 'it' : 'them'} into ${folders.at(-1)}, or set FOVEA_DATA to a folder that holds ${dataset.fileNames.length === 1 ? 'it' : 'them'} in ${dataset.folder}/.`;
   return new FoveaError({
     code: 'network',
     op: dataset.op,

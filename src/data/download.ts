@@ -14,6 +14,8 @@ export interface DownloadOptions {
   signal?: AbortSignal | undefined;
   /** The file's published MD5; not checked where it is left out. */
   md5?: string | undefined;
+  /** The file's published SHA-256, or how it begins. */
+  sha256?: string | undefined;
   /** Another way to accept bytes whose MD5 differs, such as the same content packed anew. */
   accept?: ((bytes: Uint8Array) => Promise<boolean>) | undefined;
   /** What asked, for error messages. */
@@ -56,8 +58,7 @@ export async function downloadBytes(url: string, options: DownloadOptions = {}):
     bytes.set(chunk, at);
     at += chunk.length;
   }
-  const digest = options.md5 === undefined || answered.isRecoded ? undefined : md5(bytes);
-  await checkContent(url, bytes, digest, options);
+  await checkContent(url, bytes, answered.isRecoded ? undefined : await digestOf(bytes, options), options);
   return bytes;
 }
 
@@ -137,8 +138,7 @@ async function downloadPart(url: string, part: string, options: DownloadOptions)
     await file.close();
   }
   try {
-    const digest = options.md5 === undefined || answered.isRecoded ? undefined : md5(bytes);
-    await checkContent(url, bytes, digest, options);
+    await checkContent(url, bytes, answered.isRecoded ? undefined : await digestOf(bytes, options), options);
   } catch (error) {
     // Wrong bytes are worth nothing as a start to resume from.
     await fs.rm(part, { force: true });
@@ -243,6 +243,14 @@ async function ask(url: string, offset: number, options: DownloadOptions): Promi
   };
 }
 
+/** The checksum of the kind that is published, or undefined where none is. */
+async function digestOf(bytes: Uint8Array, { md5: wanted, sha256 }: DownloadOptions): Promise<string | undefined> {
+  if (wanted !== undefined) return md5(bytes);
+  if (sha256 === undefined) return undefined;
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 async function checkContent(
   url: string,
   bytes: Uint8Array,
@@ -250,16 +258,21 @@ async function checkContent(
   options: DownloadOptions,
 ): Promise<void> {
   if (looksLikeHtml(bytes)) throw networkError(url, options, 'the server answered with an HTML page, not with data');
-  if (options.md5 === undefined || digest === options.md5) return;
+  const wanted = options.md5 ?? options.sha256;
+  // A SHA-256 may be published by its beginning alone.
+  if (wanted === undefined || digest?.startsWith(wanted)) return;
   if (await options.accept?.(bytes)) return;
   if (digest === undefined && options.accept === undefined) return;
   throw new WrongContent({
     code: 'data',
     op: options.op ?? 'download',
     message: `${fileName(url)} arrived with the wrong checksum, so it was thrown away.`,
-    lines: [`from ${url}`, `MD5 ${digest ?? 'of the content'} instead of ${options.md5}, ${bytes.length} bytes`],
+    lines: [
+      `from ${url}`,
+      `${options.md5 === undefined ? 'SHA-256' : 'MD5'} ${digest ?? 'of the content'} instead of ${wanted}, ${bytes.length} bytes`,
+    ],
     got: digest,
-    want: options.md5,
+    want: wanted,
     hint: 'Try again later or from another network; a proxy may have replaced the file, or the publisher changed it.',
   });
 }

@@ -71,7 +71,7 @@ function described(entry: ZooEntry, options: ZooOptions): TrainableModel {
   const [height, width] = inputShape ?? [];
   model.metadata = {
     preprocessing: {
-      mode: preprocessing,
+      ...(preprocessing === 'unit' ? { mode: 'scale', factor: 1 / 255 } : { mode: preprocessing }),
       size: [height ?? size, width ?? size],
       fit: 'crop',
       ...(kept === undefined ? {} : { kept }),
@@ -84,8 +84,7 @@ function described(entry: ZooEntry, options: ZooOptions): TrainableModel {
 
 /** Published weights for a network that was made without any. */
 async function fetchInto(model: TrainableModel, name: string, entry: ZooEntry, options: ZooOptions): Promise<void> {
-  const { bytes, path } = await publishedBytes(name, entry, options);
-  await withFile(model, bytes, path);
+  await putPublished(model, await publishedFile(name, entry, options));
   await entry.adapt?.(model);
 }
 
@@ -95,11 +94,33 @@ async function withFile(model: TrainableModel, weights: string | Uint8Array, nam
 }
 
 async function withPublished(name: string, entry: ZooEntry, options: ZooOptions): Promise<TrainableModel> {
-  const { bytes, path } = await publishedBytes(name, entry, options);
-  return withFile(described(entry, options), bytes, path);
+  const file = await publishedFile(name, entry, options);
+  const model = described(entry, options);
+  await putPublished(model, file);
+  return model;
 }
 
-async function publishedBytes(name: string, entry: ZooEntry, options: ZooOptions): ReturnType<typeof loadFile> {
+/** Puts a published file into its network. Files of PyTorch may hold more than it has: its other heads. */
+async function putPublished(model: TrainableModel, { bytes, path, rename }: PublishedBytes): Promise<void> {
+  if (!path.endsWith('.pth')) {
+    await loadWeights(model, bytes, { name: path });
+    return;
+  }
+  const { readTorch } = await import('../formats/torch.js');
+  const { namedWeights, putNamedWeights } = await import('../nn/named-weights.js');
+  const wanted = new Set(namedWeights(model).map(({ key }) => key));
+  const named = [...readTorch(bytes, path).tensors].map(([name, array]) => [rename?.(name) ?? name, array] as const);
+  const tensors = new Map(named.filter(([name]) => wanted.has(name)));
+  putNamedWeights(model, tensors, { file: path, skipMismatch: false });
+}
+
+interface PublishedBytes {
+  readonly bytes: Uint8Array;
+  readonly path: string;
+  readonly rename: PublishedWeights['rename'];
+}
+
+async function publishedFile(name: string, entry: ZooEntry, options: ZooOptions): Promise<PublishedBytes> {
   const { includeTop = true, classes = 1000 } = options;
   if (includeTop && classes !== 1000) {
     throw new FoveaError({
@@ -113,7 +134,8 @@ async function publishedBytes(name: string, entry: ZooEntry, options: ZooOptions
   }
   const published = entry.weights?.(options);
   if (published === undefined) throw noWeights(name);
-  return fetchWeights(published, includeTop, options);
+  const { bytes, path } = await fetchWeights(published, includeTop, options);
+  return { bytes, path, rename: published.rename };
 }
 
 function fetchWeights(

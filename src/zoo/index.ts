@@ -3,7 +3,9 @@ export type { ApplicationOptions } from './applications/build.js';
 export * from './applications/convnext.js';
 export * from './applications/densenet.js';
 export {
+  type CompoundScalingOptions,
   type EfficientNetOptions,
+  efficientnet,
   efficientnetB0,
   efficientnetB1,
   efficientnetB2,
@@ -21,6 +23,7 @@ export * from './applications/mobilenet-v3.js';
 export * from './applications/resnet.js';
 export * from './applications/vgg.js';
 export { xception } from './applications/xception.js';
+export * as classics from './classics/index.js';
 export { create, type ListOptions, list } from './create.js';
 export { type DecodedClass, type DecodeOptions, decodePredictions } from './decode.js';
 export { lectureDense, mnistDense } from './dense.js';

@@ -14,7 +14,9 @@ export interface ImageModelOptions {
 export interface ZooOptions extends ApplicationOptions {
   /** MobileNet's multiplier of channels; default 1. */
   alpha?: number;
-  /** GoogLeNet's two classifiers on the way, as further outputs; default false. */
+  /** AlexNet's two columns; default true. */
+  grouped?: boolean;
+  /** GoogLeNet's and InceptionV3's classifiers on the way, as further outputs; default false. */
   auxLogits?: boolean;
   /**
    * `imagenet` loads the published weights: from the data folder, the cache, or the official address with its checksum. A

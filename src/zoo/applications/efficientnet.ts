@@ -1,5 +1,6 @@
 // EfficientNet (Tan and Le 2019, arXiv 1905.11946): MobileNetV2's blocks with squeeze-and-excitation, scaled in width,
 // depth and picture size by one formula.
+import { FoveaError } from '../../core/errors.js';
 import type { Layer } from '../../nn/layer.js';
 import * as layers from '../../nn/layers/index.js';
 import type { Model, TrainableModel } from '../../nn/model.js';
@@ -19,7 +20,7 @@ const STAGES = [
 ] as const;
 
 /** How much larger than B0, and the picture size and dropout of that. */
-interface Scale {
+export interface Scale {
   readonly width: number;
   readonly depth: number;
   readonly size: number;
@@ -36,6 +37,9 @@ const SCALES: readonly Scale[] = [
   { width: 1.8, depth: 2.6, size: 528, dropout: 0.5 },
   { width: 2, depth: 3.1, size: 600, dropout: 0.5 },
 ];
+
+/** The published scale of EfficientNet-B`phi`. */
+export const scaleOf = (phi: number): Scale => SCALES[phi] as Scale;
 
 /** Of the standard deviations of ImageNet's channels. */
 const CHANNEL_DEVIATIONS = [0.229, 0.224, 0.225];
@@ -103,7 +107,7 @@ function block(x: SymbolicTensor, { at, kernel, filters, expansion, strides, dro
   return layers.add({ name: `${at}add` }).apply([inner, x]);
 }
 
-function efficientnet(name: string, scale: Scale, options: EfficientNetOptions): Model {
+function made(name: string, scale: Scale, options: EfficientNetOptions): Model {
   const { dropConnectRate = 0.2, rescalesDeviations = false } = options;
   const inputs = applicationInput(name, options, scale.size, 32);
   const width = (filters: number): number => roundChannels(filters * scale.width);
@@ -144,7 +148,7 @@ export async function foldDeviations(model: TrainableModel): Promise<void> {
 }
 
 const scaled = (phi: number, options: EfficientNetOptions = {}): Model =>
-  efficientnet(`efficientnetb${phi}`, SCALES[phi] as Scale, options);
+  made(`efficientnetb${phi}`, SCALES[phi] as Scale, options);
 
 /** 5,330,571 parameters, pictures of 224. */
 export const efficientnetB0 = (options?: EfficientNetOptions): Model => scaled(0, options);
@@ -162,3 +166,55 @@ export const efficientnetB5 = (options?: EfficientNetOptions): Model => scaled(5
 export const efficientnetB6 = (options?: EfficientNetOptions): Model => scaled(6, options);
 /** 66,658,687 parameters, pictures of 600. */
 export const efficientnetB7 = (options?: EfficientNetOptions): Model => scaled(7, options);
+
+/** See `efficientnet`. */
+export interface CompoundScalingOptions extends EfficientNetOptions {
+  /** How much more may be spent: each step about doubles the multiplications. 0 is B0; need not be whole. */
+  phi: number;
+  /** Factor of depth, width and picture size for each step; default the paper's 1.2, 1.1 and 1.15. */
+  alpha?: number;
+  beta?: number;
+  gamma?: number;
+}
+
+/**
+ * EfficientNet by the paper's formula: alpha^phi as deep, beta^phi as wide, for pictures gamma^phi as large as B0's. The published
+ * B1 to B7 are rounded by hand and differ a little. Throws `argument` where a factor is not above 0.
+ *
+ * @example
+ * const model = zoo.efficientnet({ phi: 1 });
+ * console.log(model.inputShape); // [null, 258, 258, 3]
+ */
+export function efficientnet({
+  phi,
+  alpha = 1.2,
+  beta = 1.1,
+  gamma = 1.15,
+  ...options
+}: CompoundScalingOptions): Model {
+  for (const [option, value] of Object.entries({ alpha, beta, gamma })) {
+    if (value > 0) continue;
+    throw new FoveaError({
+      code: 'argument',
+      op: 'efficientnet',
+      message: `${option} must be above 0; got ${value}.`,
+      got: value,
+    });
+  }
+  if (!Number.isFinite(phi)) {
+    throw new FoveaError({
+      code: 'argument',
+      op: 'efficientnet',
+      message: `phi must be a number; got ${phi}.`,
+      got: phi,
+    });
+  }
+  const scale: Scale = {
+    width: beta ** phi,
+    depth: alpha ** phi,
+    size: Math.round(224 * gamma ** phi),
+    // As the published ones have it, from 0.2 to 0.5 at B6.
+    dropout: Math.min(0.5, Math.max(0, 0.2 + 0.05 * phi)),
+  };
+  return made(`efficientnet_phi${phi}`, scale, options);
+}

@@ -68,7 +68,7 @@ export function googlenet({ auxLogits = false, ...options }: GoogLeNetOptions = 
   const b = new TorchBuilder('googlenet', options);
   let x = b.maxPoolCeil(conv(b, b.inputs, 'conv1', 64, 7, 2), 3, 2);
   x = b.maxPoolCeil(conv(b, conv(b, x, 'conv2', 64), 'conv3', 192, 3), 3, 2);
-  const others: SymbolicTensor[] = [];
+  const ways: SymbolicTensor[] = [];
   let pools = 0;
   for (const each of BLOCKS) {
     if (each === 'pool') {
@@ -77,8 +77,9 @@ export function googlenet({ auxLogits = false, ...options }: GoogLeNetOptions = 
     }
     const [name, widths] = each;
     x = inception(b, x, `inception${name}`, widths);
-    if (auxLogits && b.hasTop && name === '4a') others.push(aside(b, x, 'aux1'));
-    if (auxLogits && b.hasTop && name === '4d') others.push(aside(b, x, 'aux2'));
+    if (name === '4a' || name === '4d') ways.push(x);
   }
+  // Last, as PyTorch lists them.
+  const others = auxLogits && b.hasTop ? ways.map((way, i) => aside(b, way, `aux${i + 1}`)) : [];
   return b.model(x, (maps) => b.dense(b.dropout(b.means(maps), 0.2), 'fc', b.classes), others);
 }

@@ -11,6 +11,8 @@ interface Plan {
   readonly groups?: number;
   /** Channels of each group for 64 of the stage. */
   readonly width?: number;
+  /** Squeezes the channels of a block's end by this factor, to scale them (SE-ResNet). */
+  readonly reduction?: number;
 }
 
 function block(
@@ -19,7 +21,7 @@ function block(
   at: string,
   planes: number,
   strides: number,
-  { isBasic = false, groups = 1, width = 64 }: Plan,
+  { isBasic = false, groups = 1, width = 64, reduction }: Plan,
 ): SymbolicTensor {
   const out = isBasic ? planes : 4 * planes;
   let inner: SymbolicTensor;
@@ -33,6 +35,7 @@ function block(
     inner = b.relu(b.norm(inner, `${at}.bn2`));
     inner = b.norm(b.conv(inner, `${at}.conv3`, out), `${at}.bn3`);
   }
+  if (reduction !== undefined) inner = b.excite(inner, `${at}.se`, out / reduction);
   const isSame = strides === 1 && x.shape.at(-1) === out;
   const shortcut = isSame ? x : b.norm(b.conv(x, `${at}.downsample.0`, out, { strides }), `${at}.downsample.1`);
   return b.relu(b.add([inner, shortcut]));
@@ -73,3 +76,21 @@ export const resnext101 = (options?: TorchvisionOptions): Model =>
 /** 68,883,240 parameters: ResNet-50 with twice the channels inside its blocks. */
 export const wideResnet50 = (options?: TorchvisionOptions): Model =>
   resnet('wide_resnet50_2', { depths: [3, 4, 6, 3], width: 128 }, options);
+/** 126,886,696 parameters: ResNet-101 with twice the channels inside its blocks. */
+export const wideResnet101 = (options?: TorchvisionOptions): Model =>
+  resnet('wide_resnet101_2', { depths: [3, 4, 23, 3], width: 128 }, options);
+/** 83,455,272 parameters. */
+export const resnext101w64 = (options?: TorchvisionOptions): Model =>
+  resnet('resnext101_64x4d', { depths: [3, 4, 23, 3], groups: 64, width: 4 }, options);
+/** 28,088,024 parameters: ResNet-50 whose blocks scale their channels (Hu et al. 2017, arXiv 1709.01507). */
+export const seResnet50 = (options?: TorchvisionOptions): Model =>
+  resnet('se_resnet50', { depths: [3, 4, 6, 3], reduction: 16 }, options);
+/** 49,326,872 parameters. */
+export const seResnet101 = (options?: TorchvisionOptions): Model =>
+  resnet('se_resnet101', { depths: [3, 4, 23, 3], reduction: 16 }, options);
+/** 66,821,848 parameters. */
+export const seResnet152 = (options?: TorchvisionOptions): Model =>
+  resnet('se_resnet152', { depths: [3, 8, 36, 3], reduction: 16 }, options);
+/** 27,559,896 parameters: ResNeXt-50 whose blocks scale their channels. */
+export const seResnext50 = (options?: TorchvisionOptions): Model =>
+  resnet('se_resnext50_32x4d', { depths: [3, 4, 6, 3], groups: 32, width: 4, reduction: 16 }, options);

@@ -28,19 +28,35 @@ function unit(b: TorchBuilder, x: SymbolicTensor, at: string, out: number, strid
   return new ChannelShuffle({ groups: 2, name: `${at}.shuffle` }).apply(b.join(parts));
 }
 
-/** 2,278,604 parameters. */
-export function shufflenetV2(options: TorchvisionOptions = {}): Model {
-  const b = new TorchBuilder('shufflenet_v2_x1_0', options);
+/** Channels after the three stages and after the last convolution, by width. */
+const WIDTHS = {
+  x0_5: [48, 96, 192, 1024],
+  x1_0: [116, 232, 464, 1024],
+  x1_5: [176, 352, 704, 1024],
+  x2_0: [244, 488, 976, 2048],
+} as const;
+
+const COUNTS = [4, 8, 4] as const;
+
+function shufflenet(width: keyof typeof WIDTHS, options: TorchvisionOptions = {}): Model {
+  const b = new TorchBuilder(`shufflenet_v2_${width}`, options);
+  const channels = WIDTHS[width];
   let x = b.relu(b.norm(b.conv(b.inputs, 'conv1.0', 24, { kernel: 3, strides: 2, padding: 1 }), 'conv1.1'));
   x = b.maxPool(x, 3, 2, 1);
-  const stages = [
-    [4, 116],
-    [8, 232],
-    [4, 464],
-  ] as const;
-  stages.forEach(([count, out], stage) => {
-    for (let i = 0; i < count; i++) x = unit(b, x, `stage${stage + 2}.${i}`, out, i === 0 ? 2 : 1);
+  COUNTS.forEach((count, stage) => {
+    for (let i = 0; i < count; i++) {
+      x = unit(b, x, `stage${stage + 2}.${i}`, channels[stage] as number, i === 0 ? 2 : 1);
+    }
   });
-  x = b.relu(b.norm(b.conv(x, 'conv5.0', 1024), 'conv5.1'));
+  x = b.relu(b.norm(b.conv(x, 'conv5.0', channels[3]), 'conv5.1'));
   return b.model(x, (maps) => b.dense(b.means(maps), 'fc', b.classes));
 }
+
+/** 1,366,792 parameters: half the channels. */
+export const shufflenetV2x05 = (options?: TorchvisionOptions): Model => shufflenet('x0_5', options);
+/** 2,278,604 parameters. */
+export const shufflenetV2 = (options?: TorchvisionOptions): Model => shufflenet('x1_0', options);
+/** 3,503,624 parameters. */
+export const shufflenetV2x15 = (options?: TorchvisionOptions): Model => shufflenet('x1_5', options);
+/** 7,393,996 parameters: twice the channels. */
+export const shufflenetV2x20 = (options?: TorchvisionOptions): Model => shufflenet('x2_0', options);
