@@ -18,7 +18,9 @@ export interface ModelPurpose {
 /** The model that a name or file stands for. Throws `argument` for a name that is neither. */
 export async function modelFor(name: string, purpose: ModelPurpose, op: string): Promise<TrainableModel> {
   if (/\.(m?[jt]s)$/.test(name)) return modelFromModule(name, purpose, op);
-  if (/\.(keras|h5)$/.test(name)) return loadModel(name);
+  // A file is told by its content; what looks like one and is not there is said to be missing.
+  if (/\.(keras|h5|onnx|json|cfg|weights|prototxt|caffemodel)$/.test(name) || (await isFile(name)))
+    return loadModel(name);
   return entryOf(name, op, 'Give one of these, or a .ts or .js file that exports a model.').make(purpose);
 }
 

@@ -12,10 +12,11 @@ export interface TrainedOn {
   readonly size: number;
 }
 
-/** The model in a file, or in a run's folder. */
+/** The model in a file of any kind that is read, in a run's folder, or in TensorFlow.js's. */
 export async function loadModel(path: string): Promise<TrainableModel> {
   const found = await stat(path).catch(() => undefined);
-  return load(found?.isDirectory() ? join(path, 'model.keras') : path);
+  if (found?.isDirectory() !== true) return load(path);
+  return load(join(path, (await isFile(join(path, 'model.json'))) ? 'model.json' : 'model.keras'));
 }
 
 /** Whether there is a file or folder of that name. */

@@ -41,6 +41,9 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   return code;
 }
 
+/** The kinds that `convert` writes: those of interchange/save.ts, which is not loaded for a list of options. */
+const SAVED_NAMES = ['keras', 'keras-h5', 'keras-weights', 'safetensors', 'onnx', 'tfjs-layers'];
+
 type Run = (name: string, run: (output: Output) => Promise<number>) => Promise<void>;
 
 function makeProgram(run: Run, isJson: boolean): Command {
@@ -73,10 +76,35 @@ function makeProgram(run: Run, isJson: boolean): Command {
   program
     .command('summary')
     .description("a model's layers, shapes and parameters")
-    .argument('<model>', 'an architecture, a .keras file, a .ts or .js file, or the folder of a run')
+    .argument('<model>', 'an architecture, a file of any kind that is read, a .ts or .js file, or the folder of a run')
     .option('--json', 'machine-readable output')
     .action((model: string) =>
       run('summary', async (output) => (await import('./commands/summary.js')).summary(model, output)),
+    );
+  program
+    .command('convert')
+    .description('a model from one kind of file to another, compared by what both predict')
+    .argument('<in>', 'a file of any kind that is read, an architecture, or the folder of a run')
+    .argument(
+      '<out>',
+      'where to; the ending says what is written: .keras, .h5, .onnx, .safetensors, a folder/ for tfjs',
+    )
+    .addOption(new Option('--to <kind>', 'what to write, where the ending does not say it').choices(SAVED_NAMES))
+    .addOption(
+      new Option('--quantize <dtype>', 'tfjs: pack the weights in fewer bits').choices(['uint8', 'uint16', 'float16']),
+    )
+    .addOption(
+      new Option('--input-layout <layout>', 'ONNX: where the channels of pictures come in').choices([
+        'channelsLast',
+        'channelsFirst',
+      ]),
+    )
+    .option('--input-shape <sizes>', 'height,width,channels, for a file that leaves them open (Caffe)', sizes)
+    .option('--size <n>', 'side of the pictures to compare on, where the model leaves it open', count)
+    .option('--tolerance <part>', 'what outputs may differ by, as a part of the largest', positiveNumber)
+    .option('--json', 'machine-readable output')
+    .action((from: string, to: string, options) =>
+      run('convert', async (output) => (await import('./commands/convert.js')).convert(from, to, options, output)),
     );
   program
     .command('bench')
@@ -170,6 +198,10 @@ function count(text: string): number {
 function oneOf(text: string, values: readonly number[]): number {
   if (!values.includes(Number(text))) throw new InvalidArgumentError(`Give ${values.join(' or ')}.`);
   return Number(text);
+}
+
+function sizes(text: string): number[] {
+  return text.split(',').map(count);
 }
 
 function wholeNumber(text: string): number {

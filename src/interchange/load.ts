@@ -136,7 +136,7 @@ async function entryOf(source: string | URL | Uint8Array): Promise<string | URL 
     (await fs.stat(path).catch(() => undefined))?.isDirectory() === true;
   if (!(await isFolder(source))) return source;
   const names = await fs.readdir(source).catch((): string[] => []);
-  const found = ['model.json', 'model.keras', 'config.json'].find((name) => names.includes(name));
+  const found = ['model.json', 'model.keras'].find((name) => names.includes(name));
   return found === undefined ? source : join(source, found);
 }
 
