@@ -13,6 +13,8 @@ const [name = 'native', threads = '2', level] = process.argv.slice(2);
 await setEngine(name as 'native' | 'wasm', { threads: Number(threads), ...(level === undefined ? {} : { level }) });
 const engine = await currentEngine();
 const model = zoo.lectureCnn();
+// Drawn now rather than in the first run.
+await model.getWeights();
 const shape = [32, 28, 28, 1];
 const { graph, variables } = trace((x) => model.call([x], inferenceContext), [{ shape, dtype: 'float32' }]);
 const executable = Executable.compile(engine, graph, (leaf) => variables.has(leaf));

@@ -121,6 +121,12 @@ static void finishVectors(const float* sums, int64_t rows, int64_t last, const f
     if (activation == FOVEA_ACTIVATION_RELU) {
 #pragma GCC unroll 4
       for (int32_t v = 0; v < VECTORS; v++) y[v] = y[v] < Vector{} ? Vector{} : y[v];
+    } else if (activation == FOVEA_ACTIVATION_RELU6) {
+      const Vector six = splat(6.0f);
+#pragma GCC unroll 4
+      for (int32_t v = 0; v < VECTORS; v++) y[v] = y[v] < Vector{} ? Vector{} : y[v];
+#pragma GCC unroll 4
+      for (int32_t v = 0; v < VECTORS; v++) y[v] = y[v] > six ? six : y[v];
     } else if (activation) {
 #pragma GCC unroll 4
       for (int32_t v = 0; v < VECTORS; v++) y[v] = activate(y[v], activation, alpha);
@@ -150,13 +156,10 @@ static void finishRow(const float* sums, int64_t columns, const float* bias, con
                residual ? residual + j : nullptr, activation, alpha, out + j, 0);
 }
 
-// tile[r] (+)= sum over taps t and k of rows[t*ROWS + r][k] * panel[t][k]; a tile's row is TILE_COLUMNS.
-typedef void (*RowsKernel)(const float* const* rows, int64_t taps, int64_t depth, const float* panel, float* tile,
-                           bool isResumed);
+// Adds the products over taps t and k of rows[t*ROWS + r][k] and panel[t][k] to the sums.
 template <int32_t ROWS, int32_t VECTORS>
-static void multiplyRows(const float* const* rows, int64_t taps, int64_t depth, const float* panel, float* tile,
-                         bool isResumed) {
-  Vector sum[ROWS][VECTORS];
+static inline __attribute__((always_inline)) void sumRows(const float* const* rows, int64_t taps, int64_t depth,
+                                                          const float* panel, Vector (&sum)[ROWS][VECTORS]) {
 #pragma GCC unroll 16
   for (int32_t r = 0; r < ROWS; r++)
 #pragma GCC unroll 4
@@ -189,6 +192,16 @@ static void multiplyRows(const float* const* rows, int64_t taps, int64_t depth, 
       }
     }
   }
+}
+
+// tile[r] (+)= sum over taps t and k of rows[t*ROWS + r][k] * panel[t][k]; a tile's row is TILE_COLUMNS.
+typedef void (*RowsKernel)(const float* const* rows, int64_t taps, int64_t depth, const float* panel, float* tile,
+                           bool isResumed);
+template <int32_t ROWS, int32_t VECTORS>
+static void multiplyRows(const float* const* rows, int64_t taps, int64_t depth, const float* panel, float* tile,
+                         bool isResumed) {
+  Vector sum[ROWS][VECTORS];
+  sumRows<ROWS, VECTORS>(rows, taps, depth, panel, sum);
   if (isResumed) // chunks are summed apart: the errors of a long sum stay small
 #pragma GCC unroll 16
     for (int32_t r = 0; r < ROWS; r++)
@@ -198,6 +211,34 @@ static void multiplyRows(const float* const* rows, int64_t taps, int64_t depth, 
   for (int32_t r = 0; r < ROWS; r++)
 #pragma GCC unroll 4
     for (int32_t v = 0; v < VECTORS; v++) store(tile + r * TILE_COLUMNS + v * LANES, sum[r][v]);
+}
+
+// A whole tile to rows of the output (and residual), `stride` apart, without a way through memory: for short sums the
+// stores count. Of the activations those that cut off below `low` and above `high`.
+static void multiplyTile(const float* const* rows, int64_t taps, int64_t depth, const float* panel, const float* bias,
+                         const float* residual, float low, float high, float* out, int64_t stride) {
+  Vector sum[TILE_ROWS][TILE_VECTORS];
+  sumRows<TILE_ROWS, TILE_VECTORS>(rows, taps, depth, panel, sum);
+  const Vector least = splat(low), most = splat(high);
+#pragma GCC unroll 4
+  for (int32_t v = 0; v < TILE_VECTORS; v++) {
+    const Vector b = bias ? load(bias + v * LANES) : Vector{};
+#pragma GCC unroll 16
+    for (int32_t r = 0; r < TILE_ROWS; r++) sum[r][v] += b;
+  }
+  if (residual)
+#pragma GCC unroll 16
+    for (int32_t r = 0; r < TILE_ROWS; r++)
+#pragma GCC unroll 4
+      for (int32_t v = 0; v < TILE_VECTORS; v++) sum[r][v] += load(residual + r * stride + v * LANES);
+#pragma GCC unroll 16
+  for (int32_t r = 0; r < TILE_ROWS; r++)
+#pragma GCC unroll 4
+    for (int32_t v = 0; v < TILE_VECTORS; v++) {
+      Vector y = sum[r][v]; // a NaN stays one
+      y = y < least ? least : y;
+      store(out + r * stride + v * LANES, y > most ? most : y);
+    }
 }
 
 // Smallest kernel for `rows` rows; the pointer table then has kernelRows(rows) pointers a tap.

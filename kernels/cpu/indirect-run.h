@@ -119,6 +119,11 @@ static void runUnit(const IndirectGemm& g, const IndirectUnit& unit, char* scrat
   const int64_t mostTaps = g.chunkTaps(taps), mostDepth = g.chunkDepth();
   const float* packed = g.packedPhase(unit.group, unit.phaseH, unit.phaseW);
   const bool isOneChunk = mostTaps >= taps && mostDepth >= g.depth;
+  const Epilogue& e = g.epilogue;
+  const bool isCut = e.activation <= FOVEA_ACTIVATION_RELU6; // none too
+  const float low = e.activation ? 0.0f : -__builtin_inff();
+  const float high = e.activation == FOVEA_ACTIVATION_RELU6 ? 6.0f : __builtin_inff();
+  const bool isStraight = isOneChunk && g.isOutLinear && !g.groupSize && isCut;
   int64_t tap = 0, channel = 0;
   do {
     const int64_t tapCount = smaller(mostTaps, taps - tap), channels = smaller(mostDepth, g.depth - channel);
@@ -140,6 +145,14 @@ static void runUnit(const IndirectGemm& g, const IndirectUnit& unit, char* scrat
         const int64_t width = panelWidth(g.columns, panel * TILE_COLUMNS);
         const float* b = own + (panel - unit.panel) * ownPanel;
         if (g.isPackedFirst) b = packed + panel * TILE_COLUMNS * taps * g.depth + done * width;
+        const int64_t column = panel * TILE_COLUMNS;
+        if (isStraight && rows == TILE_ROWS && g.columns - column >= TILE_COLUMNS) {
+          const int64_t at = unit.group * g.outGroup + (unit.row + row) * g.outChannels + column;
+          const float* bias = e.bias ? e.bias + unit.group * g.biasGroup + column : nullptr;
+          const float* residual = e.residual ? e.residual + at : nullptr;
+          multiplyTile(pointers, tapCount, channels, b, bias, residual, low, high, g.out + at, g.outChannels);
+          continue;
+        }
         if (g.groupSize) groupsKernel(g.groupSize)(pointers, tapCount, b, tile);
         else rowsKernel(kernel, width)(pointers, tapCount, channels, b, tile, tap + channel > 0);
         if (isLast) finishTile(g, unit, unit.row + row, rows, panel, tile);
