@@ -11,7 +11,7 @@ export interface Network {
   readonly title: string;
   /** The largest number in a picture: 255 where the network divides by that itself. */
   readonly scale: number;
-  /** Of gradient descent with momentum. */
+  /** Of gradient descent with momentum: small, because with drawn weights rounding errors soon grow large. */
   readonly learningRate: number;
   /** What a label is: one of 1,000 classes, or 0 or 1 for each pixel. */
   readonly target: 'class' | 'mask';
@@ -55,7 +55,7 @@ function unet(): Model {
 const classifier = (title: string, make: () => Model, more: Partial<Network> = {}): Network => ({
   title,
   scale: 1,
-  learningRate: 0.001,
+  learningRate: 1e-5,
   target: 'class',
   make,
   ...more,
