@@ -106,7 +106,7 @@ async function write({ name, make, inputShape, tokens }: InteropModel): Promise<
   const config = join(folder, `${stem}.keras`);
   const entries: Entry[] = [];
   if (own.length > 0) console.log(`skipped ${name} in Keras, which has no ${own.join(' and no ')}`);
-  for (const kind of own.length > 0 ? ['.onnx'] : ['.keras', '.weights.h5', '.onnx']) {
+  for (const kind of own.length > 0 ? ['.onnx'] : ['.keras', '.h5', '.weights.h5', '.onnx']) {
     const path = join(folder, `${stem}${kind}`);
     if (kind === '.onnx') await models.exportOnnx(model, path);
     else if (kind === '.weights.h5') await model.saveWeights(path);
