@@ -1,21 +1,23 @@
 // Whether others open our files: `npm run interop` writes models as .keras, .h5, .weights.h5 and .onnx, and has Python's Keras
-// and ONNX Runtime predict with them. `--all` takes every network of the zoo, names take those that contain one of them.
+// and ONNX Runtime predict with them. `--all` takes every network of the zoo and every layer
+// of the golden values, names take those that contain one of them, `--kind .onnx` one kind of file.
 // Skipped, saying so, where there is no Python (FOVEA_PYTHON names one) and none can be made.
 import { spawn } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { type Layer, models } from 'fovea';
+import { type Layer, models } from '../src/index.js';
 import { type InteropModel, interopModels } from './interop/models.js';
 import { findPython } from './interop/python.js';
 
 const root = process.cwd();
-const folder = join(root, 'build/interop/files');
+const folder = join(root, 'build/interop', `files-${process.pid}`);
 
 // Of the largest output: both sides sum the same float32 products in other orders.
 const TOLERANCE = 2e-4;
 const BATCH = 2;
+const KINDS = ['.keras', '.h5', '.weights.h5', '.onnx'];
 
 interface StoredArray {
   readonly path: string;
@@ -81,7 +83,7 @@ function ownLayers(model: models.TrainableModel): string[] {
 }
 
 /** Writes a model's files, an example and what is predicted for it. */
-async function write({ name, make, inputShape, tokens }: InteropModel): Promise<Entry[]> {
+async function write({ name, make, inputShape, tokens }: InteropModel, chosen: readonly string[]): Promise<Entry[]> {
   const model = make();
   const own = ownLayers(model);
   stir(model);
@@ -106,7 +108,8 @@ async function write({ name, make, inputShape, tokens }: InteropModel): Promise<
   const config = join(folder, `${stem}.keras`);
   const entries: Entry[] = [];
   if (own.length > 0) console.log(`skipped ${name} in Keras, which has no ${own.join(' and no ')}`);
-  for (const kind of own.length > 0 ? ['.onnx'] : ['.keras', '.h5', '.weights.h5', '.onnx']) {
+  for (const kind of KINDS) {
+    if (!chosen.includes(kind) || (own.length > 0 && kind !== '.onnx')) continue;
     const path = join(folder, `${stem}${kind}`);
     if (kind === '.onnx') await models.exportOnnx(model, path);
     else if (kind === '.weights.h5') await model.saveWeights(path);
@@ -137,10 +140,22 @@ function check(python: string, entries: readonly Entry[], told: (result: Result)
   });
 }
 
+/** Networks of the zoo by fours when there are many, all others together. */
+function partsOf(chosen: readonly InteropModel[]): InteropModel[][] {
+  const [networks, others] = [true, false].map((isZoo) =>
+    chosen.filter(({ name }) => name.startsWith('zoo') === isZoo),
+  );
+  const fours =
+    networks === undefined || networks.length < 10
+      ? [networks ?? []]
+      : Array.from({ length: Math.ceil(networks.length / 4) }, (_, i) => networks.slice(4 * i, 4 * i + 4));
+  return [others ?? [], ...fours].filter((part) => part.length > 0);
+}
+
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { all: { type: 'boolean', default: false } },
+    options: { all: { type: 'boolean', default: false }, kind: { type: 'string', multiple: true } },
   });
   const found = findPython(root);
   if ('reason' in found) {
@@ -157,14 +172,13 @@ async function main(): Promise<number> {
     console.log(`FAILED ${line}`);
   };
   // A few at a time: files of large networks would fill the disk, and Python starts slowly.
-  for (let at = 0; at < chosen.length; at += values.all ? 4 : chosen.length) {
-    const part = chosen.slice(at, at + (values.all ? 4 : chosen.length));
+  for (const part of partsOf(chosen)) {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
     const entries: Entry[] = [];
     for (const each of part) {
       try {
-        entries.push(...(await write(each)));
+        entries.push(...(await write(each, values.kind ?? KINDS)));
       } catch (error) {
         fail(`${each.name}: ${(error as Error).message}`);
       }

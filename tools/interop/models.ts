@@ -1,5 +1,6 @@
 // What is handed to Keras and to ONNX Runtime: models made here for what they hold, and networks of the zoo.
-import { layers, models, zoo } from 'fovea';
+import { layers, models, zoo } from '../../src/index.js';
+import { layerModels } from './layers.js';
 
 /** A model to hand over. */
 export interface InteropModel {
@@ -145,5 +146,5 @@ export function interopModels(isAll: boolean): InteropModel[] {
         }),
     };
   });
-  return [...made, ...networks];
+  return [...made, ...(isAll ? layerModels() : []), ...networks];
 }
