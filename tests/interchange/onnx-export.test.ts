@@ -4,6 +4,7 @@ import { type ModelProto, modelProto, type NodeProto } from '../../src/formats/o
 import { readMessage } from '../../src/formats/protobuf.js';
 import { type FoveaError, Layer, layers, models, type Tensor } from '../../src/index.js';
 import type { OnnxExportOptions } from '../../src/interchange/onnx/export.js';
+import { verifyOnnx } from '../../src/interchange/onnx/verify.js';
 import { add, batchNorm, multiply, nonZero, sum } from '../../src/ops/index.js';
 
 async function exported(model: models.TrainableModel, options?: OnnxExportOptions): Promise<ModelProto> {
@@ -141,6 +142,66 @@ test('an op that ONNX does not have names its layer', async () => {
   const x = layers.input([4]);
   const model = models.model({ inputs: x, outputs: new Places({ name: 'places' }).apply(x) });
   await expect(models.toOnnx(model)).rejects.toMatchObject({ code: 'unsupported', path: 'places' });
+});
+
+test.each<[string, () => models.TrainableModel, OnnxExportOptions]>([
+  ['channels last', convnet, {}],
+  ['channels first', convnet, { inputLayout: 'channelsFirst' }],
+  [
+    'pictures at both ends',
+    () => {
+      const x = layers.input([5, 7, 3]);
+      const y = layers.conv2dTranspose({ filters: 2, kernelSize: 3, strides: 2, padding: 'same' }).apply(x);
+      return models.model({ inputs: x, outputs: layers.upSampling2d().apply(y) });
+    },
+    { inputLayout: 'channelsFirst', outputLayout: 'channelsFirst' },
+  ],
+  [
+    'sequences, a batch of its own in every state',
+    () => {
+      const x = layers.input([4], { dtype: 'int32' });
+      const y = layers.embedding({ inputDim: 3, outputDim: 4 }).apply(x);
+      return models.model({ inputs: x, outputs: layers.lstm({ units: 3 }).apply(y) });
+    },
+    {},
+  ],
+  [
+    'groups and volumes',
+    () => {
+      const x = layers.input([3, 4, 5, 4]);
+      const y = layers.groupNormalization({ groups: 2 }).apply(x);
+      return models.model({ inputs: x, outputs: layers.conv3d({ filters: 2, kernelSize: 2 }).apply(y) });
+    },
+    {},
+  ],
+])('what is written computes the same: %s', async (_, make, options) => {
+  await expect(models.toOnnx(make(), { ...options, verify: true })).resolves.toBeInstanceOf(Uint8Array);
+});
+
+test('a file that computes something else is noticed', async () => {
+  const model = convnet();
+  const bytes = await models.toOnnx(model);
+  const kernel = model.getLayer('second').weights[0];
+  kernel?.set(new Float32Array(kernel.size).fill(0.5));
+  const types = [{ shape: [-1, 8, 8, 3], dtype: 'float32' as const }];
+  await expect(verifyOnnx(model, bytes, types, {})).rejects.toMatchObject({ code: 'value', op: 'export' });
+});
+
+test('an exported network comes back as the layers it was made of', async () => {
+  const model = convnet();
+  const back = await models.load(await models.toOnnx(model));
+  expect(back.countParams()).toBe(model.countParams());
+  expect(back.layers.map(({ className }) => className)).toEqual([
+    'InputLayer',
+    'Conv2D',
+    'BatchNormalization',
+    'ReLU',
+    'MaxPooling2D',
+    'Conv2D',
+    'GlobalAveragePooling2D',
+    'Dense',
+    'Softmax',
+  ]);
 });
 
 test('a file that does not end in .onnx is refused', async () => {

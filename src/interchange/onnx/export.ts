@@ -30,6 +30,8 @@ export interface OnnxExportOptions {
   inputLayout?: 'channelsLast' | 'channelsFirst';
   /** How pictures go out; default: as here. */
   outputLayout?: 'channelsLast' | 'channelsFirst';
+  /** Runs the file and the model on random numbers, and throws `value` where they differ; default false. */
+  verify?: boolean;
 }
 
 /**
@@ -39,7 +41,7 @@ export interface OnnxExportOptions {
 export async function modelToOnnx(model: TrainableModel, options: OnnxExportOptions = {}): Promise<Uint8Array> {
   const types = inputTypes(model, options);
   const { writer, inputs, outputs } = writeGraph(traceModel(model, types), types, model, options);
-  return writeMessage(modelProto, {
+  const bytes = writeMessage(modelProto, {
     irVersion: IR_VERSION,
     producerName: 'fovea',
     opsetImport: [{ domain: '', version: OPSET }],
@@ -55,6 +57,8 @@ export async function modelToOnnx(model: TrainableModel, options: OnnxExportOpti
     },
     metadataProps: metadataOf(model),
   });
+  if (options.verify) await (await import('./verify.js')).verifyOnnx(model, bytes, types, options);
+  return bytes;
 }
 
 /** Writes `modelToOnnx` to a file, beside, synced and renamed. Throws `argument` unless the name ends in .onnx. */
