@@ -31,8 +31,8 @@ export function layerModels(): InteropModel[] {
         isSmall: false,
         ...(dtype === undefined ? {} : { tokens: dtype === 'uint8' ? 256 : 4 }),
         make() {
-          const given = inputs.map(({ shape, dtype: own = 'float32' }, i) =>
-            layers.input(shape.slice(1), { dtype: own, name: `input_${i}` }),
+          const given = inputs.map(({ shape, dtype: own }, i) =>
+            layers.input(shape.slice(1), { dtype: own ?? 'float32', name: `input_${i}` }),
           );
           const layer = layerFromConfig(className, each.config ?? each.args);
           const [first] = given;
