@@ -12,6 +12,9 @@ import { engine, reference } from '../tools/golden/machines.js';
 import { goldenCases, replayCase, SUITE_NAMES } from '../tools/golden/replay.js';
 import { goldenFolder } from './nn/golden.js';
 
+/** Whole networks have a test of their own, tests/zoo/golden.test.ts, which leaves the largest to the night. */
+const SUITES = SUITE_NAMES.filter((suite) => suite !== 'zoo' && suite !== 'tasks-classifiers');
+
 /**
  * Where each part is replayed: training goes through `fit`, which only engines run; and which pixel is nearest hangs on
  * float32's roundings.
@@ -20,10 +23,10 @@ const MACHINES = [
   {
     name: 'float64',
     machine: reference,
-    suites: SUITE_NAMES.filter((suite) => suite !== 'training' && suite !== 'images'),
+    suites: SUITES.filter((suite) => suite !== 'training' && suite !== 'images'),
   },
-  { name: 'native', machine: engine, suites: SUITE_NAMES },
-  { name: 'wasm', machine: engine, suites: SUITE_NAMES },
+  { name: 'native', machine: engine, suites: SUITES },
+  { name: 'wasm', machine: engine, suites: SUITES },
 ] as const;
 
 describe.skipIf(goldenFolder === undefined).each(MACHINES)('golden values on $name', ({ name, machine, suites }) => {

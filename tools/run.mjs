@@ -23,6 +23,8 @@ await build({
   target: 'node20',
   format: 'esm',
   packages: 'external',
+  // A module that is both imported and loaded later would be left without its constants where it is said to have no effects.
+  ignoreAnnotations: true,
   sourcemap: 'inline',
   logLevel: 'warning',
 });

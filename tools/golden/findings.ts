@@ -25,24 +25,37 @@ export class Findings {
     kind: keyof typeof TOLERANCES,
     shape: readonly number[] = [want.length],
   ): void {
+    let largest = 0;
+    for (let i = 0; i < want.length; i++) {
+      const value = Math.abs(want[i] as number);
+      if (Number.isFinite(value)) largest = Math.max(largest, value);
+    }
+    this.within(what, got, want, allowance(kind, largest), shape);
+  }
+
+  /** Compares numbers that may differ by `allowed`. */
+  within(
+    what: string,
+    got: ArrayLike<number>,
+    want: ArrayLike<number>,
+    allowed: number,
+    shape: readonly number[] = [want.length],
+  ): void {
     this.count++;
     if (got.length !== want.length) {
       this.fail(what, Infinity, `${got.length} values for ${want.length}`);
       return;
     }
-    let largest = 0;
     let worst = 0;
     let at = -1;
     for (let i = 0; i < want.length; i++) {
       const [mine, theirs] = [got[i] as number, want[i] as number];
-      if (Number.isFinite(theirs)) largest = Math.max(largest, Math.abs(theirs));
       const isSame = Object.is(mine, theirs) || mine === theirs;
       const difference = isSame ? 0 : Math.abs(mine - theirs);
       // A NaN on one side is infinitely far.
       const deviation = Number.isNaN(difference) ? Infinity : difference;
       if (deviation > worst) [worst, at] = [deviation, i];
     }
-    const allowed = allowance(kind, largest);
     if (worst === 0) return;
     const ratio = worst / allowed;
     this.worst = Math.max(this.worst, ratio);

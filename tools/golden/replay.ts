@@ -1,5 +1,6 @@
 // Replays the cases of a folder of golden values one after another. The command is ../golden.ts; the tests replay the
 // same cases, in float64 and on an engine.
+import { classifierCases } from './classifiers.js';
 import { Findings } from './findings.js';
 import { broken, type GoldenCase, GoldenFolder, type Machine, messageOf } from './folder.js';
 import { imageCases } from './images.js';
@@ -7,8 +8,10 @@ import { initializerCases } from './initializers.js';
 import { layerCases } from './layers.js';
 import { damagedCases, modelFileCases } from './model-files.js';
 import { onnxCases } from './onnx.js';
+import { pictureCases } from './pictures.js';
 import { lossCases, metricCases } from './scores.js';
 import { trainingCases } from './training.js';
+import { zooCases } from './zoo.js';
 
 interface Suite {
   readonly name: string;
@@ -28,6 +31,9 @@ const SUITES: readonly Suite[] = [
   { name: 'onnx', part: 'onnx', list: onnxCases },
   { name: 'models-files', part: 'models/files', list: modelFileCases },
   { name: 'models-damaged', part: 'models/damaged', list: damagedCases },
+  { name: 'zoo', part: 'models/zoo.json', list: zooCases },
+  { name: 'tasks-classifiers', part: 'tasks/classifiers.json', list: classifierCases },
+  { name: 'tasks-pictures', part: 'tasks/pictures.json', list: pictureCases },
 ];
 
 export const SUITE_NAMES: readonly string[] = SUITES.map(({ name }) => name);

@@ -27,6 +27,13 @@ export const TOLERANCES = {
   exact: { relative: 0, absolute: 0 },
 } as const satisfies Record<string, Tolerance>;
 
+/** What whole networks with weights by rule may differ by, in standard deviations of what they give: the larger of these two. */
+export const NETWORK = {
+  least: 1e-4,
+  /** Times the noise that the other library's own float32 run had. */
+  noise: 20,
+} as const;
+
 /** What may differ at most, where the largest wanted value is `largest`. */
 export function allowance(kind: keyof typeof TOLERANCES, largest: number): number {
   const { relative, absolute } = TOLERANCES[kind];
