@@ -25,6 +25,7 @@ import { type Figure, isMet, isWithin, type Result, type Row } from './row.js';
 import { convRows } from './suites/conv.js';
 import { dataFigures } from './suites/data.js';
 import { lectureRows, writeLecture } from './suites/lecture.js';
+import { loadFigures } from './suites/load.js';
 import { matmulRows } from './suites/matmul.js';
 import { memoryFigures } from './suites/memory.js';
 import { networkFigures, networkRows } from './suites/networks.js';
@@ -72,6 +73,10 @@ const SUITES: readonly Suite[] = [
     rows: networkRows,
     figures: (folder) => networkFigures(folder, threads, (title) => isWanted('networks', title)),
   },
+  {
+    name: 'load',
+    figures: (folder) => loadFigures(folder, threads, rounds, (text) => isWanted('load', text)),
+  },
   { name: 'odd', figures: (folder) => oddFigures(threads, rounds, folder) },
   { name: 'overhead', figures: () => overheadFigures(threads) },
   { name: 'data', figures: () => dataFigures(threads, rounds) },
@@ -91,7 +96,7 @@ function isWanted(suite: string, text?: string): boolean {
 /** fovea's own processes run bundles of their own. */
 async function bundle(): Promise<void> {
   await build({
-    entryPoints: ['contestant', 'memory-program', 'cold-program', 'data-program'].map((name) => ({
+    entryPoints: ['contestant', 'memory-program', 'cold-program', 'data-program', 'load-program'].map((name) => ({
       in: `bench/${name}.ts`,
       out: `bench-${name}`,
     })),

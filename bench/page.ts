@@ -40,7 +40,7 @@ export async function writePages(report: Report): Promise<void> {
   const everyone = peersTable(report, 'networks');
   put('networks', meansTable(report, 'networks'), everyone, figuresTable(report, 'networks'));
   put('pointwise', meansTable(report, 'pointwise'), rowsTable(report, 'pointwise'));
-  for (const suite of ['memory', 'start', 'threads', 'odd', 'overhead', 'data'])
+  for (const suite of ['memory', 'start', 'load', 'threads', 'odd', 'overhead', 'data'])
     put(suite, figuresTable(report, suite));
   if (suites.has('conv')) blocks.set('bench:conv-rows', convolutionTables(report));
   let page = readFileSync(PAGE, 'utf8');

@@ -9,10 +9,7 @@ The second form trains a network described in the folder (networks.py). ../memor
 import json
 import sys
 
-
-def status(name):
-    with open("/proc/self/status") as lines:
-        return next(int(line.split()[1]) for line in lines if line.startswith(name + ":"))
+from memory_status import status
 
 
 def train_torch(variant, network, batch, threads):
