@@ -1,7 +1,7 @@
 // Makes layers of nodes. A value is a constant, a symbolic tensor with the order in which its axes are stored, or something
 // that follows from shapes alone and is computed wherever it is needed.
 import { FoveaError } from '../../core/errors.js';
-import { type Shape, sizeOf } from '../../core/shape.js';
+import { formatShape, type Shape, sizeOf } from '../../core/shape.js';
 import type { OnnxDtype } from '../../formats/onnx-schema.js';
 import { placeholder, whileTracing } from '../../graph/tensor.js';
 import type { Layer } from '../../nn/layer.js';
@@ -12,7 +12,7 @@ import { evaluateNode, evaluateNodes, runWaiting, runWithoutWaiting, Scope } fro
 import { OnnxOperation, type OperationParameter, type OperationPort } from './operation.js';
 import { realiseAll } from './session.js';
 import { hostOperators } from './tables.js';
-import { engineDtype, type HostValue, isFloatDtype, type OnnxValue, tensorValue } from './values.js';
+import { engineDtype, type HostValue, isFloatDtype, type OnnxValue, type TensorValue, tensorValue } from './values.js';
 
 /** Elements known when the model is made. `source` is the initializer that they came from. */
 export interface ConstantValue {
@@ -45,7 +45,13 @@ export interface ShapeValue {
 export type BuildValue = ConstantValue | SymbolValue | ShapeValue;
 
 /** Weights for a layer, in the order of `layer.weights`, made when they are needed. */
-export type WeightMaker = () => Float32Array | Int32Array | Uint8Array;
+export interface WeightMaker {
+  readonly size: number;
+  readonly make: () => Float32Array | Int32Array | Uint8Array;
+}
+
+// Of a constant that the graph computes; it is made when the model is.
+const MOST_FOLDED = 2 ** 26;
 
 // A constant of more elements is a weight of its layer.
 const MOST_IN_CONFIG = 64;
@@ -157,8 +163,19 @@ export class Builder {
     try {
       const outputs = layer.applySymbolic(inputs, inputs.length > 1);
       layer.weights.forEach((weight, i) => {
-        const make = weights[i];
-        if (make !== undefined) weight.setLater(make);
+        const maker = weights[i];
+        if (maker === undefined) return;
+        const { size, make } = maker;
+        if (size !== weight.size) {
+          throw new FoveaError({
+            code: 'shape',
+            op: node.opType,
+            message: `needs ${weight.size} values for its ${weight.name} of shape ${formatShape(weight.shape)}; the file has ${size}.`,
+            got: size,
+            want: weight.size,
+          });
+        }
+        weight.setLater(make);
       });
       return outputs;
     } catch (error) {
@@ -242,10 +259,15 @@ export class Builder {
   /** Computes a node whose inputs are all known. */
   async fold(node: OperatorNode, inputs: readonly (ConstantValue | undefined)[]): Promise<void> {
     const values = inputs.map((each) => each?.value);
-    const outputs = await runWaiting(evaluateNode(node, values), realiseAll);
+    const realise = (tensors: readonly TensorValue[]): Promise<HostValue[]> => {
+      const large = tensors.find(({ tensor }) => tensor.size > MOST_FOLDED);
+      if (large === undefined) return realiseAll(tensors);
+      throw new Attributes(node).error(`makes a constant of ${formatShape(large.shape)}, which is too large.`);
+    };
+    const outputs = await runWaiting(evaluateNode(node, values), realise);
     const tensors = outputs.map((each) => (each.kind === 'tensor' ? each : undefined));
     const wanted = tensors.filter((each) => each !== undefined);
-    const hosts = new Map((await realiseAll(wanted)).map((host, i) => [wanted[i], host]));
+    const hosts = new Map((await realise(wanted)).map((host, i) => [wanted[i], host]));
     const source = inputs.find((each) => each?.source !== undefined)?.source;
     node.outputs.forEach((name, i) => {
       const value = outputs[i];
@@ -330,7 +352,7 @@ export class Builder {
       }
       if (parameters.some((each) => each.name === name)) return;
       parameters.push({ name, dtype: value.dtype, shape: value.shape, isTrainable: isLearned });
-      weights.push(() => elementsOf(value));
+      weights.push({ size: value.data.length, make: () => elementsOf(value) });
     };
     inputs.forEach((value, i) => {
       const name = node.inputs[i] as string;

@@ -77,6 +77,7 @@ export function splitSizes(call: Call, dim: number): readonly number[] {
     throw call.error(`parts of ${listed.join(', ')} do not make ${dim}.`);
   }
   const count = call.has('num_outputs') ? call.int('num_outputs') : call.node.outputs.length;
+  if (!(count >= 1 && count <= 65536)) throw call.error(`cannot make ${count} parts.`);
   const size = Math.ceil(dim / count);
   return Array.from({ length: count }, (_, i) => Math.max(0, Math.min(size, dim - i * size)));
 }

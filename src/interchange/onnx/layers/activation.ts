@@ -6,7 +6,7 @@ import { Dropout } from '../../../nn/layers/dropout.js';
 import { BatchNormalization } from '../../../nn/layers/normalization.js';
 import { PReLU } from '../../../nn/layers/prelu.js';
 import { GroupNormalization, LayerNormalization } from '../../../nn/layers/unit-normalization.js';
-import { floatsOf, type LayerCallSite, type LayerMaker } from './call-site.js';
+import { type LayerCallSite, type LayerMaker, weightOf } from './call-site.js';
 
 /** An activation that sees every element by itself: the order of axes stays. */
 const pointwise =
@@ -51,7 +51,7 @@ const batchNormalization: LayerMaker = (site) => {
     momentum: site.float('momentum', 0.9),
     name: site.builder.nameOf(site.node, site.source(1)),
   };
-  const makers = weights.map((each) => () => floatsOf(each as NonNullable<typeof each>));
+  const makers = weights.map((each) => weightOf(each as NonNullable<typeof each>));
   const layer = new BatchNormalization(options);
   return x.order.length < 3
     ? site.finish(layer, [site.builder.plain(x)], { ...x, order: [0, 1] }, makers)
@@ -74,7 +74,7 @@ const layerNormalization: LayerMaker = (site) => {
     center: beta !== undefined,
     name: site.builder.nameOf(site.node, site.source(1)),
   });
-  const makers = [gamma, ...(beta === undefined ? [] : [beta])].map((each) => () => floatsOf(each));
+  const makers = [gamma, ...(beta === undefined ? [] : [beta])].map((each) => weightOf(each));
   return site.finish(layer, [x.tensor], x, makers);
 };
 
@@ -88,7 +88,7 @@ const instanceNormalization: LayerMaker = (site) => {
     epsilon: site.float('epsilon', 1e-5),
     name: site.builder.nameOf(site.node, site.source(1)),
   });
-  return site.finishLast(layer, x, [() => floatsOf(gamma), () => floatsOf(beta)]);
+  return site.finishLast(layer, x, [weightOf(gamma), weightOf(beta)]);
 };
 
 /** One slope for each channel, or one for all, which the channels then share out. */
@@ -105,7 +105,7 @@ const prelu: LayerMaker = (site) => {
   if (!isPerChannel || typeof channels !== 'number') return false;
   const sharedAxes = Array.from({ length: rank - 2 }, (_, i) => i + 1);
   return site.finishLast(new PReLU({ sharedAxes, name: site.builder.nameOf(site.node, site.source(1)) }), x, [
-    () => floatsOf(slope),
+    weightOf(slope),
   ]);
 };
 

@@ -121,4 +121,12 @@ export function permutedElements(
   return out;
 }
 
-export const floatsOf = ({ data }: HostValue): Float32Array => Float32Array.from(data as ArrayLike<number>);
+const floatsOf = ({ data }: HostValue): Float32Array => Float32Array.from(data as ArrayLike<number>);
+
+/** A constant as a layer's weight, its axes in another order where one is given. */
+export function weightOf(value: HostValue, order?: readonly number[]): WeightMaker {
+  return {
+    size: value.data.length,
+    make: () => (order === undefined ? floatsOf(value) : permutedElements(value, order)),
+  };
+}

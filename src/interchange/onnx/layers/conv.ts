@@ -17,7 +17,7 @@ import type { SymbolicTensor } from '../../../nn/symbolic.js';
 import { lastOrder, type SymbolValue, type WeightMaker } from '../builder.js';
 import type { HostValue } from '../values.js';
 import { type Window, windowOf } from '../windows.js';
-import { floatsOf, type LayerCallSite, type LayerMaker, permutedElements } from './call-site.js';
+import { type LayerCallSite, type LayerMaker, weightOf } from './call-site.js';
 
 type Pair = readonly [number, number];
 type Pads = readonly Pair[];
@@ -111,8 +111,8 @@ const conv: LayerMaker = (site) => {
     ? new DepthwiseConv2D({ ...options, depthMultiplier: filters / groups })
     : new make({ ...options, filters, groups } as never);
   // [filters, 1, ...] and [..., channels, multiplier] hold the same elements behind those of the window.
-  const weights: WeightMaker[] = [() => permutedElements(filter, isDepthwise ? [...inner, 0, 1] : [...inner, 1, 0])];
-  if (bias !== undefined) weights.push(() => floatsOf(bias));
+  const weights: WeightMaker[] = [weightOf(filter, isDepthwise ? [...inner, 0, 1] : [...inner, 1, 0])];
+  if (bias !== undefined) weights.push(weightOf(bias));
   return site.finish(layer, [padded], { order: lastOrder(axes + 2), dtype: x.dtype }, weights);
 };
 
@@ -145,8 +145,8 @@ const convTranspose: LayerMaker = (site) => {
     useBias: bias !== undefined,
     name: builder.nameOf(site.node, site.source(1)),
   } as never) as Layer;
-  const weights: WeightMaker[] = [() => permutedElements(filter, [...inner, 1, 0])];
-  if (bias !== undefined) weights.push(() => floatsOf(bias));
+  const weights: WeightMaker[] = [weightOf(filter, [...inner, 1, 0])];
+  if (bias !== undefined) weights.push(weightOf(bias));
   const [y] = builder.apply(site.node, layer, [builder.channelsLast(x)], weights);
   const isWhole = cells.every(([before, after]) => before + after === 0);
   const cut = isWhole ? (y as SymbolicTensor) : cropping(site, y as SymbolicTensor, cells);

@@ -33,8 +33,8 @@ function dense(site: LayerCallSite, x: SymbolValue, product: Product, output: st
   const units = product.matrix.shape[product.isTransposed ? 0 : 1] as number;
   const { bias } = product;
   const layer = new Dense({ units, useBias: bias !== undefined, name: builder.nameOf(site.node, site.source(1)) });
-  const weights: WeightMaker[] = [() => kernelOf(product, x.flattened)];
-  if (bias !== undefined) weights.push(() => biasOf(bias, units));
+  const weights: WeightMaker[] = [{ size: product.matrix.data.length, make: () => kernelOf(product, x.flattened) }];
+  if (bias !== undefined) weights.push({ size: units, make: () => biasOf(bias, units) });
   const rank = x.order.length;
   const tensor = x.flattened === undefined ? builder.plain(x) : x.tensor;
   return site.finish(layer, [tensor], { order: identityOrder(rank), dtype: x.dtype }, weights, output);

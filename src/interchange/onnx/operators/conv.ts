@@ -250,6 +250,14 @@ function slidden(x: Tensor, window: Window, join: (rest: readonly Tensor[], firs
     const span = ((window.kernel[i] as number) - 1) * (window.dilations[i] as number) + 1;
     return Math.floor((dim - span) / (window.strides[i] as number)) + 1;
   });
+  const count = window.kernel.reduce((product, size) => product * size, 1);
+  if (count > 4096)
+    throw new FoveaError({
+      code: 'unsupported',
+      op: 'onnx',
+      message: `windows of ${count} cells are too large.`,
+      got: window.kernel,
+    });
   const cells: number[][] = window.kernel.reduce<number[][]>(
     (all, size) => all.flatMap((each) => Array.from({ length: size }, (_, i) => [...each, i])),
     [[]],

@@ -93,6 +93,7 @@ export const norms: TensorOperators = {
   LRN(call) {
     const x = call.tensor();
     const size = call.int('size');
+    if (!(size >= 1 && size <= 4096)) throw call.error(`cannot sum ${size} channels.`);
     const before = Math.floor((size - 1) / 2);
     const squares = pad(
       square(cast(x, 'float32')),

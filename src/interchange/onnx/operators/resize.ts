@@ -3,12 +3,18 @@
 import { FoveaError } from '../../../core/errors.js';
 import type { Shape } from '../../../core/shape.js';
 import { type Tensor, tensor } from '../../../graph/tensor.js';
-import { add } from '../../../ops/arithmetic.js';
+import { add, multiply } from '../../../ops/arithmetic.js';
 import { gather } from '../../../ops/gather.js';
 import { matmul } from '../../../ops/matmul.js';
 import { transpose } from '../../../ops/shape.js';
 import type { TensorCall, TensorOperators } from '../calls.js';
 import { tensorValue } from '../values.js';
+
+// Elements of a matrix of weights above which only its neighbours are multiplied.
+const LARGE_MATRIX = 2 ** 18;
+// Along one axis of the result, and of neighbours that a pixel of it is made of: no picture has more.
+const MOST_PIXELS = 2 ** 18;
+const MOST_NEIGHBOURS = 2 ** 12;
 
 /** What one axis of the result is made of. */
 interface AxisPlan {
@@ -49,7 +55,8 @@ function plansOf(call: TensorCall): AxisPlan[] {
     const end = roi.length === 2 * count ? (roi[i + count] as number) : 1;
     const isCrop = call.text('coordinate_transformation_mode', '') === 'tf_crop_and_resize';
     const to = sizes.length > 0 ? (sizes[i] as number) : Math.floor(from * (isCrop ? end - begin : 1) * scale);
-    if (!(scale > 0 && to >= 0 && to < 2 ** 24)) throw call.error(`cannot make ${to} of ${from} along axis ${axis}.`);
+    if (!(scale > 0 && to >= 0 && to <= MOST_PIXELS))
+      throw call.error(`cannot make ${to} of ${from} along axis ${axis}.`);
     return { axis, from, to, scale, roi: [begin, end] };
   });
   return sizes.length > 0 ? keepAspect(call, plans) : plans;
@@ -61,7 +68,10 @@ function keepAspect(call: TensorCall, plans: AxisPlan[]): AxisPlan[] {
   if (policy === 'stretch') return plans;
   const scales = plans.map(({ scale }) => scale);
   const scale = policy === 'not_larger' ? Math.min(...scales) : Math.max(...scales);
-  return plans.map((plan) => ({ ...plan, scale, to: Math.floor(scale * plan.from + 0.5) }));
+  const kept = plans.map((plan) => ({ ...plan, scale, to: Math.floor(scale * plan.from + 0.5) }));
+  const wrong = kept.find(({ to }) => !(to >= 0 && to <= MOST_PIXELS));
+  if (wrong !== undefined) throw call.error(`cannot make ${wrong.to} of ${wrong.from} along axis ${wrong.axis}.`);
+  return kept;
 }
 
 /** Where pixel `i` of the result lies in the input. */
@@ -114,6 +124,13 @@ function nearestOf(place: number, { nearest }: Manner): number {
 function weightsAt(place: number, { from, scale }: AxisPlan, manner: Manner): Map<number, number> {
   const stretch = manner.antialias ? Math.max(1, 1 / scale) : 1;
   const radius = (manner.mode === 'cubic' ? 2 : 1) * stretch;
+  if (!(radius <= MOST_NEIGHBOURS)) {
+    throw new FoveaError({
+      code: 'unsupported',
+      op: 'Resize',
+      message: `cannot make pixels of ${2 * radius} neighbours.`,
+    });
+  }
   const found = new Map<number, number>();
   let total = 0;
   const raw: (readonly [number, number])[] = [];
@@ -146,22 +163,40 @@ function resizeAxis(x: Tensor, plan: AxisPlan, manner: Manner): Tensor {
     const list = places.map((place) => Math.max(0, Math.min(from - 1, nearestOf(place, manner))));
     return gather(x, Int32Array.from(list), axis);
   }
+  const neighbours = places.map((place): ReadonlyMap<number, number> => {
+    if (isOutside(place)) return new Map();
+    return manner.mode === 'nearest' ? new Map([[nearestOf(place, manner), 1]]) : weightsAt(place, plan, manner);
+  });
+  const y = to * from > LARGE_MATRIX ? sumOfTaps(x, axis, neighbours) : productOf(x, axis, from, neighbours);
+  if (manner.extrapolation === 0 || !places.some(isOutside)) return y;
+  const around = Float32Array.from(places, (place) => (isOutside(place) ? manner.extrapolation : 0));
+  return add(y, tensor(around, { shape: [to, ...Array<number>(x.rank - 1 - axis).fill(1)] }));
+}
+
+/** Weighted neighbours as a product with a small matrix. */
+function productOf(x: Tensor, axis: number, from: number, neighbours: readonly ReadonlyMap<number, number>[]): Tensor {
+  const to = neighbours.length;
   const weights = new Float32Array(to * from);
-  places.forEach((place, i) => {
-    if (isOutside(place)) return;
-    const own = manner.mode === 'nearest' ? new Map([[nearestOf(place, manner), 1]]) : weightsAt(place, plan, manner);
+  neighbours.forEach((own, i) => {
     for (const [at, weight] of own) weights[i * from + at] = weight;
   });
   const matrix = tensor(weights, { shape: [to, from] });
   const last = x.rank - 1;
+  if (axis === last - 1 && x.rank >= 2) return matmul(matrix, x);
   const order = swapped(x.shape, axis, last);
-  const y =
-    axis === last - 1 && x.rank >= 2
-      ? matmul(matrix, x)
-      : transpose(matmul(transpose(x, order), transpose(matrix, [1, 0])), order);
-  if (manner.extrapolation === 0 || !places.some(isOutside)) return y;
-  const around = Float32Array.from(places, (place) => (isOutside(place) ? manner.extrapolation : 0));
-  return add(y, tensor(around, { shape: [to, ...Array<number>(last - axis).fill(1)] }));
+  return transpose(matmul(transpose(x, order), transpose(matrix, [1, 0])), order);
+}
+
+/** The same for long axes: the first neighbours of all places, then the second ones, and so on. */
+function sumOfTaps(x: Tensor, axis: number, neighbours: readonly ReadonlyMap<number, number>[]): Tensor {
+  const count = neighbours.reduce((most, { size }) => Math.max(most, size), 1);
+  const lists = neighbours.map((own) => [...own]);
+  const shape = x.shape.map((_, i) => (i === axis ? lists.length : 1));
+  return Array.from({ length: count }, (_, k) => {
+    const places = Int32Array.from(lists, (list) => list[k]?.[0] ?? 0);
+    const weights = Float32Array.from(lists, (list) => list[k]?.[1] ?? 0);
+    return multiply(gather(x, places, axis), tensor(weights, { shape }));
+  }).reduce((total, part) => add(total, part));
 }
 
 function swapped(shape: Shape, a: number, b: number): number[] {

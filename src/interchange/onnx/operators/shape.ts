@@ -38,6 +38,8 @@ export function paddingsOf(call: TensorCall, rank: number): (readonly [number, n
   const pads = isOld ? (call.ints('pads') ?? call.ints('paddings') ?? []) : call.numbers(1);
   const axes = !isOld && call.isGiven(3) ? call.numbers(3).map((axis) => call.axis(axis, rank)) : undefined;
   const listed = axes ?? Array.from({ length: rank }, (_, axis) => axis);
+  if (pads.some((each) => !Number.isInteger(each) || Math.abs(each) > 2 ** 24))
+    throw call.error(`cannot pad by ${pads.join(', ')}.`);
   if (pads.length !== 2 * listed.length) throw call.error(`has ${pads.length} pads for ${listed.length} axes.`);
   const all: [number, number][] = Array.from({ length: rank }, () => [0, 0]);
   listed.forEach((axis, i) => {
