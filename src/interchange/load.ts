@@ -12,6 +12,11 @@ export interface LoadOptions extends KerasOptions {
   files?: Readonly<Record<string, Uint8Array>>;
   /** Sizes of the input without the batch, for files that leave them open, as Caffe's of training do. */
   inputShape?: readonly number[];
+  /**
+   * For ONNX files, whose pictures have the channels first: `channelsLast` makes a model that takes [n,h,w,c], as all that
+   * works on pictures here gives them. Default `channelsFirst`, as the file says.
+   */
+  inputLayout?: 'channelsFirst' | 'channelsLast';
 }
 
 /** How weights are loaded into a model. */

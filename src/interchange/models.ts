@@ -5,6 +5,7 @@ import type { CaffeFiles } from './caffe/index.js';
 import type { DarknetFiles } from './darknet/index.js';
 import type { LoadOptions, LoadWeightsOptions } from './load.js';
 import type { OnnxExportOptions } from './onnx/export.js';
+import type { OnnxGraphRunner } from './onnx/session.js';
 
 export type { FileKind } from '../formats/kinds.js';
 export * from '../nn/models.js';
@@ -12,6 +13,7 @@ export type { CaffeFiles } from './caffe/index.js';
 export type { DarknetFiles } from './darknet/index.js';
 export type { LoadOptions, LoadWeightsOptions } from './load.js';
 export type { OnnxExportOptions } from './onnx/export.js';
+export type { OnnxGraphRunner, OnnxInput } from './onnx/session.js';
 export type { SaveOptions } from './save.js';
 
 // What reads files is only loaded where files are read.
@@ -59,6 +61,21 @@ export async function toOnnx(model: TrainableModel, options: OnnxExportOptions =
  */
 export async function exportOnnx(model: TrainableModel, path: string, options: OnnxExportOptions = {}): Promise<void> {
   return (await import('./onnx/export.js')).exportOnnx(model, path, options);
+}
+
+/**
+ * Reads an ONNX file to run it as it stands, operator by operator, on the engine or where need be on the host: also graphs whose
+ * sizes depend on data (choice of boxes, loops), with exact integers, doubles and text. Throws as `load`.
+ *
+ * @example
+ * const graph = await models.loadOnnxGraph('detector.onnx');
+ * const { boxes } = await graph.run({ image: { data: new Float32Array(3 * 320 * 320), shape: [1, 3, 320, 320] } });
+ */
+export async function loadOnnxGraph(
+  source: string | URL | Uint8Array,
+  options: { name?: string; files?: Readonly<Record<string, Uint8Array>> } = {},
+): Promise<OnnxGraphRunner> {
+  return (await import('./onnx/session.js')).load(source, options);
 }
 
 /**

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import '../../src/index.js';
+import { ATTRIBUTE_TYPES, type AttributeProto, modelProto } from '../../src/formats/onnx-schema.js';
+import { writeMessage } from '../../src/formats/protobuf.js';
 import { load } from '../../src/interchange/onnx/session.js';
 import { type HostValue, hostValue } from '../../src/interchange/onnx/values.js';
 import { onnxFile } from './onnx-file.js';
@@ -67,6 +69,59 @@ describe('running ONNX graphs', () => {
     expect(await run(file, { x: hostValue('int64', [2], [3, -5]) })).toEqual({
       y: { dtype: 'int64', shape: [2], values: [3 * 2 ** 40, -5 * 2 ** 40] },
     });
+  });
+
+  it('takes an input in place of its default', async () => {
+    const file = onnxFile({
+      inputs: { x: [2], w: [2] },
+      outputs: ['y'],
+      initializers: { w: { shape: [2], values: [1, 2] } },
+      nodes: [{ op: 'Add', inputs: ['x', 'w'], outputs: ['y'] }],
+    });
+    const x = floats([2], [10, 20]);
+    expect(await run(file, { x })).toMatchObject({ y: { values: [11, 22] } });
+    expect(await run(file, { x, w: floats([2], [5, 6]) })).toMatchObject({ y: { values: [15, 26] } });
+  });
+
+  it('runs functions that the file defines, with their attributes and operator sets', async () => {
+    const inner = (opType: string, input: string[], output: string[], attribute: AttributeProto[] = []) => ({
+      opType,
+      input,
+      output,
+      attribute,
+    });
+    const file = writeMessage(modelProto, {
+      irVersion: 8n,
+      graph: {
+        name: 'g',
+        node: [
+          { ...inner('Scaled', ['x'], ['a'], [{ name: 'by', type: ATTRIBUTE_TYPES.float, f: 3 }]), domain: 'own' },
+          { ...inner('Scaled', ['a'], ['y']), domain: 'own' },
+        ],
+        input: [{ name: 'x', type: { tensorType: { elemType: 1, shape: { dim: [{ dimValue: 2n }] } } } }],
+        output: [{ name: 'y' }],
+      },
+      opsetImport: [
+        { domain: '', version: 17n },
+        { domain: 'own', version: 1n },
+      ],
+      functions: [
+        {
+          name: 'Scaled',
+          domain: 'own',
+          input: ['t'],
+          output: ['u'],
+          attributeProto: [{ name: 'by', type: ATTRIBUTE_TYPES.float, f: 2 }],
+          // Operator set 9: the bounds of Clip are attributes.
+          node: [
+            inner('LeakyRelu', ['t'], ['v'], [{ name: 'alpha', type: ATTRIBUTE_TYPES.float, refAttrName: 'by' }]),
+            inner('Clip', ['v'], ['u'], [{ name: 'max', type: ATTRIBUTE_TYPES.float, f: 4 }]),
+          ],
+          opsetImport: [{ domain: '', version: 9n }],
+        },
+      ],
+    });
+    expect(await run(file, { x: floats([2], [-1, 5]) })).toMatchObject({ y: { values: [-6, 4] } });
   });
 
   it('names operators and inputs that it does not know', async () => {

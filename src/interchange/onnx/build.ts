@@ -5,39 +5,50 @@ import { input } from '../../nn/layers/index.js';
 import { Model } from '../../nn/model.js';
 import type { SymbolicTensor } from '../../nn/symbolic.js';
 import { Attributes, describeNode, type OperatorNode, operatorKey } from './attributes.js';
-import { Builder, type BuildValue, type ConstantValue, identityOrder } from './builder.js';
+import { Builder, type BuildValue, type ConstantValue, identityOrder, lastOrder } from './builder.js';
 import type { PreparedGraph } from './evaluate.js';
 import { LayerCallSite } from './layers/call-site.js';
 import { layerMakers } from './layers/index.js';
 import { prepareGraph } from './prepare.js';
 import { engineDtype } from './values.js';
 
+/** Where pictures have their channels. */
+export type InputLayout = 'channelsFirst' | 'channelsLast';
+
 /**
  * Makes a model of a graph, for batches of any size where the graph's nodes allow that. Throws `unsupported` for graphs whose
- * sizes depend on data; those are run with `onnx.load`.
+ * sizes depend on data; those are run with `models.loadOnnxGraph`.
  */
-export async function buildModel(onnx: OnnxModel, file: string): Promise<Model> {
+export async function buildModel(
+  onnx: OnnxModel,
+  file: string,
+  inputLayout: InputLayout = 'channelsFirst',
+): Promise<Model> {
   const graph = prepareGraph(onnx, file);
   const batches = graph.inputs.map(({ type }) => (type.kind === 'tensor' ? type.shape?.[0] : undefined));
   const isFixed =
     batches.length > 0 && batches.every((batch): batch is number => typeof batch === 'number' && batch > 0);
   try {
-    return await buildWith(graph, file, isFixed, undefined);
+    return await buildWith(graph, file, { isFixed, inputLayout });
   } catch (error) {
     // Sizes that the exporter wrote into the graph may hold for its own batch alone.
     if (!isFixed || !(error instanceof FoveaError)) throw error;
-    return await buildWith(graph, file, isFixed, batches).catch(() => {
+    return await buildWith(graph, file, { isFixed, inputLayout, batches }).catch(() => {
       throw error;
     });
   }
 }
 
-async function buildWith(
-  graph: PreparedGraph,
-  file: string,
-  isFixed: boolean,
-  batches: readonly number[] | undefined,
-): Promise<Model> {
+/** What is settled before a model is made. */
+interface Plan {
+  /** Whether the file fixes the batch. */
+  readonly isFixed: boolean;
+  readonly inputLayout: InputLayout;
+  /** The batches of the inputs, where they stay fixed. */
+  readonly batches?: readonly number[];
+}
+
+async function buildWith(graph: PreparedGraph, file: string, { isFixed, inputLayout, batches }: Plan): Promise<Model> {
   const names = graph.outputs.map(({ name }) => name);
   const builder = new Builder(graph.nodes, names);
   builder.hasBatchOfOne =
@@ -47,7 +58,7 @@ async function buildWith(
   for (const [name, { dtype, shape, data }] of graph.initializers) {
     builder.values.set(name, { kind: 'constant', value: { kind: 'host', dtype, shape, data }, source: name });
   }
-  const inputs = graph.inputs.map((port, i) => makeInput(builder, port, file, batches?.[i]));
+  const inputs = graph.inputs.map((port, i) => makeInput(builder, port, file, { batch: batches?.[i], inputLayout }));
   if (inputs.length === 0) throw problem('the graph has no inputs.', file);
   for (const node of graph.nodes) {
     if (builder.taken.has(node)) continue;
@@ -93,7 +104,7 @@ function problem(message: string, file: string): FoveaError {
     op: 'onnx',
     message,
     path: file,
-    hint: 'Run the graph as it stands: onnx.load(path).',
+    hint: 'Run the graph as it stands: await models.loadOnnxGraph(path).',
   });
 }
 
@@ -102,7 +113,7 @@ function makeInput(
   builder: Builder,
   { name, type }: OnnxPort,
   file: string,
-  batch: number | undefined,
+  { batch, inputLayout }: { batch: number | undefined; inputLayout: InputLayout },
 ): SymbolicTensor {
   if (type.kind !== 'tensor' || type.dtype === undefined || type.shape === undefined) {
     throw problem(`the input '${name}' is no tensor with a shape.`, file);
@@ -110,13 +121,17 @@ function makeInput(
   const { dtype, shape } = type;
   if (dtype === 'string' || dtype.startsWith('complex')) throw problem(`the input '${name}' is ${dtype}.`, file);
   if (shape.length === 0) throw problem(`the input '${name}' is a single number, without a batch.`, file);
-  const sizes = shape.slice(1).map((dim) => (typeof dim === 'number' && dim > 0 ? dim : null));
+  // Sequences and volumes have their channels first in ONNX, too.
+  const isLast = inputLayout === 'channelsLast' && shape.length > 2;
+  const order = isLast ? lastOrder(shape.length) : identityOrder(shape.length);
+  const known = shape.map((dim) => (typeof dim === 'number' && dim > 0 ? dim : null));
+  const sizes = order.slice(1).map((axis) => known[axis] ?? null);
   const tensor = input(sizes, {
     name: builder.nameFor(name),
     dtype: engineDtype(dtype),
     ...(batch === undefined ? {} : { batchSize: batch }),
   });
-  builder.define(name, tensor, identityOrder(shape.length), dtype);
+  builder.define(name, tensor, order, dtype);
   return tensor;
 }
 

@@ -21,6 +21,11 @@ export class Scope {
     return this.values.get(name) ?? this.outer?.get(name);
   }
 
+  /** Whether the value was set here, not in a graph around. */
+  holds(name: string): boolean {
+    return this.values.has(name);
+  }
+
   set(name: string, value: OnnxValue): void {
     this.values.set(name, value);
   }
@@ -28,8 +33,10 @@ export class Scope {
 
 /** Runs a graph: its inputs and what it reads from outside are in `scope`. Gives its outputs. */
 export function* evaluateGraph(graph: PreparedGraph, scope: Scope, training = false): Evaluation<OnnxValue[]> {
-  for (const [name, { dtype, shape, data }] of graph.initializers)
-    scope.set(name, { kind: 'host', dtype, shape, data });
+  for (const [name, { dtype, shape, data }] of graph.initializers) {
+    // An input may stand in place of its default.
+    if (!scope.holds(name)) scope.set(name, { kind: 'host', dtype, shape, data });
+  }
   yield* evaluateNodes(graph.nodes, scope, training);
   return graph.outputs.map(({ name }) => scope.get(name) as OnnxValue);
 }
@@ -124,7 +131,7 @@ export function runWithoutWaiting<T>(evaluation: Evaluation<T>): T {
     code: 'unsupported',
     op: 'onnx',
     message: 'the graph needs elements of a tensor to go on, which a model that is compiled as a whole cannot have.',
-    hint: 'Run it with onnx.load(path) and graph.run(inputs).',
+    hint: 'Run it as it stands: (await models.loadOnnxGraph(path)).run(inputs).',
   });
 }
 

@@ -4,5 +4,5 @@ import { buildModel } from './build.js';
 import { readOnnx } from './files.js';
 
 export const reader: Reader = {
-  load: async (source) => buildModel(await readOnnx(source), source.file),
+  load: async (source, { inputLayout }) => buildModel(await readOnnx(source), source.file, inputLayout),
 };

@@ -2,9 +2,10 @@
 
 import { roundTo } from '../../core/dtype.js';
 import { FoveaError } from '../../core/errors.js';
-import { sizeOf } from '../../core/shape.js';
+import { formatShape, type Shape, sizeOf } from '../../core/shape.js';
 import { realize } from '../../engine/execute.js';
 import type { OnnxModel, OnnxPort } from '../../formats/onnx.js';
+import { ONNX_DTYPES, type OnnxDtype } from '../../formats/onnx-schema.js';
 import { makeOnnxData, type OnnxData } from '../../formats/onnx-tensor.js';
 import { readSource, type SourceOptions } from '../source.js';
 import { evaluateGraph, type PreparedGraph, runWaiting, Scope } from './evaluate.js';
@@ -12,8 +13,13 @@ import { readOnnx } from './files.js';
 import { prepareGraph } from './prepare.js';
 import { type HostValue, hostValue, type OnnxValue, type TensorValue, tensorValue, toTensor } from './values.js';
 
-/** An array for a graph's input, or one that it gives: its element type by ONNX's name here, its shape, its elements. */
-export type OnnxArray = HostValue;
+/** An array for a graph's input. Whole numbers of 64 bits may come as bigints; they must lie within 2^53. */
+export interface OnnxInput {
+  readonly data: OnnxData | BigInt64Array | BigUint64Array | readonly number[];
+  readonly shape: Shape;
+  /** ONNX's element type, e.g. `int64`; default: the array's. */
+  readonly dtype?: OnnxDtype;
+}
 
 /** A graph that is run as it stands. */
 export class OnnxGraphRunner {
@@ -32,7 +38,7 @@ export class OnnxGraphRunner {
   }
 
   /** Runs the graph on named inputs and gives its outputs by name. Throws `argument` for inputs that are missing. */
-  async run(inputs: Readonly<Record<string, OnnxValue>>): Promise<Record<string, OnnxValue>> {
+  async run(inputs: Readonly<Record<string, OnnxInput | OnnxValue>>): Promise<Record<string, OnnxValue>> {
     const scope = new Scope();
     for (const { name, type } of this.graph.inputs) {
       const given = inputs[name];
@@ -45,11 +51,11 @@ export class OnnxGraphRunner {
           want: name,
         });
       }
-      scope.set(name, onEngine(given));
+      scope.set(name, onEngine(inputValue(name, given)));
     }
     for (const [name, value] of Object.entries(inputs)) {
       // An input with a default may be overridden.
-      if (this.graph.initializers.has(name)) scope.set(name, value);
+      if (this.graph.initializers.has(name)) scope.set(name, inputValue(name, value));
     }
     const values = await runWaiting(evaluateGraph(this.graph, scope), realiseAll);
     const read = await readAll(values);
@@ -65,6 +71,32 @@ export async function load(source: string | URL | Uint8Array, options: SourceOpt
   const read = await readSource(source, options, 'onnx');
   const model = await readOnnx(read);
   return new OnnxGraphRunner(model, prepareGraph(model, read.file));
+}
+
+/** An input as a value. Throws `shape` where its elements do not fill its shape. */
+function inputValue(name: string, given: OnnxInput | OnnxValue): OnnxValue {
+  if ('kind' in given) return given;
+  const { data, shape } = given;
+  const dtype = given.dtype ?? naturalDtype(data);
+  if (sizeOf(shape) !== data.length) {
+    throw new FoveaError({
+      code: 'shape',
+      op: 'onnx',
+      message: `the input '${name}' has ${data.length} elements for the shape ${formatShape(shape)}.`,
+      got: data.length,
+      want: sizeOf(shape),
+    });
+  }
+  const isBig = data instanceof BigInt64Array || data instanceof BigUint64Array;
+  return hostValue(dtype, shape, isBig ? Array.from(data, Number) : data);
+}
+
+function naturalDtype(data: OnnxInput['data']): OnnxDtype {
+  if (data instanceof BigInt64Array) return 'int64';
+  if (data instanceof BigUint64Array) return 'uint64';
+  if (Array.isArray(data)) return typeof data[0] === 'string' ? 'string' : 'float32';
+  const name = data.constructor.name.replace(/Array$/, '').toLowerCase();
+  return Object.hasOwn(ONNX_DTYPES, name) ? (name as OnnxDtype) : 'float32';
 }
 
 /** Floats go to the engine; integers, doubles and text are exact on the host alone. */
