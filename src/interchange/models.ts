@@ -68,8 +68,9 @@ export async function exportOnnx(model: TrainableModel, path: string, options: O
  * sizes depend on data (choice of boxes, loops), with exact integers, doubles and text. Throws as `load`.
  *
  * @example
- * const graph = await models.loadOnnxGraph('detector.onnx');
- * const { boxes } = await graph.run({ image: { data: new Float32Array(3 * 320 * 320), shape: [1, 3, 320, 320] } });
+ * const model = models.sequential([layers.input([4]), layers.dense({ units: 2 })]);
+ * const graph = await models.loadOnnxGraph(await models.toOnnx(model));
+ * const outputs = await graph.run({ [String(graph.inputs[0]?.name)]: { data: new Float32Array(4), shape: [1, 4] } });
  */
 export async function loadOnnxGraph(
   source: string | URL | Uint8Array,
