@@ -106,6 +106,7 @@ function makeProgram(run: Run, isJson: boolean): Command {
     .action((from: string, to: string, options) =>
       run('convert', async (output) => (await import('./commands/convert.js')).convert(from, to, options, output)),
     );
+  addExplain(program, run);
   program
     .command('bench')
     .description("time a model's convolutions by each algorithm on this machine")
@@ -158,6 +159,42 @@ function addPredict(program: Command, run: Run): void {
     );
 }
 
+function addExplain(program: Command, run: Run): void {
+  program
+    .command('explain')
+    .description('show what a network learned and why it decides as it does')
+    .argument('[pictures...]', 'PNG or JPEG files; filters and maximize need none')
+    .requiredOption('--model <name|file>', 'a model file, the folder of a run, or a network of the zoo')
+    .option(
+      '--method <name>',
+      'gradCam, gradCamPlusPlus, classActivationMap, guidedGradCam, guidedBackpropagation, saliency, smoothGrad, ' +
+        'integratedGradients, occlusion, activations, activationSheet, deepDream, nearestPictures, filters, maximize',
+      'gradCam',
+    )
+    .option('--layer <name>', 'a layer by its name; one that there is not shows the choice')
+    .option('--class <n|name>', 'the class to explain; default: the most likely one')
+    .option('--channel <n...>', 'channels of the layer, for maximize', channels)
+    .option('--data <name|folder>', 'where nearestPictures looks')
+    .option('--steps <n>', 'of integratedGradients, maximize and deepDream', count)
+    .option('--weights <file>', 'weights for a network by name (default: the published ones)')
+    .addOption(
+      new Option('--preprocess <mode>', 'how pixels are scaled, where the model does not say').choices([
+        'none',
+        'tf',
+        'torch',
+        'caffe',
+      ]),
+    )
+    .option('--size <n>', 'side of the pictures, where the model leaves it open', count)
+    .option('--out <folder>', 'where the pictures go', 'explained')
+    .option('--json', 'machine-readable output')
+    .action((pictures: string[], options) =>
+      run('explain', async (output) =>
+        (await import('./commands/explain.js')).explainCommand(pictures, options, output),
+      ),
+    );
+}
+
 function addTrain(program: Command, run: Run): void {
   program
     .command('train')
@@ -202,6 +239,10 @@ function oneOf(text: string, values: readonly number[]): number {
 
 function sizes(text: string): number[] {
   return text.split(',').map(count);
+}
+
+function channels(text: string, before: readonly number[] = []): readonly number[] {
+  return [...before, wholeNumber(text)];
 }
 
 function wholeNumber(text: string): number {

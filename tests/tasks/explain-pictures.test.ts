@@ -71,7 +71,7 @@ beforeAll(async () => {
     layers.globalMaxPooling2d(),
     layers.dense({ units: 2, activation: 'softmax', name: 'classes' }),
   ]);
-  model.metadata = { classNames: ['ring', 'cross'] };
+  model.metadata = { labels: ['ring', 'cross'] };
   model.compile({ optimizer: 'nadam', loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'] });
   await model.fit(train.data, { epochs: 6, verbose: 0 });
 }, 60_000);

@@ -9,7 +9,14 @@ import { channelTiles, grid, image } from '../../plot/image.js';
 import type { ImageArray } from '../../plot/pixels.js';
 import { ask, findLayer, type LayerInfo, type Look, layersFor, mapsOf, seenAt } from './look.js';
 import { checkCount, type FloatArray, type Size } from './maps.js';
-import { type InputPicture, type ModelOptions, type PictureLike, preparationOf, readPicture } from './pictures.js';
+import {
+  type InputPicture,
+  labelsOf,
+  type ModelOptions,
+  type Picture,
+  preparationOf,
+  readPicture,
+} from './pictures.js';
 import { type SheetRow, stacked } from './sheets.js';
 
 /** See `activations`. */
@@ -36,13 +43,13 @@ export interface Activations {
 /** What a layer gives for a picture 0..255, and its maps as a sheet, numbered by channel. Throws `argument` for an unknown layer. */
 export async function activations(
   model: TrainableModel,
-  picture: PictureLike,
+  picture: Picture,
   options: ActivationOptions = {},
 ): Promise<Activations> {
   const op = 'activations';
   const { maxMaps = 64 } = options;
   checkCount(op, 'maxMaps', maxMaps);
-  const read = await readPicture(model, picture, { size: options.size, op });
+  const read = await readPicture(model, picture, options, op);
   const layers = layersFor(model, read.input.shape);
   const first = layers.find(({ isConvolution }) => isConvolution) ?? layers[0];
   const name = options.layer ?? first?.path ?? '';
@@ -60,7 +67,7 @@ async function activationsOf(
 ): Promise<FloatArray[]> {
   const question = {
     key: `activations ${layers.map(({ path }) => path).join()}`,
-    preparation: preparationOf(model, options.preprocess),
+    preparation: preparationOf(model, options.preprocessing),
     ask: (look: Look) =>
       layers.map(({ path }) => {
         const seen = seenAt(look, path);
@@ -134,14 +141,14 @@ const TILE = 64;
  */
 export async function activationSheet(
   model: TrainableModel,
-  picture: PictureLike,
+  picture: Picture,
   options: ActivationSheetOptions = {},
 ): Promise<ActivationSheet> {
   const op = 'activationSheet';
   const { maxLayers = 24, maxMaps = 12, colormap } = options;
   checkCount(op, 'maxLayers', maxLayers);
   checkCount(op, 'maxMaps', maxMaps);
-  const read = await readPicture(model, picture, { size: options.size, op });
+  const read = await readPicture(model, picture, options, op);
   const all = layersFor(model, read.input.shape);
   const speaking = all.filter(({ className, isModel }) => !isModel && !SILENT.test(className));
   const chosen = options.layers?.map((name) => findLayer(all, name, op)) ?? evenly(speaking, maxLayers);
@@ -158,7 +165,7 @@ export async function activationSheet(
       }),
     },
   ];
-  const names = options.classNames ?? (model.metadata.classNames as readonly string[] | undefined) ?? [];
+  const names = await labelsOf(model, options);
   chosen.forEach((layer, i) => {
     const activation = found[i] as FloatArray;
     const title = `${layer.path}  ${layer.className} ${activation.shape.join('x')}`;

@@ -20,7 +20,7 @@ import { image } from '../../plot/image.js';
 import { type Aim, aimAt, type Target, type TargetOptions } from './classes.js';
 import { ask, findLayer, type LayerInfo, type Look, lastMaps, layersFor, mapsOf, seenAt } from './look.js';
 import { type FloatArray, type OverlayOptions, overlay, resizeMap, type Size, sizeOfMap, toHeat } from './maps.js';
-import { type PictureLike, readPicture } from './pictures.js';
+import { type Picture, readPicture } from './pictures.js';
 
 /** See `gradCam`. */
 export interface ClassMapOptions extends TargetOptions, OverlayOptions {
@@ -52,11 +52,7 @@ type Weigh = (features: Tensor, gradient: Tensor) => Tensor;
  * Grad-CAM: the maps of a layer, weighed by the mean gradient of the class's score and added, what is negative cut off. Takes
  * pictures 0..255, `map` is [h,w] of the layer. Throws `argument` for a layer without maps or an unknown class.
  */
-export function gradCam(
-  model: TrainableModel,
-  picture: PictureLike,
-  options: ClassMapOptions = {},
-): Promise<Explanation> {
+export function gradCam(model: TrainableModel, picture: Picture, options: ClassMapOptions = {}): Promise<Explanation> {
   const weigh: Weigh = (features, gradient) =>
     relu(sum(multiply(features, mean(gradient, { axis: [1, 2], keepDims: true })), { axis: -1 }));
   return byGradient('gradCam', model, picture, options, weigh);
@@ -68,7 +64,7 @@ export function gradCam(
  */
 export function gradCamPlusPlus(
   model: TrainableModel,
-  picture: PictureLike,
+  picture: Picture,
   options: ClassMapOptions = {},
 ): Promise<Explanation> {
   const weigh: Weigh = (features, gradient) => {
@@ -85,11 +81,11 @@ export function gradCamPlusPlus(
 async function byGradient(
   op: string,
   model: TrainableModel,
-  picture: PictureLike,
+  picture: Picture,
   options: ClassMapOptions,
   weigh: Weigh,
 ): Promise<Explanation> {
-  const { input, shown } = await readPicture(model, picture, { size: options.size, op });
+  const { input, shown } = await readPicture(model, picture, options, op);
   const layer = mapsLayer(model, input, options.layer, op);
   const aim = await aimAt(model, input, options, op);
   const question = `${op} ${layer.path}`;
@@ -147,11 +143,11 @@ const ENDING: readonly string[] = ['Activation', 'Softmax'];
  */
 export async function classActivationMap(
   model: TrainableModel,
-  picture: PictureLike,
+  picture: Picture,
   options: Omit<ClassMapOptions, 'layer' | 'score' | 'scores'> = {},
 ): Promise<Explanation> {
   const op = 'classActivationMap';
-  const { input, shown } = await readPicture(model, picture, { size: options.size, op });
+  const { input, shown } = await readPicture(model, picture, options, op);
   const layers = layersFor(model, input.shape).filter(({ isModel }) => !isModel);
   const pooling = layers.findLastIndex(({ className }) => className === 'GlobalAveragePooling2D');
   const behind = layers.slice(pooling + 1).filter(({ className }) => !PASSING.includes(className));

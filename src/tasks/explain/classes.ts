@@ -11,7 +11,7 @@ import { concat } from '../../ops/join.js';
 import { mean, sum } from '../../ops/reduce.js';
 import { reshape } from '../../ops/shape.js';
 import { ask, type Look, numberOf } from './look.js';
-import { type ModelOptions, type Preparation, preparationOf } from './pictures.js';
+import { labelsOf, type ModelOptions, type Preparation, preparationOf } from './pictures.js';
 
 /** What is explained. */
 export interface TargetOptions extends ModelOptions {
@@ -99,7 +99,7 @@ function bothOf(look: Look, output: number | undefined): { probabilities: Tensor
 
 /** Finds what is to be explained, running the model once on the picture. Throws `argument` for a class that is not there. */
 export async function aimAt(model: TrainableModel, input: HostArray, options: TargetOptions, op: string): Promise<Aim> {
-  const preparation = preparationOf(model, options.preprocess);
+  const preparation = preparationOf(model, options.preprocessing);
   const pictures: HostArray = { ...input, shape: [1, ...input.shape] };
   const { score, output, scores = 'logits' } = options;
   if (score !== undefined) {
@@ -118,7 +118,7 @@ export async function aimAt(model: TrainableModel, input: HostArray, options: Ta
   };
   const [probabilities, logits] = (await ask(model, question, [pictures])) as [HostArray, HostArray];
   const count = logits.data.length;
-  const names = options.classNames ?? (model.metadata.classNames as readonly string[] | undefined) ?? [];
+  const names = await labelsOf(model, options);
   const found = classNumber(options.class ?? mostLikely(logits.data), names, count, op);
   const selector = new Float32Array(count);
   selector[found] = 1;
@@ -166,7 +166,7 @@ export function classNumber(wanted: number | string, names: readonly string[], c
     want: names,
     hint:
       names.length === 0
-        ? `The model does not say what its classes are called: give a number, 0 to ${count - 1}, or classNames.`
+        ? `The model does not say what its classes are called: give a number, 0 to ${count - 1}, or labels.`
         : `Its classes are ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', ...' : ''}.`,
   });
 }

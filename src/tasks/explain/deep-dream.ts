@@ -13,7 +13,7 @@ import { image } from '../../plot/image.js';
 import { bandsFor, climb, type Goal } from './ascent.js';
 import { findLayer, type LayerInfo, layersFor, seenAt } from './look.js';
 import { checkCount, drawable, floats, roll, type Size, sizeOfMap, toBytes } from './maps.js';
-import { inputSizes, type ModelOptions, type PictureLike, preparationOf, readPicture } from './pictures.js';
+import { inputSizes, type ModelOptions, type Picture, preparationOf, readPicture } from './pictures.js';
 
 /** See `deepDream`. */
 export interface DreamOptions extends ModelOptions {
@@ -46,11 +46,7 @@ export interface Dream {
  * Dreams into a picture. A model of one picture size is moved over larger ones in tiles, at another place in every step. Throws `argument` for
  * unknown layers.
  */
-export async function deepDream(
-  model: TrainableModel,
-  picture: PictureLike,
-  options: DreamOptions = {},
-): Promise<Dream> {
+export async function deepDream(model: TrainableModel, picture: Picture, options: DreamOptions = {}): Promise<Dream> {
   const op = 'deepDream';
   const { octaves = 4, octaveScale = 1.4, steps = 12 } = options;
   checkCount(op, 'octaves', octaves);
@@ -84,18 +80,14 @@ export async function deepDream(
     detail = plus(x, base, -1);
   }
   const bytes = drawable(toBytes(x));
-  return { image: bytes, figure: image(bytes, { colormap: 'gray', vmin: 0, vmax: 255, scale: 1 }), scores };
+  return { image: bytes, figure: image(bytes, { colormap: 'gray', vmin: 0, vmax: 255 }), scores };
 }
 
 /** The picture with the model's channels in its own size, or the asked one, but nowhere smaller than the model's pictures. */
-async function ownSize(
-  model: TrainableModel,
-  picture: PictureLike,
-  { size }: DreamOptions,
-  op: string,
-): Promise<HostArray> {
+async function ownSize(model: TrainableModel, picture: Picture, options: DreamOptions, op: string): Promise<HostArray> {
+  const { size } = options;
   const [height, width] = inputSizes(model);
-  const { input, full } = await readPicture(model, picture, { size, op });
+  const { input, full } = await readPicture(model, picture, options, op);
   if (height === null || width === null) return size === undefined ? full : input;
   const [rows, columns] = size ?? sizeOfMap(full);
   const grow = Math.max(1, height / rows, width / columns);
@@ -135,7 +127,7 @@ function goalOf(
 ): Goal {
   return {
     key: `dream ${layers.map(({ path, weight }) => `${weight} ${path}`).join()}`,
-    preparation: preparationOf(model, options.preprocess),
+    preparation: preparationOf(model, options.preprocessing),
     selector: floats(new Float32Array(1), [1]),
     scoresOf: (look) => {
       const parts = layers.map(({ path, weight }) => {

@@ -27,7 +27,7 @@ import {
   type Size,
   sizeOfMap,
 } from './maps.js';
-import { type InputPicture, type PictureLike, readPicture } from './pictures.js';
+import { type InputPicture, type Picture, readPicture } from './pictures.js';
 
 /** What gradient methods share. */
 export interface PixelOptions extends TargetOptions, Pick<OverlayOptions, 'colormap'> {
@@ -124,13 +124,13 @@ export interface SaliencyOptions extends PixelOptions {
 /** The gradient of a class's score with respect to every pixel 0..255; with `samples` averaged over noisy copies, which takes its grain away. */
 export async function saliency(
   model: TrainableModel,
-  picture: PictureLike,
+  picture: Picture,
   options: SaliencyOptions = {},
 ): Promise<PixelExplanation> {
   const op = 'saliency';
   const { samples = 1, noise = 0.15, seed = 0 } = options;
   checkCount(op, 'samples', samples);
-  const read = await readPicture(model, picture, { size: options.size, op });
+  const read = await readPicture(model, picture, options, op);
   const aim = await aimAt(model, read.input, options, op);
   const { data, shape } = read.input;
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
@@ -169,18 +169,18 @@ export interface IntegratedGradients extends PixelExplanation {
  */
 export async function integratedGradients(
   model: TrainableModel,
-  picture: PictureLike,
+  picture: Picture,
   options: IntegratedGradientsOptions = {},
 ): Promise<IntegratedGradients> {
   const op = 'integratedGradients';
   const { steps = 50, baseline = 0 } = options;
   checkCount(op, 'steps', steps);
-  const read = await readPicture(model, picture, { size: options.size, op });
+  const read = await readPicture(model, picture, options, op);
   const { data, shape } = read.input;
   const from =
     typeof baseline === 'number'
       ? new Float32Array(data.length).fill(baseline)
-      : Float32Array.from((await readPicture(model, baseline, { size: sizeOfMap(read.input), op })).input.data);
+      : Float32Array.from((await readPicture(model, baseline, options, op)).input.data);
   const aim = await aimAt(model, read.input, options, op);
   // Midpoints: the error falls with the square of the number of steps.
   const make = (index: number, into: Float32Array): void => {
@@ -219,11 +219,11 @@ function isGate(op: string, [x]: readonly Tensor[]): boolean {
  */
 export async function guidedBackpropagation(
   model: TrainableModel,
-  picture: PictureLike,
+  picture: Picture,
   options: PixelOptions = {},
 ): Promise<PixelExplanation> {
   const op = 'guidedBackpropagation';
-  const read = await readPicture(model, picture, { size: options.size, op });
+  const read = await readPicture(model, picture, options, op);
   const { aim, data } = await guided(op, model, read.input, options);
   return pixels(aim, read, data, options, aboutGrey(floats(data, read.input.shape)));
 }
@@ -267,11 +267,11 @@ function guideOf(model: TrainableModel, op: string): { rule: GradientRule; check
 /** Guided Grad-CAM: guided backpropagation times Grad-CAM's heat, fine detail of one class alone. */
 export async function guidedGradCam(
   model: TrainableModel,
-  picture: PictureLike,
+  picture: Picture,
   options: ClassMapOptions = {},
 ): Promise<PixelExplanation> {
   const coarse = await gradCam(model, picture, options);
-  const read = await readPicture(model, picture, { size: options.size, op: 'guidedGradCam' });
+  const read = await readPicture(model, picture, options, 'guidedGradCam');
   // The same class, where none was given, as the map's.
   const fixed = coarse.class === undefined ? options : { ...options, class: coarse.class };
   const { aim, data } = await guided('guidedGradCam', model, read.input, fixed);

@@ -40,4 +40,4 @@ export {
   type SearchedPictures,
 } from './nearest.js';
 export { type OcclusionOptions, occlusion } from './occlusion.js';
-export type { ModelOptions, PictureLike, Preparation } from './pictures.js';
+export type { ModelOptions, Picture, Preparation } from './pictures.js';

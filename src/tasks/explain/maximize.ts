@@ -127,7 +127,7 @@ async function goalsOf(
       hint: "Give { layer: 'conv1', channel: 3 } or { class: 'cat' }.",
     });
   }
-  const preparation = preparationOf(model, options.preprocess);
+  const preparation = preparationOf(model, options.preprocessing);
   if (name !== undefined) {
     const layer = findLayer(layersFor(model, shape), name, op);
     const count = layer.shape.at(-1) ?? 0;

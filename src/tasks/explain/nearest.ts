@@ -19,7 +19,7 @@ import type { Figure } from '../../plot/figure.js';
 import { grid } from '../../plot/image.js';
 import { ask, findLayer, type LayerInfo, type Look, layersFor, mapsOf, seenAt } from './look.js';
 import { checkCount, type FloatArray, floats, type Size } from './maps.js';
-import { type ModelOptions, type PictureLike, preparationOf, readPicture, toShown } from './pictures.js';
+import { labelsOf, type ModelOptions, type Picture, preparationOf, readPicture, toShown } from './pictures.js';
 
 /** Pictures 0..255 to search: an array [n,h,w,c], a data set in memory, or a stream of pictures or batches. */
 export type SearchedPictures = HostArray | ArrayDataset | AsyncIterable<Example>;
@@ -67,7 +67,7 @@ export interface NearestPictures {
  */
 export async function nearestPictures(
   model: TrainableModel,
-  picture: PictureLike,
+  picture: Picture,
   data: SearchedPictures,
   options: NearestOptions = {},
 ): Promise<NearestPictures> {
@@ -84,7 +84,7 @@ export async function nearestPictures(
       want: ['cosine', 'euclidean'],
     });
   }
-  const { input, shown } = await readPicture(model, picture, { size: options.size, op });
+  const { input, shown } = await readPicture(model, picture, options, op);
   const layer = featureLayer(layersFor(model, input.shape), options.layer, op);
   const features = await featuresOf(model, layer, floats(input.data, [1, ...input.shape]), options);
   const best: Neighbour[] = [];
@@ -106,13 +106,17 @@ export async function nearestPictures(
     start += rows;
   }
   if (best.length === 0) throw new FoveaError({ code: 'argument', op, message: 'there are no pictures to search.' });
-  const names = namesFor(model, data, options);
+  const names = await namesFor(model, data, options);
   return { layer: layer.path, features, neighbours: best, figure: sheetOf(shown, best, names) };
 }
 
-function namesFor(model: TrainableModel, data: SearchedPictures, options: ModelOptions): readonly string[] {
+async function namesFor(
+  model: TrainableModel,
+  data: SearchedPictures,
+  options: ModelOptions,
+): Promise<readonly string[]> {
   const own = data instanceof ArrayDataset ? data.classNames : undefined;
-  return options.classNames ?? own ?? (model.metadata.classNames as readonly string[] | undefined) ?? [];
+  return options.labels === undefined && own !== undefined ? own : labelsOf(model, options);
 }
 
 /** The layer that was asked for, or the last one before the last dense layer that gives numbers worth comparing. */
@@ -134,7 +138,7 @@ async function featuresOf(
 ): Promise<Float32Array> {
   const question = {
     key: `features ${path}`,
-    preparation: preparationOf(model, options.preprocess),
+    preparation: preparationOf(model, options.preprocessing),
     ask: (look: Look) => {
       const seen = seenAt(look, path);
       const output = cast(mapsOf(seen, seen.output), 'float32');

@@ -7,7 +7,7 @@ import { type Explanation, explain } from './class-maps.js';
 import { aimAt, type TargetOptions } from './classes.js';
 import { ask, type Look } from './look.js';
 import { checkCount, type FloatArray, floats, type OverlayOptions, type Size } from './maps.js';
-import { type PictureLike, readPicture } from './pictures.js';
+import { type Picture, readPicture } from './pictures.js';
 
 /** See `occlusion`. */
 export interface OcclusionOptions extends TargetOptions, OverlayOptions {
@@ -29,11 +29,11 @@ export interface OcclusionOptions extends TargetOptions, OverlayOptions {
  */
 export async function occlusion(
   model: TrainableModel,
-  picture: PictureLike,
+  picture: Picture,
   options: OcclusionOptions = {},
 ): Promise<Explanation> {
   const op = 'occlusion';
-  const { input, shown } = await readPicture(model, picture, { size: options.size, op });
+  const { input, shown } = await readPicture(model, picture, options, op);
   const [height, width, channels] = input.shape as [number, number, number];
   const patch = options.patch ?? Math.max(1, Math.round(Math.min(height, width) / 8));
   const stride = options.stride ?? Math.max(1, Math.floor(patch / 2));

@@ -2,48 +2,43 @@
 // So gradients arrive at the picture itself, 0..255.
 import { FoveaError } from '../../core/errors.js';
 import { formatShape } from '../../core/shape.js';
+import type { LoadOptions } from '../../data/dataset-files.js';
+import { imagenetClasses } from '../../data/imagenet.js';
 import {
   type Channels,
   convertChannels,
   type HostArray,
   isHostArray,
   loadImage,
+  type PictureStep,
   resizeImage,
 } from '../../data/index.js';
+import { type Picture, readPictures } from '../../data/picture-reader.js';
 import { type Tensor, tensor } from '../../graph/tensor.js';
 import type { TrainableModel } from '../../nn/model.js';
+import { checkPreprocessing, type PicturePreprocessing } from '../../nn/model-metadata.js';
 import { add, multiply, subtract } from '../../ops/arithmetic.js';
+import { flip } from '../../ops/shape.js';
 import { type PreprocessMode, preprocessInput } from '../../vision/preprocess.js';
 import { drawable, type FloatArray, floats, type Size, toBytes } from './maps.js';
 
-/** A file, an address, the bytes of a file, or an array [h,w,c] or [h,w] of numbers 0..255. */
-export type PictureLike = string | URL | Uint8Array | HostArray;
+export type { Picture } from '../../data/picture-reader.js';
 
 /**
- * How pictures 0..255 become the model's input: a word of `vision.ops.preprocessInput`, `none`, a factor and an offset, means and
- * deviations (per pixel or channel), or a function of tensors [n,h,w,c].
+ * How pictures 0..255 become the model's input: a record as models carry it, one of its words, or a function of tensors [n,h,w,c].
  */
-export type Preparation =
-  | PreprocessMode
-  | 'none'
-  | { readonly kind: 'none' }
-  | { readonly kind: 'scale'; readonly factor: number; readonly offset: number }
-  | {
-      readonly kind: 'standardize';
-      readonly mean: readonly number[];
-      readonly std: readonly number[];
-      readonly shape: readonly number[];
-    }
-  | ((pictures: Tensor) => Tensor);
+export type Preparation = PicturePreprocessing | PreprocessMode | 'none' | ((pictures: Tensor) => Tensor);
 
 /** How a model is to be fed and what its classes are called. */
 export interface ModelOptions {
-  /** Default: what `model.metadata.preprocess` says, as `fovea train` writes it; without it pictures go in as they are. */
-  preprocess?: Preparation;
-  /** Default: `model.metadata.classNames`. */
-  classNames?: readonly string[];
+  /** Default: `model.metadata.preprocessing`; without it pictures go in as they are. */
+  preprocessing?: Preparation;
+  /** The classes' names; default `model.metadata.labels`. `imagenet` for ImageNet's. */
+  labels?: readonly string[] | 'imagenet';
   /** Which of several outputs is explained, by its place; default the first. */
   output?: number;
+  /** Where and how published weights and ImageNet's names are fetched. */
+  download?: LoadOptions;
 }
 
 /** A picture as the model takes it. */
@@ -61,19 +56,9 @@ const MOST_SHOWN = 640;
 
 /** The preparation that was asked for or that the model brings. Throws `argument` for one that is none. */
 export function preparationOf(model: TrainableModel, asked: Preparation | undefined): Preparation {
-  const found = asked ?? (model.metadata.preprocess as Preparation | undefined) ?? 'none';
+  const found = asked ?? model.metadata.preprocessing ?? 'none';
   const isWord = found === 'none' || found === 'tf' || found === 'torch' || found === 'caffe';
-  if (isWord || typeof found === 'function') return found;
-  const kind = typeof found === 'object' && found !== null ? found.kind : undefined;
-  if (kind === 'none' || kind === 'scale' || kind === 'standardize') return found;
-  throw new FoveaError({
-    code: 'argument',
-    op: 'explain',
-    message: `preprocess is ${JSON.stringify(found)}.`,
-    got: found,
-    want: ['none', 'tf', 'torch', 'caffe', "{ kind: 'scale' }", "{ kind: 'standardize' }"],
-    hint: "Give 'none', 'tf', 'torch', 'caffe', { kind: 'scale', factor, offset } or a function of tensors.",
-  });
+  return isWord || typeof found === 'function' ? found : checkPreprocessing(found, model.name, 'explain');
 }
 
 /** Pictures [n,h,w,c] 0..255 as the model's input. */
@@ -81,11 +66,31 @@ export function prepare(preparation: Preparation, pictures: Tensor): Tensor {
   if (typeof preparation === 'function') return preparation(pictures);
   if (typeof preparation === 'string')
     return preparation === 'none' ? pictures : preprocessInput(pictures, { mode: preparation });
-  if (preparation.kind === 'none') return pictures;
-  if (preparation.kind === 'scale') return add(multiply(pictures, preparation.factor), preparation.offset);
-  const { mean, std, shape } = preparation;
-  const factor = Float32Array.from(std, (value) => 1 / value);
-  return multiply(subtract(pictures, tensor(Float32Array.from(mean), { shape })), tensor(factor, { shape }));
+  const { mode, channels = 3, factor = 1, offset = 0, mean = [], std = [], size } = preparation;
+  const { channelOrder = mode === 'caffe' ? 'bgr' : 'rgb' } = preparation;
+  // The mode caffe turns the colours itself.
+  const isTurned = channels === 3 && (channelOrder === 'bgr') !== (mode === 'caffe');
+  const from = isTurned ? flip(pictures, 3) : pictures;
+  if (mode === 'none') return from;
+  if (mode === 'scale') return add(multiply(from, factor), offset);
+  if (mode !== 'standardize') return preprocessInput(from, { mode });
+  const shape = mean.length === channels ? [channels] : [...size, channels];
+  const inverse = Float32Array.from(std, (value) => 1 / value);
+  return multiply(subtract(from, tensor(Float32Array.from(mean), { shape })), tensor(inverse, { shape }));
+}
+
+/** Fetches the published weights of a network of the zoo that nobody gave any. */
+export async function withWeights(model: TrainableModel, { download = {} }: ModelOptions): Promise<void> {
+  if (model.pretrained !== undefined && model.isUntrained) await model.pretrained(download);
+}
+
+/** The names of the classes; none where neither the options nor the model say. */
+export async function labelsOf(
+  model: TrainableModel,
+  { labels, download = {} }: ModelOptions,
+): Promise<readonly string[]> {
+  const found = labels ?? model.metadata.labels;
+  return found === 'imagenet' ? (await imagenetClasses(download)).names : (found ?? []);
 }
 
 /** Height, width (null where the model leaves them open) and channels of a model's pictures. Throws `unsupported` for other inputs. */
@@ -105,18 +110,50 @@ export function inputSizes(model: TrainableModel): readonly [number | null, numb
 /** Reads a picture and brings it to the model's size and channels; `size` is for models that leave theirs open. */
 export async function readPicture(
   model: TrainableModel,
-  picture: PictureLike,
-  { size, op = 'explain' }: { size?: Size | undefined; op?: string } = {},
+  picture: Picture,
+  options: ModelOptions & { size?: Size | undefined },
+  op: string,
 ): Promise<InputPicture> {
+  await withWeights(model, options);
+  const preparation = preparationOf(model, options.preprocessing);
   const [height, width, channels] = inputSizes(model);
-  const given = isHostArray(picture) ? checked(picture, op) : await loadImage(picture);
-  const wanted = (channels ?? (given.shape[2] as number)) as Channels;
-  const fitted = given.shape[2] === wanted ? given : convertChannels(given, wanted);
-  const [rows, columns] = fitted.shape as [number, number];
-  const to: Size = [height ?? size?.[0] ?? rows, width ?? size?.[1] ?? columns];
-  const input = rows === to[0] && columns === to[1] ? fitted : resizeImage(fitted, to);
   const asFloats = ({ data, shape }: HostArray): FloatArray => floats(Float32Array.from(data), shape);
-  return { input: asFloats(input), full: asFloats(fitted), shown: toShown(given) };
+  if (typeof preparation === 'object' && options.size === undefined) {
+    const fitted = await readFitted(picture, preparation, op);
+    // What is cut off or added to a picture is not shown either.
+    const { fit = 'stretch', kept = 1 } = preparation;
+    const isWhole = fit === 'stretch' && kept === 1;
+    const full = isWhole ? await readAny(picture, (preparation.channels ?? 3) as Channels, op) : fitted;
+    return { input: asFloats(fitted), full: asFloats(full), shown: toShown(full) };
+  }
+  const full = await readAny(picture, channels as Channels | null, op);
+  const { size } = options;
+  const [rows, columns] = full.shape as [number, number];
+  const to: Size = [height ?? size?.[0] ?? rows, width ?? size?.[1] ?? columns];
+  const input = rows === to[0] && columns === to[1] ? full : resizeImage(full, to);
+  return { input: asFloats(input), full: asFloats(full), shown: toShown(full) };
+}
+
+/** A picture as large as it is; `channels` null keeps its own. */
+async function readAny(picture: Picture, channels: Channels | null, op: string): Promise<HostArray> {
+  const given = isHostArray(picture) ? checked(picture, op) : await loadImage(picture);
+  return channels === null || given.shape[2] === channels ? given : convertChannels(given, channels);
+}
+
+/** A picture cut and resized as a model's own record says. */
+async function readFitted(picture: Picture, preparation: PicturePreprocessing, op: string): Promise<HostArray> {
+  const { size, channels = 3, fit = 'stretch', resize = 'bilinear', kept = 1 } = preparation;
+  const steps: PictureStep[] = [
+    { op: 'decode', channels },
+    { op: 'resize', size: [Math.round(size[0] / kept), Math.round(size[1] / kept)], method: resize, fit },
+  ];
+  if (kept < 1) steps.push({ op: 'centerCrop', size });
+  const one = isHostArray(picture) ? checked(picture, op) : picture;
+  for await (const [read] of readPictures(one, [steps], { op, batchSize: 1, workers: 0 })) {
+    if (read?.problem !== undefined) throw read.problem;
+    if (read?.arrays[0] !== undefined) return read.arrays[0];
+  }
+  throw new FoveaError({ code: 'internal', op, message: 'no picture was read.' });
 }
 
 function checked(picture: HostArray, op: string): HostArray {
