@@ -2,6 +2,8 @@
 import { ArrayDataset } from 'fovea';
 
 export const sketchNames = ['dog', 'cat', 'truck', 'plane'] as const;
+/** Of scenes: a wall may have no sketch on it, or a class could be told by what is missing. */
+export const sceneNames = [...sketchNames, 'nothing'] as const;
 
 type Inside = (x: number, y: number) => boolean;
 
@@ -40,8 +42,11 @@ const sketches: readonly (readonly (readonly [Inside, number])[])[] = [
   ],
 ];
 
-/** One sketch of `side` x `side` pixels, 0..255; everything varies with `random`. */
-export function sketch(kind: number, side: number, random: () => number): Uint8Array {
+/** Gives the colour at x, y in -1..1, or undefined where the sketch leaves its ground. */
+type Drawing = (x: number, y: number) => readonly number[] | undefined;
+
+/** A sketch whose colours and pose vary with `random`, and the colour of its ground. */
+function design(kind: number, random: () => number): { ground: readonly number[]; drawing: Drawing } {
   const between = (low: number, high: number): number => low + (high - low) * random();
   const colour = (low: number, high: number): number[] => [0, 1, 2].map(() => between(low, high));
   const ground = colour(190, 250);
@@ -51,16 +56,81 @@ export function sketch(kind: number, side: number, random: () => number): Uint8A
   const [size, dx, dy] = [between(0.75, 1), between(-0.12, 0.12), between(-0.12, 0.12)];
   const turn = between(-0.25, 0.25);
   const mirror = random() < 0.5 ? -1 : 1;
+  const drawing: Drawing = (x, y) => {
+    const [u, v] = [(x - dx) / size, (y - dy) / size];
+    const [px, py] = [mirror * (u * Math.cos(turn) - v * Math.sin(turn)), u * Math.sin(turn) + v * Math.cos(turn)];
+    const top = sketches[kind]?.findLast(([isInside]) => isInside(px, py));
+    return top === undefined ? undefined : [coat, second, [190, 220, 240], [20, 20, 20]][top[1]];
+  };
+  return { ground, drawing };
+}
+
+/** One sketch of `side` x `side` pixels, 0..255; everything varies with `random`. */
+export function sketch(kind: number, side: number, random: () => number): Uint8Array {
+  const { ground, drawing } = design(kind, random);
   const out = new Uint8Array(side * side * 3);
   for (let at = 0; at < side * side; at++) {
-    const u = ((((at % side) + 0.5) / side) * 2 - 1 - dx) / size;
-    const v = (((Math.floor(at / side) + 0.5) / side) * 2 - 1 - dy) / size;
-    const [x, y] = [mirror * (u * Math.cos(turn) - v * Math.sin(turn)), u * Math.sin(turn) + v * Math.cos(turn)];
-    const top = sketches[kind]?.findLast(([isInside]) => isInside(x, y));
-    const paint = top === undefined ? ground : [coat, second, [190, 220, 240], [20, 20, 20]][top[1]];
-    for (let c = 0; c < 3; c++) out[3 * at + c] = (paint?.[c] ?? 0) + between(-8, 8);
+    const x = (((at % side) + 0.5) / side) * 2 - 1;
+    const y = ((Math.floor(at / side) + 0.5) / side) * 2 - 1;
+    const paint = drawing(x, y) ?? ground;
+    for (let c = 0; c < 3; c++) out[3 * at + c] = (paint[c] ?? 0) + 16 * random() - 8;
   }
   return out;
+}
+
+/** Rows and columns of a part of a picture, the ends exclusive. */
+export type Box = readonly [top: number, left: number, bottom: number, right: number];
+
+/**
+ * A sketch (none of kind 4) somewhere on a wall of `side` x `side` pixels, among blots of its own colours that mean nothing, and the box that it
+ * lies in.
+ */
+export function scene(kind: number, side: number, random: () => number): { data: Uint8Array; box: Box } {
+  const between = (low: number, high: number): number => low + (high - low) * random();
+  const { ground, drawing } = design(kind, random);
+  const room = Math.round(side * between(0.42, 0.55));
+  const [top, left] = [Math.floor(between(0, side - room)), Math.floor(between(0, side - room))];
+  const blots = Array.from({ length: 5 }, () => {
+    const paint = [between(90, 210), between(80, 180), between(50, 140)];
+    return { x: between(0, side), y: between(0, side), radius: side * between(0.03, 0.07), paint };
+  });
+  const [slope, turn] = [between(10, 30), between(0, 6.28)];
+  const data = new Uint8Array(side * side * 3);
+  for (let row = 0; row < side; row++) {
+    for (let column = 0; column < side; column++) {
+      const [x, y] = [((column + 0.5 - left) / room) * 2 - 1, ((row + 0.5 - top) / room) * 2 - 1];
+      const own = Math.abs(x) < 1 && Math.abs(y) < 1 ? drawing(x, y) : undefined;
+      const blot = blots.find((each) => Math.hypot(each.x - column, each.y - row) < each.radius);
+      const shade = slope * Math.sin(turn + ((row * 0.7 + column * 0.5) / side) * 4) - 30;
+      for (let c = 0; c < 3; c++) {
+        const paint = own?.[c] ?? blot?.paint[c] ?? (ground[c] as number) + shade;
+        data[(row * side + column) * 3 + c] = Math.max(0, Math.min(255, paint + 16 * random() - 8));
+      }
+    }
+  }
+  return { data, box: [top, left, top + room, left + room] };
+}
+
+/** `count` scenes of `side` x `side` with their labels and boxes, the kinds in turn, then none. */
+export function sceneBook(
+  count: number,
+  side: number,
+  random: () => number,
+): { data: ArrayDataset; boxes: readonly Box[] } {
+  const x = new Uint8Array(count * side * side * 3);
+  const y = Int32Array.from({ length: count }, (_, i) => i % sceneNames.length);
+  const boxes = Array.from(y, (kind, i) => {
+    const { data, box } = scene(kind, side, random);
+    x.set(data, i * side * side * 3);
+    return box;
+  });
+  const data = new ArrayDataset({
+    name: 'scenes',
+    classNames: sceneNames,
+    x: { data: x, shape: [count, side, side, 3], dtype: 'uint8' },
+    y: { data: y, shape: [count], dtype: 'int32' },
+  });
+  return { data, boxes };
 }
 
 /** `count` sketches of 32x32 with their labels, the four kinds in turn. */

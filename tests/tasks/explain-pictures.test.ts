@@ -160,6 +160,18 @@ describe('maximize', () => {
     }
   });
 
+  it('climbs out of where a rectifier is flat', async () => {
+    const flat = models.sequential([
+      layers.input([8, 8, 1]),
+      layers.conv2d({ filters: 1, kernelSize: 1, activation: 'relu', name: 'dark' }),
+    ]);
+    // Answers pixels above 200 alone, and all begins near 127.
+    flat.setWeights([Float32Array.of(1), Float32Array.of(-200)]);
+    const [found] = (await explain.maximize(flat, { layer: 'dark', steps: 40, l2: 0 })).pictures;
+    expect(found?.scoreBefore).toBe(0);
+    expect(found?.score).toBeGreaterThan(10);
+  });
+
   it('compiles one step, however many are taken', async () => {
     const compiled = vi.spyOn(Executable, 'compile');
     await explain.maximize(model, { layer: 'conv2', channel: [0, 1], steps: 3 });

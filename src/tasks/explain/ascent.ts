@@ -20,6 +20,8 @@ export interface Goal {
   readonly selector: HostArray;
   /** One number for each picture, [n]. */
   scoresOf(look: Look, selector: Tensor): Tensor;
+  /** What is climbed in place of the scores, where these may be flat. */
+  slopeOf?(look: Look, selector: Tensor): Tensor;
 }
 
 /** A direction for each picture, and the scores before the step. */
@@ -40,7 +42,8 @@ export async function climb(model: TrainableModel, goal: Goal, pictures: HostArr
     preparation: goal.preparation,
     ask: (look: Look, input: Tensor, selector: Tensor) => {
       const scores = goal.scoresOf(look, selector);
-      const [gradient] = gradients(sum(scores), [input]) as [Tensor];
+      const slope = goal.slopeOf?.(look, selector) ?? scores;
+      const [gradient] = gradients(sum(slope), [input]) as [Tensor];
       return [banded(gradient, bands), scores];
     },
   };

@@ -5,13 +5,14 @@ import { fillNormal, keyFromSeed, uniform } from '../../core/random.js';
 import { type HostArray, rowOf } from '../../data/index.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { TrainableModel } from '../../nn/model.js';
+import { leakyRelu } from '../../ops/activation.js';
 import { cast, multiply } from '../../ops/arithmetic.js';
 import { mean, sum } from '../../ops/reduce.js';
 import type { Figure } from '../../plot/figure.js';
 import { grid } from '../../plot/image.js';
 import { bandsFor, climb, type Goal } from './ascent.js';
 import { aimAt } from './classes.js';
-import { findLayer, type LayerInfo, type Look, layersFor, mapsOf, seenAt } from './look.js';
+import { findLayer, type LayerInfo, type Look, layersFor, mapsOf, type SeenLayer, seenAt } from './look.js';
 import { blur, checkCount, drawable, type FloatArray, floats, roll, type Size, toBytes } from './maps.js';
 import { inputSizes, type ModelOptions, preparationOf } from './pictures.js';
 
@@ -133,11 +134,21 @@ async function goalsOf(
     const count = layer.shape.at(-1) ?? 0;
     const list = channel === undefined ? Array.from({ length: Math.min(16, count) }, (_, i) => i) : [channel].flat();
     for (const each of list) checkChannel(op, each, layer, count);
-    const scoresOf = (look: Look, selector: Tensor): Tensor => {
-      const seen = seenAt(look, layer.path);
-      const output = cast(mapsOf(seen, seen.output), 'float32');
+    const meanOf = (seen: SeenLayer, given: Tensor, selector: Tensor): Tensor => {
+      const output = cast(mapsOf(seen, given), 'float32');
       const axes = output.shape.map((_, axis) => axis).slice(1, -1);
       return sum(multiply(axes.length === 0 ? output : mean(output, { axis: axes }), selector), { axis: 1 });
+    };
+    const scoresOf = (look: Look, selector: Tensor): Tensor => {
+      const seen = seenAt(look, layer.path);
+      return meanOf(seen, seen.output, selector);
+    };
+    // A channel that noise leaves at 0 has no slope behind its rectifier, so that one is made leaky.
+    const slopeOf = (look: Look, selector: Tensor): Tensor => {
+      const seen = seenAt(look, layer.path);
+      const { op, inputs } = seen.output.node;
+      const isFlat = op.name === 'relu' || op.name === 'relu6';
+      return meanOf(seen, isFlat ? leakyRelu(inputs[0] as Tensor, 0.1) : seen.output, selector);
     };
     return {
       labels: list.map((index) => ({ label: `${layer.name} ${index}`, index })),
@@ -149,6 +160,7 @@ async function goalsOf(
           count,
         ),
         scoresOf,
+        slopeOf,
       }),
     };
   }

@@ -115,7 +115,7 @@ async function namesFor(
   data: SearchedPictures,
   options: ModelOptions,
 ): Promise<readonly string[]> {
-  const own = data instanceof ArrayDataset ? data.classNames : undefined;
+  const own = isInMemory(data) ? data.classNames : undefined;
   return options.labels === undefined && own !== undefined ? own : labelsOf(model, options);
 }
 
@@ -149,13 +149,17 @@ async function featuresOf(
   return found.data;
 }
 
+function isInMemory(data: SearchedPictures): data is ArrayDataset {
+  return 'x' in data && 'y' in data;
+}
+
 /** The data as batches of pictures with their labels. */
 async function* batchesOf(
   data: SearchedPictures,
   batchSize: number,
 ): AsyncGenerator<{ x: HostArray; y: HostArray | undefined }> {
-  if (data instanceof ArrayDataset || isHostArray(data)) {
-    const [x, y] = data instanceof ArrayDataset ? [data.x, data.y] : [data, undefined];
+  if (isInMemory(data) || isHostArray(data)) {
+    const [x, y] = isInMemory(data) ? [data.x, data.y] : [data, undefined];
     const rows = rowCount(x);
     for (let start = 0; start < rows; start += batchSize) {
       const end = Math.min(rows, start + batchSize);
