@@ -60,6 +60,7 @@ const READERS: Readonly<Partial<Record<FileKind, () => Promise<Reader>>>> = {
   'darknet-config': darknet,
   'darknet-weights': darknet,
   'tfjs-layers': tfjs,
+  'tfjs-graph': tfjs,
   'tfjs-weights': tfjs,
 };
 

@@ -13,6 +13,7 @@ export const reader: Reader = { load, loadWeights };
 
 async function load(source: Source, options: LoadOptions): Promise<TrainableModel> {
   const stored = readTfjs(source.bytes, source.file);
+  if (stored.kind === 'graph') return (await import('./graph.js')).graphModel(stored, source, options);
   return layersModel(stored, source, options);
 }
 
