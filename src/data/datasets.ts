@@ -1,4 +1,4 @@
-// The loaders `datasets.mnist()`, `datasets.fashionMnist()`, `datasets.cifar10()` and `datasets.strokes()`.
+// The loaders `datasets.mnist()`, `datasets.fashionMnist()`, `datasets.cifar10()` and `datasets.strokes()`; flowers.ts has one more.
 // Pictures come as uint8 `[n, height, width, channels]`, labels as int32 `[n]`.
 import { FoveaError } from '../core/errors.js';
 import { nodeModule, readFileBytes } from '../core/node-files.js';
@@ -8,6 +8,8 @@ import { type LoadOptions, loadFile, localFolders, type RemoteDataset, type Remo
 import { readIdx } from './idx.js';
 import { parseSplit } from './split.js';
 import { makeStrokes, type StrokesOptions } from './strokes.js';
+
+export { type FlowerOptions, type Flowers, tfFlowers } from './flowers.js';
 
 /** The two parts of a dataset. */
 export interface TrainTest {
