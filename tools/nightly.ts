@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { cifarResnet20 } from './nightly/cifar-resnet20.js';
 import { compareEngines } from './nightly/compare-engines.js';
 import { golden } from './nightly/golden.js';
 import { interop } from './nightly/interop.js';
@@ -43,6 +44,7 @@ const parts: readonly Part[] = [
   fashionCnn,
   fashionDense,
   mnistConvnet,
+  cifarResnet20,
   strokes,
   compareEngines,
   golden,

@@ -23,6 +23,7 @@ export * from './applications/mobilenet-v3.js';
 export * from './applications/resnet.js';
 export * from './applications/vgg.js';
 export { xception } from './applications/xception.js';
+export { type CifarResnetOptions, cifarResnet } from './cifar-resnet.js';
 export * as classics from './classics/index.js';
 export { create, type ListOptions, list } from './create.js';
 export { type DecodedClass, type DecodeOptions, decodePredictions } from './decode.js';
