@@ -39,5 +39,6 @@ export { StepBatch, type StepLogs } from './nn/training/step.js';
 export type * from './nn/training/types.js';
 export * from './ops/index.js';
 export * as plot from './plot/index.js';
+export * from './tasks/transfer/index.js';
 export * as vision from './vision/index.js';
 export * as zoo from './zoo/index.js';

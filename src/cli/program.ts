@@ -61,6 +61,7 @@ function makeProgram(run: Run, isJson: boolean): Command {
     .option('--json', 'machine-readable output')
     .action(() => run('doctor', async (output) => (await import('./commands/doctor.js')).doctor(output)));
   addTrain(program, run);
+  addFinetune(program, run);
   program
     .command('evaluate')
     .description('loss and metrics of a saved model on a data set')
@@ -222,6 +223,61 @@ function addTrain(program: Command, run: Run): void {
       run('train', async (output) => {
         const given = Object.keys(options).filter((name) => command.getOptionValueSource(name) === 'cli');
         return (await import('./commands/train.js')).train(options, given, output);
+      }),
+    );
+}
+
+function addFinetune(program: Command, run: Run): void {
+  program
+    .command('finetune')
+    .description('teach a network that knows other pictures to tell those of a folder apart')
+    .argument('[folder]', 'a folder with a folder of pictures per class')
+    .option('--base <name|file>', 'a network of the zoo, or the file of a model')
+    .option('--weights <imagenet|file>', "weights of a network of the zoo (default: 'imagenet')")
+    .option('--alpha <number>', 'width of a MobileNet', positiveNumber)
+    .option('--size <n>', 'side of the pictures (default: what the base was made for)', count)
+    .addOption(
+      new Option('--preprocess <kind>', 'what the base wants of pixels, where it does not say').choices([
+        'tf',
+        'torch',
+        'caffe',
+        'unit',
+        'none',
+      ]),
+    )
+    .option('--cut-at <layer>', 'the layer whose output are the features (default: the last map)')
+    .addOption(
+      new Option('--scenario <name>', 'which way of transfer; auto goes by the number of pictures')
+        .choices(['auto', 'small-similar', 'small-different', 'large-similar', 'large-different'])
+        .default('auto'),
+    )
+    .option('--unfreeze-from <layer|n>', 'the first layer of the base that adapts, by name or number')
+    .option('--head-epochs <n>', 'epochs of the new classifier on frozen features', wholeNumber)
+    .option('--epochs <n>', 'epochs with the base unfrozen', wholeNumber)
+    .option('--head-rate <rate>', 'learning rate of the classifier alone', positiveNumber)
+    .option('--rate <rate>', 'learning rate of the classifier while the base adapts', positiveNumber)
+    .option('--base-rate <rate>', 'learning rate of the base', positiveNumber)
+    .option('--batch <n>', 'batch size', count, 32)
+    .option('--optimizer <name>', 'sgd, rmsprop, adam, nadam, ...', 'adam')
+    .option('--dropout <fraction>', 'share of features dropped before the classifier', fraction, 0.2)
+    .addOption(
+      new Option('--class-weight <kind>', 'balanced lets each class count alike')
+        .choices(['balanced', 'none'])
+        .default('none'),
+    )
+    .option('--no-augment', 'leave out mirror images, shifts and zooms')
+    .option('--patience <n>', 'epochs without a better validation loss before a stage ends', wholeNumber, 5)
+    .option('--test <fraction>', 'share of the pictures to test on', fraction, 0.1)
+    .option('--validation <fraction>', 'share of the pictures to validate on', fraction, 0.15)
+    .option('--seed <n>', 'the same seed gives the same run', wholeNumber, 1)
+    .option('--out <folder>', 'where the run goes (default: runs/<folder>-<base>-<time>)')
+    .option('--overwrite', 'let the run replace one that is in its folder')
+    .option('--resume <folder>', 'continue an interrupted run, with its own options')
+    .option('--json', 'machine-readable output')
+    .action((folder: string | undefined, options, command: Command) =>
+      run('finetune', async (output) => {
+        const given = Object.keys(options).filter((name) => command.getOptionValueSource(name) === 'cli');
+        return (await import('./commands/finetune.js')).finetuneFolder(folder, options, given, output);
       }),
     );
 }

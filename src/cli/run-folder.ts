@@ -48,7 +48,7 @@ export interface RunFolder {
 /** Chooses a run's folder, or opens the one to resume. `given` are the options that were written out. */
 export async function openRunFolder(options: TrainOptions, given: readonly string[]): Promise<RunFolder> {
   if (options.resume !== undefined) return resumeFolder(options.resume, options, given);
-  const path = options.out ?? (await freeFolder(options));
+  const path = options.out ?? (await freeFolder(options.data, options.model ?? 'lecture-cnn'));
   const folder = folderAt(path, options, undefined);
   if (!options.overwrite && (await exists(folder.modelPath))) {
     throw new FoveaError({
@@ -166,7 +166,8 @@ export async function readRunConfig(path: string): Promise<RunConfig | undefined
   return config as RunConfig;
 }
 
-async function freeFolder({ data, model = 'lecture-cnn' }: TrainOptions): Promise<string> {
+/** A folder below runs/ that is not there yet, named by data, model and time. */
+export async function freeFolder(data: string, model: string): Promise<string> {
   const now = new Date();
   const two = (value: number): string => String(value).padStart(2, '0');
   const time = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;

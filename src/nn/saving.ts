@@ -37,6 +37,7 @@ import { findLayerClass } from './layers/registry.js';
 import { putLegacyWeights } from './legacy-h5.js';
 import { TrainableModel } from './model.js';
 import { configOfModel, type Lambdas, modelFromConfig } from './model-config.js';
+import { extrasOf, putExtras, type SavedExtras } from './saved-extras.js';
 import { layersIn } from './tracking.js';
 import { isTrainingState, type TrainingStateData } from './training/state.js';
 
@@ -63,7 +64,7 @@ export interface WeightOptions {
 }
 
 /** What is in fovea's own entry of a `.keras` file. */
-interface OwnEntry {
+interface OwnEntry extends SavedExtras {
   readonly version: 1;
   readonly state?: TrainingStateData;
   readonly metadata: Readonly<Record<string, unknown>>;
@@ -93,6 +94,7 @@ export async function ownEntry(model: TrainableModel): Promise<OwnEntry> {
     version: 1,
     ...(model.training.compiled === undefined ? {} : { state: await model.training.state.toData() }),
     metadata: { ...model.metadata },
+    ...extrasOf(model, savedVariables(model)),
   };
 }
 
@@ -101,6 +103,7 @@ function putOwnEntry(model: TrainableModel, entry: unknown, file: string, { comp
   if (!isRecord(entry)) return;
   const { metadata, state } = entry as Partial<OwnEntry>;
   if (isRecord(metadata)) model.metadata = metadata;
+  putExtras(model, savedVariables(model), entry);
   if (state === undefined || !compile || model.training.compiled === undefined) return;
   if (!isTrainingState(state)) {
     throw new FoveaError({

@@ -13,8 +13,8 @@ export interface LayerCall {
   /** True where the layer was given a list, even of one. */
   readonly isList: boolean;
   readonly outputs: SymbolicTensor[];
-  /** Arguments beside the inputs, as given: `{ training: false }`. */
-  readonly options: CallOptions;
+  /** Arguments beside the inputs, as given: `{ training: false }`. A file's own entry may add the mode. */
+  options: CallOptions;
 }
 
 /** What some layers take beside their inputs; `T` is a tensor, symbolic or not. */

@@ -77,7 +77,7 @@ async function refusal(work: Promise<unknown>): Promise<FoveaError> {
 }
 
 describe('tfFlowers', () => {
-  it('fetches and unpacks the archive once, and cuts it as TFDS cuts', async () => {
+  it('fetches and unpacks the archive once, and cuts it as TFDS cuts', { timeout: 60_000 }, async () => {
     const escaping = ['../outside.jpg', 'flower_photos/roses/../../../outside.jpg', '/outside.jpg'];
     const bytes = archive(escaping.map((name) => tarFile(name, JPEG)));
     const options = { ...here(), baseUrl: await serve(bytes), verify: false };
@@ -107,7 +107,7 @@ describe('tfFlowers', () => {
     expect([x.shape, [...y.data]]).toEqual([[5, 4, 4, 3], [...again.labels]]);
   });
 
-  it('refuses an archive with another checksum, and one without all classes', async () => {
+  it('refuses an archive with another checksum, and one without all classes', { timeout: 60_000 }, async () => {
     const wrong = await refusal(tfFlowers({ ...here(), baseUrl: await serve(archive()) }));
     expect(wrong.code).toBe('data');
     expect(wrong.message).toContain('flower_photos.tgz arrived with the wrong checksum');
@@ -117,13 +117,13 @@ describe('tfFlowers', () => {
     expect(missing.message).toContain('it does not hold pictures of all five classes');
   });
 
-  it('says offline what belongs where', async () => {
+  it('says offline what belongs where', { timeout: 60_000 }, async () => {
     const error = await refusal(tfFlowers({ ...here(), baseUrl: 'http://127.0.0.1:9/' }));
     expect(error.code).toBe('network');
-    expect(error.hint).toContain(`set FOVEA_DATA to a folder that holds them in tf_flowers/`);
+    expect(error.hint).toContain('set FOVEA_DATA to a folder that holds it in tf_flowers/');
   });
 
-  it('takes flowers128 of the data folder in its place, and says so', async () => {
+  it('takes flowers128 of the data folder in its place, and says so', { timeout: 60_000 }, async () => {
     for (const label of ['daisy', 'dandelion', 'rose', 'sunflower', 'tulip']) {
       mkdirSync(join(folder, 'data/flowers128', label), { recursive: true });
       for (let i = 0; i < 4; i++) writeFileSync(join(folder, 'data/flowers128', label, `${i}.jpg`), JPEG);

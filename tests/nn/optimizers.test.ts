@@ -169,6 +169,38 @@ describe('optimizers', () => {
     expect([stepper.of(kernel)[0], stepper.of(bias)[0]]).toEqual([0.75, 1]);
   });
 
+  it('let chosen weights learn at a part of the rate', () => {
+    for (const wrap of [
+      (each: Optimizer) => each,
+      (each: Optimizer) => optimizers.lossScaleOptimizer({ innerOptimizer: each }),
+    ]) {
+      const optimizer = wrap(optimizers.sgd({ learningRate: 0.5, weightDecay: 0.5 }));
+      const [head, base, fixed] = [weightOf([1]), weightOf([1], 'base'), weightOf([1], 'fixed')];
+      optimizer.setRateFactor([base], 0.125);
+      optimizer.setRateFactor([fixed], 0);
+      const stepper = new Stepper(() => {
+        const all = [head, base, fixed];
+        optimizer.minimize(sum(square(add(add(head.value, base.value), fixed.value))), all);
+        return [];
+      }, []);
+      stepper.run();
+      // All are 1 and have the gradient 6; decay takes a share of the weight in proportion to the rate.
+      expect([head, base, fixed].map((each) => stepper.of(each)[0])).toEqual([
+        1 - 0.5 * 0.5 - 0.5 * 6,
+        1 - (0.5 * 0.5 + 0.5 * 6) / 8,
+        1,
+      ]);
+      expect([head, base, fixed].map((each) => optimizer.rateFactor(each))).toEqual([1, 0.125, 0]);
+      const { stepVersion } = optimizer;
+      optimizer.setRateFactor([base], 0.125);
+      expect(optimizer.stepVersion).toBe(stepVersion);
+      optimizer.setRateFactor([head], 2);
+      expect(optimizer.stepVersion).toBe(stepVersion + 1);
+      const error = failure(() => optimizer.setRateFactor([head], -1));
+      expect(error.message).toContain('a factor of the learning rate must be a number of at least 0; got -1.');
+    }
+  });
+
   it('keep the largest mean of squares with amsgrad', () => {
     const optimizer = optimizers.adam({ learningRate: 0.1, amsgrad: true });
     const weight = weightOf([1]);

@@ -25,7 +25,7 @@ const DECAY = 1e-4;
 const MEAN = [125.3, 123, 113.9] as const;
 const DEVIATION = [63, 62.1, 66.7] as const;
 /** What the Keras script reaches: the mean test accuracy of its three seeds. */
-const KERAS = 0.594;
+const KERAS = 0.6008;
 
 export const cifarResnet20: Part = {
   name: 'cifar-resnet20',

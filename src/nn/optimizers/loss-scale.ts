@@ -102,6 +102,18 @@ export class LossScaleOptimizer extends Optimizer {
     this.inner.excludeFromWeightDecay(excluded);
   }
 
+  override setRateFactor(variables: readonly Variable[], factor: number): void {
+    this.inner.setRateFactor(variables, factor);
+  }
+
+  override rateFactor(variable: Variable): number {
+    return this.inner.rateFactor(variable);
+  }
+
+  override get stepVersion(): number {
+    return this.inner.stepVersion;
+  }
+
   override build(variables: readonly Variable[]): void {
     this.inner.build(variables);
   }

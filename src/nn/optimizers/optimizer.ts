@@ -32,6 +32,7 @@ import {
   whole,
 } from '../options.js';
 import { noteMinimized } from '../training/step.js';
+import { RateFactors } from './rate-factors.js';
 import {
   isSchedule,
   type LearningRateSchedule,
@@ -148,6 +149,7 @@ export abstract class Optimizer {
   private readonly schedule: LearningRateSchedule | undefined;
   private readonly rateVariable: Variable | undefined;
   private readonly slots = new Map<Variable, Map<string, Variable>>();
+  private readonly rateFactors = new RateFactors();
   private built: readonly Variable[] = [];
   private undecayed: { variables: ReadonlySet<Variable>; names: readonly string[] } = {
     variables: new Set(),
@@ -434,6 +436,28 @@ export abstract class Optimizer {
     this.undecayed = { variables: new Set(variables), names };
   }
 
+  /**
+   * Lets weights learn at the learning rate times `factor`, as a pretrained base below a new head does at a tenth. It goes with
+   * whatever the rate becomes, and is saved with the model. Throws `argument` for a factor below 0.
+   *
+   * @example
+   * const optimizer = optimizers.adam({ learningRate: 1e-3 });
+   * optimizer.setRateFactor(model.weights.slice(0, 1), 0.1);
+   */
+  setRateFactor(variables: readonly Variable[], factor: number): void {
+    this.rateFactors.set(variables, factor, this.className);
+  }
+
+  /** What the learning rate is multiplied by for a weight. */
+  rateFactor(variable: Variable): number {
+    return this.rateFactors.of(variable);
+  }
+
+  /** @internal Changes when compiled steps no longer hold. */
+  get stepVersion(): number {
+    return this.rateFactors.version;
+  }
+
   /** The loss whose gradients `apply` takes: times `lossScaleFactor`, where there is one. */
   scaleLoss(loss: Tensor): Tensor {
     return this.option('lossScaleFactor') === undefined ? loss : multiply(loss, this.hyper('lossScaleFactor'));
@@ -504,7 +528,7 @@ export abstract class Optimizer {
             add(gradient, wide(this.slot((pairs[i] as GradientPair).variable, 'gradient_accumulator'))),
           );
     const gradients = this.clip(every === undefined ? gathered : gathered.map((gradient) => divide(gradient, every)));
-    const rate =
+    const common =
       this.schedule === undefined
         ? (this.rateVariable as Variable).value
         : this.schedule.rate(cast(batches, 'float32'));
@@ -512,6 +536,8 @@ export abstract class Optimizer {
     const extras = this.updateExtras(step);
     pairs.forEach(({ variable }, i) => {
       const before = wide(variable);
+      const factor = this.rateFactor(variable);
+      const rate = factor === 1 ? common : multiply(common, factor);
       const decay = this.decays(variable) ? this.decay(variable) : undefined;
       const weight = decay === undefined ? before : subtract(before, multiply(before, multiply(rate, decay)));
       const names = this.slotsOf(variable);

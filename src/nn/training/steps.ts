@@ -44,6 +44,7 @@ export class Steps {
   private readonly programs = new Map<string, BoundProgram>();
   private readonly reports = new Map<string, Readonly<Record<string, Reported>>>();
   private readonly logVariables = new Map<string, Variable>();
+  private readonly optimizerVersion: number;
   private readonly bad = Variable.from(Int32Array.of(-1), [], 'int32', { name: 'bad_step', trainable: false });
 
   constructor(
@@ -52,12 +53,15 @@ export class Steps {
     private readonly compiled: Compiled,
     private readonly key: Variable,
     private trainable: readonly Variable[],
-  ) {}
+  ) {
+    this.optimizerVersion = compiled.optimizer.stepVersion;
+  }
 
   /** Whether these programs still hold for the engine and what is trainable now. */
   fits(engine: Engine, trainable: readonly Variable[]): boolean {
     return (
       engine === this.engine &&
+      this.compiled.optimizer.stepVersion === this.optimizerVersion &&
       trainable.length === this.trainable.length &&
       trainable.every((each, i) => each === this.trainable[i])
     );
