@@ -10,7 +10,7 @@ import {
   readHdf5,
   writeHdf5,
 } from './hdf5.js';
-import { isRecord, type JsonRecord } from './keras-object.js';
+import { isRecord, type JsonRecord, kerasText } from './keras-object.js';
 import type { StoredArray } from './stored.js';
 
 const TRAINING = 'fovea_training';
@@ -86,8 +86,8 @@ export function writeLegacyH5(content: LegacyContent): Uint8Array {
     group.attributes.set('backend', 'tensorflow');
     group.attributes.set('keras_version', kerasVersion);
   }
-  if (config !== null) root.attributes.set('model_config', JSON.stringify(config));
-  if (trainingConfig !== null) root.attributes.set('training_config', JSON.stringify(trainingConfig));
+  if (config !== null) root.attributes.set('model_config', kerasText(config));
+  if (trainingConfig !== null) root.attributes.set('training_config', kerasText(trainingConfig));
   if (training !== undefined) root.attributes.set(TRAINING, JSON.stringify(training));
   putNames(
     weights,

@@ -92,3 +92,8 @@ export function describe(value: unknown): string {
   }
   return text.length > 60 ? `${text.slice(0, 60)}...` : text;
 }
+
+/** A config as text. A whole number that Keras wants as a float is written as one: its SGD refuses a momentum of `0`. */
+export function kerasText(config: unknown): string {
+  return JSON.stringify(config).replace(/"momentum":(\d+)(?=[,}])/g, '"momentum":$1.0');
+}

@@ -2,6 +2,7 @@
 // binding to layers happens in nn. See keras-paths (where variables lie), keras-config (architecture), keras-legacy.
 import { encodeText, formatError } from './cursor.js';
 import { readHdf5, writeHdf5 } from './hdf5.js';
+import { kerasText } from './keras-object.js';
 import { type WeightTree, weightTreeFromHdf5, weightTreeToHdf5 } from './keras-paths.js';
 import type { StoredArray } from './stored.js';
 import { writeZip, type ZipEntry, ZipReader } from './zip.js';
@@ -57,7 +58,7 @@ export function readKerasArchive(bytes: Uint8Array, name: string): KerasArchive 
 export function writeKerasArchive(archive: KerasArchive): Uint8Array {
   const entries: ZipEntry[] = [
     { name: METADATA, bytes: encodeText(JSON.stringify(archive.metadata)) },
-    { name: CONFIG, bytes: encodeText(JSON.stringify(archive.config)) },
+    { name: CONFIG, bytes: encodeText(kerasText(archive.config)) },
     { name: WEIGHTS, bytes: writeWeights(archive) },
   ];
   if (archive.training !== undefined)

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encode } from 'fast-png';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ZipReader } from '../../src/formats/index.js';
 import {
   ArrayDataset,
   FoveaError,
@@ -399,6 +400,21 @@ describe('finetune', () => {
     expect((await refusal(finetune(smallBase(), data(), { dropout: 1 }))).message).toContain(
       'dropout must be a share from 0 to below 1; got 1.',
     );
+  });
+});
+
+describe('the file', () => {
+  it('gives SGD its momentum as Keras wants it: as a float', async () => {
+    const model = models.sequential([
+      layers.input([2]),
+      layers.batchNormalization({ momentum: 1 }),
+      layers.dense({ units: 1 }),
+    ]);
+    model.compile({ optimizer: 'sgd', loss: 'mse' });
+    const zip = new ZipReader(await model.toBytes(), 'model');
+    const text = new TextDecoder().decode(zip.read('config.json'));
+    expect(text.match(/"momentum":[^,}]*/g)).toEqual(['"momentum":1.0', '"momentum":0.0']);
+    expect((await models.load(await model.toBytes())).optimizer.get('learningRate')).toBeCloseTo(0.01, 8);
   });
 });
 
