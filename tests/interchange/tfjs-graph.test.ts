@@ -154,6 +154,38 @@ describe('convolutions of a graph', () => {
     });
   });
 
+  it('with the rest of a frozen batch norm in filter and bias', async () => {
+    const nodes: Node[] = [
+      { name: 'd', op: 'DepthwiseConv2dNative', input: ['x', 'f'], attr: strided(1, 'SAME') },
+      { name: 'm', op: 'Mul', input: ['d', 'scale'] },
+      { name: 'y', op: 'AddV2', input: ['m', 'shift'] },
+    ];
+    const constants = { f: wave([3, 3, 2, 2]), scale: wave([4], 1), shift: wave([1, 1, 1, 4], 2) };
+    const scaled = {
+      shape: [3, 3, 2, 2],
+      data: Array.from(constants.f.data, (each, i) => each * (constants.scale.data[i % 4] as number)),
+    };
+    const x = layers.input([5, 5, 2]);
+    const wanted = models.model({
+      inputs: x,
+      outputs: layers.depthwiseConv2d({ kernelSize: 3, padding: 'same', depthMultiplier: 2 }).apply(x),
+    });
+    wanted.setWeights([scaled.data, constants.shift.data].map((each) => Float32Array.from(each)));
+    const model = await load(nodes, constants, [5, 5, 2]);
+    expect(model.layers.map(({ className }) => className)).toEqual(['InputLayer', 'DepthwiseConv2D']);
+    const [[want], [got]] = [await run(wanted, [5, 5, 2]), await run(model, [5, 5, 2])];
+    got?.data.forEach((value, i) => {
+      expect(value).toBeCloseTo(want?.data[i] as number, 5);
+    });
+    // What is read elsewhere, too, stays as it is.
+    const both = await load([...nodes, { name: 'z', op: 'Relu', input: ['d'] }], constants, [5, 5, 2]);
+    const [scaledToo, plain] = await run(both, [5, 5, 2]);
+    scaledToo?.data.forEach((value, i) => {
+      expect(value).toBeCloseTo(want?.data[i] as number, 5);
+    });
+    expect(plain?.data.every((value) => value >= 0)).toBe(true);
+  });
+
   it('dilated, and padded as it says', async () => {
     const padded = {
       ...strided(1, 'EXPLICIT'),

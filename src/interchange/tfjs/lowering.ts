@@ -82,6 +82,31 @@ export class Lowering {
     if (this.readers.get(value) === 1) this.biasless.set(value, { node, channels });
   }
 
+  /**
+   * Multiplies a convolution's filter by a constant for each channel, as a batch norm leaves it in a frozen graph; false where
+   * that cannot be. `name` is the product, which may still get a bias.
+   */
+  giveScale(value: string, factor: string, name: string): boolean {
+    const found = this.biasless.get(value);
+    const scale = this.constants.get(factor);
+    if (found?.channels === undefined || scale === undefined || scale.dtype === 'int32') return false;
+    const { channels } = found;
+    const node = this.nodes[found.node] as OnnxNode;
+    const filter = this.initializers.get(node.inputs[1] ?? '');
+    if (node.opType !== 'Conv' || filter === undefined || sizeOf(scale.shape) !== channels) return false;
+    if (scale.shape.at(-1) !== channels) return false;
+    const factors = storedFloats(scale);
+    const size = filter.data.length / channels;
+    const data = Float32Array.from(
+      filter.data as Float32Array,
+      (each, i) => each * (factors[Math.floor(i / size)] as number),
+    );
+    this.initializers.set(filter.name, { ...filter, data });
+    this.biasless.delete(value);
+    this.mayTakeBias(name, found.node, channels);
+    return true;
+  }
+
   /** Gives a convolution or product the constant that is added to it as its bias; false where it cannot be one. */
   giveBias(value: string, added: string): boolean {
     const found = this.biasless.get(value);

@@ -72,6 +72,14 @@ const add: Rule = (call) => {
   else call.give('Identity', [found]);
 };
 
+/** A product; of a convolution and a constant for each channel, it goes into the filter. */
+const multiply: Rule = (call) => {
+  const [a, b] = [call.input(0), call.input(1)];
+  const [found] = call.isFirst ? [] : [a, b].filter((x) => call.to.giveScale(x, x === a ? b : a, call.node.name));
+  if (found === undefined) call.give('Mul', call.inputs);
+  else call.give('Identity', [found]);
+};
+
 /** An activation by TensorFlow's name; `alpha` is the slope of PReLU. */
 function activated(call: Call, name: string, x: string, alpha: string | undefined): string {
   if (name === 'LeakyRelu') return call.step('LeakyRelu', [x], { alpha: call.number('leakyrelu_alpha', 0.2) });
@@ -396,7 +404,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   Min: reduce('ReduceMin'),
   Minimum: same('Min'),
   MirrorPad: pad('mirror'),
-  Mul: same('Mul'),
+  Mul: multiply,
   Neg: same('Neg'),
   Pack: pack,
   Pad: pad('constant'),
