@@ -139,7 +139,7 @@ function finalTensor(builder: Builder, name: string, file: string): SymbolicTens
   const value = builder.get(name);
   if (value.kind === 'symbol') return builder.plain(builder.unflattened(value));
   if (value.kind === 'constant') throw problem(`the output '${name}' is a constant.`, file);
-  // Sizes are given as a tensor.
+  // Sizes are given as a tensor; what waits for others is made.
   const node = {
     opType: 'Identity',
     domain: '',
@@ -149,7 +149,7 @@ function finalTensor(builder: Builder, name: string, file: string): SymbolicTens
     outputs: [`${name} `],
     attributes: {},
   };
-  builder.operation(node, [value]);
+  builder.operation(node, [value], true);
   const made = builder.get(`${name} `);
   if (made.kind === 'symbol') return builder.plain(made);
   throw new Attributes(node).error('could not be made.', 'unsupported');

@@ -1,18 +1,18 @@
 // Makes layers of nodes. A value is a constant, a symbolic tensor with the order in which its axes are stored, or something
 // that follows from shapes alone and is computed wherever it is needed.
 import { FoveaError } from '../../core/errors.js';
-import { formatShape, type Shape, sizeOf } from '../../core/shape.js';
+import { formatShape, sizeOf } from '../../core/shape.js';
 import type { OnnxDtype } from '../../formats/onnx-schema.js';
-import { placeholder, whileTracing } from '../../graph/tensor.js';
 import type { Layer } from '../../nn/layer.js';
 import { permute } from '../../nn/layers/index.js';
-import type { PartialShape, SymbolicTensor } from '../../nn/symbolic.js';
+import type { SymbolicTensor } from '../../nn/symbolic.js';
 import { Attributes, describeNode, type OperatorNode, operatorKey } from './attributes.js';
-import { evaluateNode, evaluateNodes, runWaiting, runWithoutWaiting, Scope } from './evaluate.js';
-import { OnnxOperation, type OperationParameter, type OperationPort } from './operation.js';
+import { type Cluster, collect, isOpen, outputFacts, probeCluster } from './cluster.js';
+import { evaluateNode, runWaiting } from './evaluate.js';
+import { OnnxOperation, type OperationPort } from './operation.js';
 import { realiseAll } from './session.js';
 import { hostOperators } from './tables.js';
-import { engineDtype, type HostValue, isFloatDtype, type OnnxValue, type TensorValue, tensorValue } from './values.js';
+import { engineDtype, type HostValue, type TensorValue } from './values.js';
 
 /** Elements known when the model is made. `source` is the initializer that they came from. */
 export interface ConstantValue {
@@ -32,17 +32,23 @@ export interface SymbolValue {
   readonly flattened?: { readonly channels: number; readonly pixels: number };
 }
 
-/** What follows from shapes: the nodes that compute it, in order, and the tensors whose shapes they read. */
+/** What follows from shapes, and is computed where it is needed. */
 export interface ShapeValue {
   readonly kind: 'shape';
   readonly name: string;
   readonly dtype: OnnxDtype;
-  readonly nodes: readonly OperatorNode[];
-  readonly roots: ReadonlyMap<string, SymbolValue>;
-  readonly constants: ReadonlyMap<string, HostValue>;
+  readonly cluster: Cluster;
 }
 
-export type BuildValue = ConstantValue | SymbolValue | ShapeValue;
+/** A tensor in which the batch is no axis of its own: the nodes that make it become part of the layer that reads it. */
+export interface PendingValue {
+  readonly kind: 'pending';
+  readonly name: string;
+  readonly dtype: OnnxDtype;
+  readonly cluster: Cluster;
+}
+
+export type BuildValue = ConstantValue | SymbolValue | ShapeValue | PendingValue;
 
 /** Weights for a layer, in the order of `layer.weights`, made when they are needed. */
 export interface WeightMaker {
@@ -52,35 +58,6 @@ export interface WeightMaker {
 
 // Of a constant that the graph computes; it is made when the model is.
 const MOST_FOLDED = 2 ** 26;
-
-// A constant of more elements is a weight of its layer.
-const MOST_IN_CONFIG = 64;
-
-/** Which operands of an operator are learned. */
-const LEARNED: Readonly<Record<string, readonly number[]>> = {
-  Add: [0, 1],
-  Sub: [0, 1],
-  Mul: [0, 1],
-  Div: [0, 1],
-  Pow: [0, 1],
-  MatMul: [0, 1],
-  Gemm: [0, 1, 2],
-  Conv: [1, 2],
-  ConvTranspose: [1, 2],
-  BatchNormalization: [1, 2],
-  LayerNormalization: [1, 2],
-  InstanceNormalization: [1, 2],
-  GroupNormalization: [1, 2],
-  RMSNormalization: [1],
-  PRelu: [1],
-  LSTM: [1, 2, 3, 7],
-  GRU: [1, 2, 3],
-  RNN: [1, 2, 3],
-  Einsum: [0, 1, 2],
-  Gather: [0],
-  Concat: [0, 1, 2, 3],
-  Where: [1, 2],
-};
 
 // These mix the axes: storing what they give channels last would only move it.
 const MIXERS: readonly string[] = ['MatMul', 'Gemm', 'Einsum', 'Reshape', 'Flatten', 'LSTM', 'GRU', 'RNN', 'Softmax'];
@@ -236,11 +213,6 @@ export class Builder {
     return this.stored(value, lastOrder(value.order.length));
   }
 
-  /** The sizes of a value in ONNX's order of axes, null where they are not known. */
-  shapeOf(value: SymbolValue): PartialShape {
-    return value.order.map((_, axis) => value.tensor.shape[value.order.indexOf(axis)] ?? null);
-  }
-
   define(
     name: string,
     tensor: SymbolicTensor,
@@ -284,155 +256,84 @@ export class Builder {
     const readsShape = node.domain === '' && (node.opType === 'Shape' || node.opType === 'Size');
     const follows =
       readsShape ||
-      (inputs.every((each) => each?.kind !== 'symbol') &&
+      (inputs.every((each) => each?.kind !== 'symbol' && each?.kind !== 'pending') &&
         inputs.some((each) => each?.kind === 'shape') &&
         hostOperators.has(operatorKey(node)));
     if (!follows) return false;
-    const nodes = new Set<OperatorNode>();
-    const roots = new Map<string, SymbolValue>();
-    const constants = new Map<string, HostValue>();
-    inputs.forEach((each, i) => {
-      const name = node.inputs[i] as string;
-      if (each?.kind === 'symbol') roots.set(name, each);
-      if (each?.kind === 'constant') constants.set(name, each.value);
-      if (each?.kind !== 'shape') return;
-      for (const one of each.nodes) nodes.add(one);
-      for (const [key, root] of each.roots) roots.set(key, root);
-      for (const [key, value] of each.constants) constants.set(key, value);
-    });
-    nodes.add(node);
+    const cluster = collect(node, inputs, true);
     for (const name of node.outputs) {
       if (name === '') continue;
-      const value: ShapeValue = { kind: 'shape', name, dtype: 'int64', nodes: [...nodes], roots, constants };
-      const seen = this.probe(value);
+      const value: ShapeValue = { kind: 'shape', name, dtype: 'int64', cluster };
+      const [first, second] = this.probe(value) ?? [];
       const isSame =
-        seen !== undefined &&
-        sizeOf(seen[0].shape) === sizeOf(seen[1].shape) &&
-        seen[0].data.every((each: unknown, i: number) => each === seen[1].data[i]);
-      const dtype = seen?.[0].dtype ?? 'int64';
-      this.values.set(name, isSame ? { kind: 'constant', value: seen[0], source: undefined } : { ...value, dtype });
+        first !== undefined &&
+        second !== undefined &&
+        sizeOf(first.shape) === sizeOf(second.shape) &&
+        first.data.every((each: unknown, i: number) => each === second.data[i]);
+      const dtype = first?.dtype ?? 'int64';
+      this.values.set(name, isSame ? { kind: 'constant', value: first, source: undefined } : { ...value, dtype });
     }
     return true;
   }
 
   /** What a value that follows from shapes is for batches of 2 and of 3; undefined where other sizes are unknown, too. */
-  probe({ name, nodes, roots, constants }: ShapeValue): [HostValue, HostValue] | undefined {
-    const shapes = [...roots.values()].map((root) => this.shapeOf(root));
-    const isKnown = [...roots.values()].every((root) =>
-      root.tensor.shape.every((dim, axis) => dim !== null || axis === 0),
-    );
-    if (!isKnown || shapes.length === 0) return undefined;
-    const [first, second] = [2, 3].map((batch): OnnxValue | undefined => {
-      const scope = new Scope();
-      for (const [key, value] of constants) scope.set(key, value);
-      for (const [key, root] of roots) {
-        const shape = this.shapeOf(root).map((dim) => dim ?? batch);
-        scope.set(key, tensorValue(root.dtype, placeholder({ shape, dtype: engineDtype(root.dtype) })));
-      }
-      whileTracing(() => runWithoutWaiting(evaluateNodes(nodes, scope)));
-      return scope.get(name);
-    });
+  probe({ name, cluster }: ShapeValue): [HostValue, HostValue] | undefined {
+    if (isOpen(cluster) || cluster.roots.size === 0) return undefined;
+    const [[first], [second]] = probeCluster(cluster, [name]);
     return first?.kind === 'host' && second?.kind === 'host' ? [first, second] : undefined;
   }
 
-  /** A node as a layer of its own kind, its inputs as they are stored. */
-  operation(node: OperatorNode, inputs: readonly (BuildValue | undefined)[]): void {
-    const nodes = new Set<OperatorNode>();
-    const constants = new Map<string, HostValue>();
-    const parameters: OperationParameter[] = [];
-    const weights: WeightMaker[] = [];
-    const symbols = new Map<string, SymbolValue>();
-    const keep = (name: string, { value, source }: ConstantValue, index: number): void => {
-      const learned = node.domain === '' && (LEARNED[node.opType] ?? []).includes(index);
-      const isLearned = learned && source !== undefined && isFloatDtype(value.dtype) && value.data.length > 1;
-      const isLarge = value.data.length > MOST_IN_CONFIG && value.dtype !== 'string';
-      if (!isLearned && !isLarge) {
-        constants.set(name, value);
-        return;
-      }
-      if (parameters.some((each) => each.name === name)) return;
-      parameters.push({ name, dtype: value.dtype, shape: value.shape, isTrainable: isLearned });
-      weights.push({ size: value.data.length, make: () => elementsOf(value) });
-    };
-    inputs.forEach((value, i) => {
-      const name = node.inputs[i] as string;
-      if (value === undefined) return;
-      if (value.kind === 'constant') keep(name, value, i);
-      else if (value.kind === 'symbol') symbols.set(name, this.unflattened(value));
-      else {
-        for (const one of value.nodes) nodes.add(one);
-        for (const [key, root] of value.roots) symbols.set(key, root);
-        for (const [key, each] of value.constants) constants.set(key, each);
-      }
-    });
-    if (symbols.size === 0)
+  /**
+   * A node as a layer of its own kind, its inputs as they are stored. Where the batch is no axis of what it gives, the node
+   * waits for those behind it, unless `isLast`.
+   */
+  operation(node: OperatorNode, inputs: readonly (BuildValue | undefined)[], isLast = false): void {
+    const collected = collect(node, inputs, false);
+    const roots = new Map([...collected.roots].map(([name, root]) => [name, this.unflattened(root)] as const));
+    const cluster = { ...collected, roots };
+    const { constants, parameters } = cluster;
+    if (roots.size === 0)
       throw new Attributes(node).error('has no input that depends on those of the model.', 'unsupported');
-    nodes.add(node);
-    const list = [...symbols];
-    const ports = list.map(([name, { dtype, order }]): OperationPort => ({ name, dtype, order }));
-    const tensors = list.map(([, { tensor }]) => tensor);
-    const { names, dtypes, ranks } = this.outputsOf(node, [...nodes], list, constants, parameters);
-    const wanted = this.orderFor(
-      node,
-      list.map(([, value]) => value),
-    );
-    const results = names.map((name, i): OperationPort => {
-      const rank = ranks[i] as number;
-      return { name, dtype: dtypes[i] as OnnxDtype, order: wanted?.length === rank ? wanted : identityOrder(rank) };
+    const names = node.outputs.filter((name) => name !== '' && (this.isRead(name) || node.outputs.length === 1));
+    const facts = outputFacts(cluster, names);
+    if (!isLast && facts.some(({ batchAxis }) => batchAxis === undefined)) {
+      for (const { name, dtype } of facts) this.values.set(name, { kind: 'pending', name, dtype, cluster });
+      return;
+    }
+    const list = [...roots];
+    const wanted = this.orderFor(node, [...roots.values()]);
+    const outputs = facts.map(({ name, dtype, rank, batchAxis }): OperationPort => {
+      if (wanted?.length === rank && (batchAxis === 0 || batchAxis === 'none')) return { name, dtype, order: wanted };
+      const first = typeof batchAxis === 'number' ? batchAxis : 0;
+      const order = rank === 0 ? [] : [first, ...identityOrder(rank).filter((axis) => axis !== first)];
+      return { name, dtype, order };
     });
-    // Weights: those that are trained come first in a layer, as in `layer.weights`.
-    const sorted = parameters
-      .map((each, i) => ({ each, make: weights[i] as WeightMaker }))
-      .sort((a, b) => Number(b.each.isTrainable) - Number(a.each.isTrainable));
+    // Those that are trained come first, as in `layer.weights`.
+    const kept = [...parameters].sort(([, a], [, b]) => Number(b.isLearned) - Number(a.isLearned));
     const layer = OnnxOperation.of(
-      { nodes: [...nodes], inputs: ports, outputs: results, constants, parameters: sorted.map(({ each }) => each) },
-      { name: this.nameOf(node, parameters[0]?.name) },
+      {
+        nodes: cluster.nodes,
+        inputs: list.map(([name, { dtype, order }]) => ({ name, dtype, order })),
+        outputs,
+        constants,
+        parameters: kept.map(([name, { value, isLearned }]) => ({
+          name,
+          dtype: value.dtype,
+          shape: value.shape,
+          isTrainable: isLearned,
+        })),
+      },
+      { name: this.nameOf(node, kept[0]?.[0]) },
     );
-    const outputs = this.apply(
+    const made = this.apply(
       node,
       layer,
-      tensors,
-      sorted.map(({ make }) => make),
+      list.map(([, { tensor }]) => tensor),
+      kept.map(([, { value }]) => ({ size: value.data.length, make: () => elementsOf(value) })),
     );
-    results.forEach(({ name, dtype, order }, i) => {
-      this.define(name, outputs[i] as SymbolicTensor, order, dtype);
+    outputs.forEach(({ name, dtype, order }, i) => {
+      this.define(name, made[i] as SymbolicTensor, order, dtype);
     });
-  }
-
-  /** The outputs that somebody reads, with their element types and ranks, found by running the nodes on placeholders. */
-  private outputsOf(
-    node: OperatorNode,
-    nodes: readonly OperatorNode[],
-    symbols: readonly (readonly [string, SymbolValue])[],
-    constants: ReadonlyMap<string, HostValue>,
-    parameters: readonly OperationParameter[],
-  ): { names: string[]; dtypes: OnnxDtype[]; ranks: number[] } {
-    const scope = new Scope();
-    for (const [name, value] of constants) scope.set(name, value);
-    const stand = (name: string, dtype: OnnxDtype, shape: Shape): void =>
-      scope.set(name, tensorValue(dtype, placeholder({ shape, dtype: engineDtype(dtype) })));
-    for (const { name, dtype, shape } of parameters) stand(name, dtype, shape);
-    const isOpen = symbols.some(([, { tensor }]) => tensor.shape.some((dim, axis) => dim === null && axis > 0));
-    for (const [name, value] of symbols) {
-      stand(
-        name,
-        value.dtype,
-        this.shapeOf(value).map((dim, axis) => dim ?? (value.order[0] === axis ? 2 : isOpen ? 512 : 1)),
-      );
-    }
-    whileTracing(() => runWithoutWaiting(evaluateNodes(nodes, scope)));
-    const names = node.outputs.filter(
-      (name) => name !== '' && ((this.uses.get(name) ?? 0) > 0 || node.outputs.length === 1),
-    );
-    const values = names.map((name) => scope.get(name) as OnnxValue);
-    if (values.some((value) => value === undefined || value.kind === 'sequence')) {
-      throw new Attributes(node).error('makes a sequence, which no layer gives.', 'unsupported');
-    }
-    return {
-      names,
-      dtypes: values.map((value) => (value as HostValue).dtype),
-      ranks: values.map((value) => (value as HostValue).shape.length),
-    };
   }
 
   /** The order for what a node makes: that of its inputs, where they agree on one that pictures have. */

@@ -11,6 +11,7 @@ import {
   type SymbolValue,
   type WeightMaker,
 } from '../builder.js';
+import { shapeOf } from '../cluster.js';
 import type { HostValue } from '../values.js';
 
 /** Makes the layer of a node; false leaves it to an operation layer. */
@@ -73,7 +74,7 @@ export class LayerCallSite extends Attributes {
   }
 
   shape(value: SymbolValue): PartialShape {
-    return this.builder.shapeOf(value);
+    return shapeOf(value);
   }
 
   /** Applies a layer that keeps or says the order, and makes its result the node's first output. */

@@ -30,8 +30,7 @@ const merge =
 /** The one number of a constant that changes no shape. */
 function numberAt(site: LayerCallSite, index: number, rank: number): number | undefined {
   const value = site.constant(index);
-  if (value === undefined || value.data.length !== 1 || value.shape.length > rank || site.source(index) !== undefined)
-    return undefined;
+  if (value === undefined || value.data.length !== 1 || value.shape.length > rank) return undefined;
   const number = value.data[0] as number;
   return Number.isFinite(number) ? number : undefined;
 }

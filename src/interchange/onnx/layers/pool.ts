@@ -155,10 +155,15 @@ const pad: LayerMaker = (site) => {
     pads[axis] as number,
     pads[axis + rank] as number,
   ]);
-  if ([all[0], all[1]].some((each) => each?.[0] !== 0 || each[1] !== 0)) return false;
-  const y = zeroPadding(site, site.builder.channelsLast(x), all.slice(2));
-  site.builder.define(site.output, y, lastOrder(rank), x.dtype);
-  return true;
+  // Whichever order it is stored in: only the axes between the first and the last may grow.
+  for (const order of [x.order, lastOrder(rank)]) {
+    const stored = order.map((axis) => all[axis] as readonly [number, number]);
+    if ([stored[0], stored[rank - 1]].some((each) => each?.[0] !== 0 || each[1] !== 0)) continue;
+    const y = zeroPadding(site, site.builder.stored(x, order), stored.slice(1, -1));
+    site.builder.define(site.output, y, order, x.dtype);
+    return true;
+  }
+  return false;
 };
 
 export const poolLayers: Readonly<Record<string, LayerMaker>> = {
