@@ -279,6 +279,34 @@ describe('ONNX graphs as models', () => {
     }
   });
 
+  it('makes one layer of nodes between which the batch is no axis of its own', async () => {
+    const model = await check(
+      {
+        inputs: { x: ['n', 4, 3] },
+        outputs: ['y', 'turned'],
+        initializers: {
+          rows: ints(-1, 3),
+          back: ints(-1, 4, 2),
+          m: weight([3, 2], 70),
+          b: weight([2], 71),
+          v: weight([4, 1, 2], 72),
+        },
+        nodes: [
+          node('Reshape', ['x', 'rows'], ['flat']),
+          node('Gemm', ['flat', 'm', 'b'], ['product']),
+          node('Tanh', ['product'], ['tanh']),
+          node('Reshape', ['tanh', 'back'], ['y']),
+          node('Transpose', ['y'], ['steps'], { perm: [1, 0, 2] }),
+          node('Mul', ['steps', 'v'], ['scaled']),
+          node('Transpose', ['scaled'], ['turned'], { perm: [1, 2, 0] }),
+        ],
+      },
+      { x: [3, 4, 3] },
+    );
+    expect(namesOf(model)).toEqual(['InputLayer', 'OnnxOperation', 'OnnxOperation', 'Permute']);
+    expect(model.trainableWeights.map(({ shape }) => shape)).toEqual([[3, 2], [2], [4, 1, 2]]);
+  });
+
   it('reads what earlier operator sets wrote as attributes', async () => {
     await check(
       {
