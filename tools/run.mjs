@@ -14,11 +14,15 @@ if (program === undefined) {
 // The bundle lies inside the package, where its own name leads to dist.
 const folder = join(root, 'build/programs');
 mkdirSync(folder, { recursive: true });
-const outfile = join(folder, `${program.replace(/\.ts$/, '').replaceAll('/', '-')}.mjs`);
+const name = program.replace(/\.ts$/, '').replaceAll('/', '-');
+const outfile = join(folder, `${name}.mjs`);
 await build({
-  entryPoints: [join(root, program)],
-  outfile,
+  entryPoints: [{ in: join(root, program), out: name }],
+  outdir: folder,
+  outExtension: { '.js': '.mjs' },
   bundle: true,
+  // Modules that are imported late stay modules: in one file esbuild would leave some of them without their beginning.
+  splitting: true,
   platform: 'node',
   target: 'node20',
   format: 'esm',
