@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cifarResnet20 } from './nightly/cifar-resnet20.js';
 import { compareEngines } from './nightly/compare-engines.js';
+import { fuzzReaders } from './nightly/fuzz.js';
 import { golden } from './nightly/golden.js';
 import { interop } from './nightly/interop.js';
 import { describeChecks, type Outcome, type Part } from './nightly/part.js';
@@ -49,6 +50,7 @@ const parts: readonly Part[] = [
   compareEngines,
   golden,
   interop,
+  fuzzReaders,
   tests,
   sanitize,
 ];

@@ -4,6 +4,7 @@ import type { HostArray } from '../host-array.js';
 
 /** Decodes a file to uint8 `[height, width, 1|2|3|4]`; 16 bits keep their upper half, palettes become colours. */
 export function decodePng(bytes: Uint8Array): HostArray {
+  checkSize(bytes);
   const png = decode(bytes, { checkCrc: true });
   const { width, height } = png;
   if (png.palette !== undefined) {
@@ -15,6 +16,17 @@ export function decodePng(bytes: Uint8Array): HostArray {
   else if (png.depth === 8) data = new Uint8Array(png.data.buffer, png.data.byteOffset, png.data.length);
   else data = unpackBits(png.data, width, height, png.depth);
   return { data, shape: [height, width, png.channels], dtype: 'uint8' };
+}
+
+/** Throws where the header promises more pixels than so few bytes can hold: deflate packs at most 1032 into one. */
+function checkSize(bytes: Uint8Array): void {
+  if (bytes.length < 26) return;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const [width, height] = [view.getUint32(16), view.getUint32(20)];
+  const samples = { 2: 3, 4: 2, 6: 4 }[view.getUint8(25)] ?? 1;
+  const unpacked = height * Math.ceil((width * samples * view.getUint8(24)) / 8);
+  if (unpacked > 1032 * bytes.length)
+    throw new Error(`its header says ${width} x ${height} pixels, which ${bytes.length} bytes cannot hold`);
 }
 
 // Grey pictures of 1, 2 or 4 bits: rows begin at whole bytes, the leftmost pixel in the highest bits.

@@ -111,7 +111,12 @@ export class Builder {
   get(name: string): BuildValue {
     const value = this.values.get(name);
     if (value !== undefined) return value;
-    throw new FoveaError({ code: 'internal', op: 'onnx', message: `the value '${name}' was not made.` });
+    // An operator that runs graphs gives fewer outputs than the file says.
+    throw new FoveaError({
+      code: 'format',
+      op: 'onnx',
+      message: `the value '${name}' is read, but no node has made it.`,
+    });
   }
 
   /** A layer's name from a node's or a weight's, none of them twice; Keras wants no slash in it. */

@@ -48,6 +48,14 @@ export abstract class ConfiguredLayer<F extends Fields> extends Layer {
     this.declaredInput = options.inputShape === undefined ? undefined : [null, ...options.inputShape];
   }
 
+  /** Every layer of this kind works on something: a damaged file may say otherwise. */
+  override ensureBuilt(inputShapes: readonly PartialShape[]): void {
+    if (inputShapes.length === 0) {
+      throw new FoveaError({ code: 'argument', op: this.className, message: 'the layer is applied to no input.' });
+    }
+    super.ensureBuilt(inputShapes);
+  }
+
   override getConfig(): LayerConfig {
     const { fields } = this.constructor as typeof ConfiguredLayer;
     const settings = this.settings as Readonly<Record<string, unknown>>;
