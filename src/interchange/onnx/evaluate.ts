@@ -4,6 +4,7 @@ import { FoveaError } from '../../core/errors.js';
 import type { OnnxGraph } from '../../formats/onnx.js';
 import { describeNode, type OperatorNode, operatorKey } from './attributes.js';
 import { Call, type Evaluation, HostCall, NeedsHost, TensorCall } from './calls.js';
+import { inProportion } from './host/arrays.js';
 import { graphOperators, hostOperators, isKnownOperator, tensorOperators } from './tables.js';
 import type { HostValue, OnnxValue, TensorValue } from './values.js';
 
@@ -98,7 +99,7 @@ function computeNode(
   const onEngine = tensorOperators.get(key);
   const present = inputs.filter((each) => each !== undefined);
   if (onHost !== undefined && present.every(({ kind }) => kind !== 'tensor')) {
-    return listOf(onHost(new HostCall(node, inputs, training)));
+    return inProportion(elementsIn(present), () => listOf(onHost(new HostCall(node, inputs, training))));
   }
   if (onEngine !== undefined) {
     const call = new TensorCall(node, inputs, training);
@@ -111,6 +112,13 @@ function computeNode(
     op: node.opType,
     message: isKnownOperator(key) ? 'is not supported for these inputs.' : 'is not supported.',
   });
+}
+
+function elementsIn(values: readonly OnnxValue[]): number {
+  return values.reduce((sum, value) => {
+    if (value.kind === 'host') return sum + value.data.length;
+    return value.kind === 'sequence' ? sum + elementsIn(value.items) : sum;
+  }, 0);
 }
 
 function listOf<T>(value: T | readonly T[]): readonly T[] {

@@ -11,12 +11,27 @@ import type { HostValue } from '../values.js';
 export type Numbers = Exclude<OnnxData, string[]>;
 
 // An operator that is asked for more than this is asked by a damaged file.
-const MAX_ELEMENTS = 2 ** 24;
+const MAX_ELEMENTS = 2 ** 27;
+/** So many elements may come out of nothing, as of OneHot or Expand; and so many times those that go in. */
+const FREE_ELEMENTS = 2 ** 21;
+const MOST_TIMES = 16;
+let most = MAX_ELEMENTS;
+
+/** Runs an operator that is given so many elements: what it makes must be in proportion to them. */
+export function inProportion<T>(elements: number, body: () => T): T {
+  const outer = most;
+  most = Math.min(MAX_ELEMENTS, Math.max(FREE_ELEMENTS, MOST_TIMES * elements));
+  try {
+    return body();
+  } finally {
+    most = outer;
+  }
+}
 
 /** Throws `range` where a result would have more elements than the host should make. */
 export function checkSize(shape: Shape): number {
   const size = sizeOf(shape);
-  if (shape.every((dim) => Number.isInteger(dim) && dim >= 0) && size <= MAX_ELEMENTS) return size;
+  if (shape.every((dim) => Number.isInteger(dim) && dim >= 0) && size <= most) return size;
   throw new FoveaError({
     code: 'range',
     op: 'onnx',
