@@ -33,7 +33,7 @@ describe('fovea', () => {
     const help = await run('--help');
     expect(alone.code).toBe(0);
     expect(help.stdout).toBe(alone.stdout);
-    for (const command of ['train', 'finetune', 'evaluate', 'predict', 'summary', 'doctor', 'bench']) {
+    for (const command of ['train', 'finetune', 'evaluate', 'predict', 'explain', 'summary', 'doctor', 'bench']) {
       expect(help.stdout).toContain(`\n  ${command} `);
       expect((await run(command, '--help')).stdout).toContain(`Usage: fovea ${command}`);
     }

@@ -222,6 +222,20 @@ describe('classActivationMap', () => {
     expect(no.score).toBeCloseTo(-yes.score, 5);
   });
 
+  it('takes a pooling that leaves one place for a global one', async () => {
+    const model = models.sequential([
+      layers.input([H, W, C]),
+      layers.conv2d({ filters: K, kernelSize: 3, padding: 'same', activation: 'relu' }),
+      layers.averagePooling2d({ poolSize: [H, W] }),
+      layers.flatten(),
+      layers.dense({ units: CLASSES, activation: 'softmax' }),
+    ]);
+    model.setWeights([kernel, bias, numbers(K * CLASSES, 6), numbers(CLASSES, 7)]);
+    const options = { class: 1, preprocessing: SCALE } as const;
+    const want = await explain.classActivationMap(pooledModel(), picture, options);
+    expectClose((await explain.classActivationMap(model, picture, options)).map.data, want.map.data);
+  });
+
   it('refuses models that end otherwise', async () => {
     await expect(explain.classActivationMap(flatModel(), picture)).rejects.toThrow(
       'does not end in global average pooling and one dense layer',
@@ -459,6 +473,21 @@ describe('any model', () => {
     });
     expect(own).toMatchObject({ class: undefined, label: 'score', probability: undefined });
     expect(own.score).toBeCloseTo(1, 5);
+  });
+
+  it('may take its channels first', async () => {
+    const input = layers.input([C, H, W]);
+    const turned = layers.permute({ dims: [2, 3, 1] }).apply(input);
+    const conv = layers.conv2d({ filters: K, kernelSize: 3, padding: 'same', activation: 'relu', name: 'conv' });
+    const head = layers.dense({ units: CLASSES, activation: 'softmax' });
+    const planar = models.model({ inputs: input, outputs: head.apply(layers.flatten().apply(conv.apply(turned))) });
+    planar.setWeights([kernel, bias, dense, denseBias]);
+    const options = { class: 0, preprocessing: SCALE } as const;
+    const found = await explain.gradCam(planar, picture, options);
+    expectClose(found.map.data, (await explain.gradCam(flatModel(), picture, options)).map.data);
+    const pixels = await explain.saliency(planar, picture, options);
+    expect(pixels.attribution.shape).toEqual([H, W, C]);
+    expectClose(pixels.attribution.data, (await explain.saliency(flatModel(), picture, options)).attribution.data);
   });
 
   it('is compiled once for a question: not for other pictures, classes or steps', async () => {

@@ -149,7 +149,7 @@ export async function classActivationMap(
   const op = 'classActivationMap';
   const { input, shown } = await readPicture(model, picture, options, op);
   const layers = layersFor(model, input.shape).filter(({ isModel }) => !isModel);
-  const pooling = layers.findLastIndex(({ className }) => className === 'GlobalAveragePooling2D');
+  const pooling = layers.findLastIndex(isGlobalAverage);
   const behind = layers.slice(pooling + 1).filter(({ className }) => !PASSING.includes(className));
   while (ENDING.includes(behind.at(-1)?.className ?? '')) behind.pop();
   const [head] = behind;
@@ -164,6 +164,12 @@ export async function classActivationMap(
     return sum(multiply(features, weights), { axis: -1 });
   });
   return explain(aim.target, { layer: maps.path, map, input, shown }, options);
+}
+
+/** Whether a layer averages over all places; an ordinary pooling does where it leaves one. */
+function isGlobalAverage({ className, shape }: LayerInfo): boolean {
+  if (className === 'GlobalAveragePooling2D') return true;
+  return /^(Adaptive)?AveragePooling2D$/.test(className) && shape[0] === 1 && shape[1] === 1;
 }
 
 /** A dense layer's weights for the selected class, [channels]. */

@@ -14,7 +14,7 @@ import { TrainableModel } from '../../nn/model.js';
 import { cast } from '../../ops/arithmetic.js';
 import { transpose } from '../../ops/shape.js';
 import { type FloatArray, floats, type Size } from './maps.js';
-import { inputSizes, type Preparation, prepare } from './pictures.js';
+import { inputSizes, isPlanar, type Preparation, prepare } from './pictures.js';
 
 /** What a layer gave in a run of its model. */
 export interface SeenLayer {
@@ -55,7 +55,9 @@ export function look(model: TrainableModel, preparation: Preparation, pictures: 
     outputOf.delete(layer);
     if (first !== undefined) outputOf.set(layer, first);
   };
-  const outputs = watching(told, () => model.run([prepare(preparation, pictures)], inferenceContext));
+  const prepared = prepare(preparation, pictures);
+  const input = isPlanar(model) ? transpose(prepared, [0, 3, 1, 2]) : prepared;
+  const outputs = watching(told, () => model.run([input], inferenceContext));
   model.clearLosses();
   const paths = pathsOf(model);
   const layers = [...outputOf].flatMap(([layer, output]) => {

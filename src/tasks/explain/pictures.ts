@@ -79,6 +79,12 @@ export function prepare(preparation: Preparation, pictures: Tensor): Tensor {
   return multiply(subtract(from, tensor(Float32Array.from(mean), { shape })), tensor(inverse, { shape }));
 }
 
+/** Whether a model takes its channels first, as some from other libraries do. */
+export function isPlanar(model: TrainableModel): boolean {
+  const [, first, , last] = model.isKnown ? (model.inputs[0]?.shape ?? []) : [];
+  return (first === 1 || first === 3) && last !== 1 && last !== 3 && last !== 4;
+}
+
 /** Fetches the published weights of a network of the zoo that nobody gave any. */
 export async function withWeights(model: TrainableModel, { download = {} }: ModelOptions): Promise<void> {
   if (model.pretrained !== undefined && model.isUntrained) await model.pretrained(download);
@@ -97,8 +103,9 @@ export async function labelsOf(
 export function inputSizes(model: TrainableModel): readonly [number | null, number | null, number | null] {
   if (!model.isKnown) return [null, null, null];
   const { inputs } = model;
-  const [, ...sizes] = inputs[0]?.shape ?? [];
-  if (inputs.length === 1 && sizes.length === 3) return sizes as [number | null, number | null, number | null];
+  const [, first = null, second = null, third = null, ...more] = inputs[0]?.shape ?? [];
+  const isPictures = inputs.length === 1 && inputs[0]?.shape.length === 4 && more.length === 0;
+  if (isPictures) return isPlanar(model) ? [second, third, first] : [first, second, third];
   throw new FoveaError({
     code: 'unsupported',
     op: 'explain',
@@ -137,7 +144,16 @@ export async function readPicture(
 /** A picture as large as it is; `channels` null keeps its own. */
 async function readAny(picture: Picture, channels: Channels | null, op: string): Promise<HostArray> {
   const given = isHostArray(picture) ? checked(picture, op) : await loadImage(picture);
-  return channels === null || given.shape[2] === channels ? given : convertChannels(given, channels);
+  if (channels === null || given.shape[2] === channels) return given;
+  if (channels === 1 || channels === 3 || channels === 4) return convertChannels(given, channels);
+  throw new FoveaError({
+    code: 'shape',
+    op,
+    message: `the model takes ${channels} channels; the picture has ${given.shape[2]}.`,
+    got: given.shape,
+    want: channels,
+    hint: 'Give an array with the channels of the model.',
+  });
 }
 
 /** A picture cut and resized as a model's own record says. */
