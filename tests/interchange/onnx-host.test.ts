@@ -123,6 +123,24 @@ describe('graphs inside of nodes', () => {
 });
 
 describe('what does not fit is refused', () => {
+  it('a loop that never ends', async () => {
+    const body: FileGraph = {
+      inputs: { i: [], condition: [] },
+      dtypes: { i: 'int64', condition: 'bool' },
+      outputs: ['goesOn'],
+      nodes: [{ op: 'Identity', inputs: ['condition'], outputs: ['goesOn'] }],
+    };
+    const graph: FileGraph = {
+      inputs: { x: [1] },
+      outputs: ['x'],
+      nodes: [{ op: 'Loop', inputs: [], outputs: [], attributes: { body: { graph: body } } }],
+    };
+    await expect(run(graph, { x: floats([1], [1]) })).rejects.toMatchObject({
+      code: 'format',
+      message: expect.stringContaining('does not end within 100000 rounds'),
+    });
+  });
+
   const x = floats([2, 2], [1, 2, 3, 4]);
   it.each<[string, FileNode, Record<string, FileTensor>]>([
     [

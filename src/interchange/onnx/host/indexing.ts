@@ -186,6 +186,10 @@ const reverseSequence: HostOperator = (call) => {
   const [batch, time] = [call.int('batch_axis', 1), call.int('time_axis', 0)];
   const lengths = call.numbers(1);
   const strides = stridesOf(from.shape);
+  const steps = from.shape[call.axis(time)] as number;
+  const wrong = lengths.find((length) => !Number.isInteger(length) || length < 0 || length > steps);
+  if (wrong !== undefined || lengths.length !== from.shape[call.axis(batch)])
+    throw call.error(`lengths of ${lengths.join(', ')} do not fit ${formatShape(from.shape)}.`);
   return taken(from, from.shape, (i) => {
     const place = coordinates(i, from.shape);
     const length = lengths[place[batch] as number] as number;

@@ -1,5 +1,6 @@
 // Sequences and optionals on the host: values in a row, and a value that may be missing, which is an empty row.
-import { sizeOf, stridesOf } from '../../../core/shape.js';
+import { FoveaError } from '../../../core/errors.js';
+import { formatShape, sizeOf, stridesOf } from '../../../core/shape.js';
 import type { HostCall, HostOperators } from '../calls.js';
 import { type HostValue, hostValue, type OnnxValue, type SequenceValue } from '../values.js';
 import { makeData, stridedPlaces, taken } from './arrays.js';
@@ -31,6 +32,20 @@ function part(from: HostValue, axis: number, begin: number, size: number, keeps:
 /** Values of one type joined along an axis, or stacked along a new one. */
 export function joinHosts(values: readonly HostValue[], axis: number, isStack: boolean): HostValue {
   const first = values[0] as HostValue;
+  const other = values.find(
+    ({ dtype, shape }) =>
+      dtype !== first.dtype ||
+      shape.length !== first.shape.length ||
+      shape.some((dim, i) => dim !== first.shape[i] && (isStack || i !== axis)),
+  );
+  if (other !== undefined) {
+    throw new FoveaError({
+      code: 'shape',
+      op: 'onnx',
+      message: `${first.dtype} ${formatShape(first.shape)} and ${other.dtype} ${formatShape(other.shape)} do not join along axis ${axis}.`,
+      got: [first.shape, other.shape],
+    });
+  }
   const wide = (value: HostValue): readonly number[] =>
     isStack ? [...value.shape.slice(0, axis), 1, ...value.shape.slice(axis)] : value.shape;
   const total = values.reduce((sum, value) => sum + (wide(value)[axis] as number), 0);

@@ -3,7 +3,7 @@ import { type Shape, sizeOf, stridesOf } from '../../../core/shape.js';
 import type { HostOperator, HostOperators } from '../calls.js';
 import type { HostValue } from '../values.js';
 import { padsFor, windowOf } from '../windows.js';
-import { hostOf, makeData, taken } from './arrays.js';
+import { checkSize, hostOf, makeData, taken } from './arrays.js';
 
 function places(index: number, shape: Shape): number[] {
   const strides = stridesOf(shape);
@@ -49,7 +49,7 @@ const maxPool: HostOperator = (call) => {
     }
     return found;
   };
-  const found = Array.from({ length: sizeOf(shape) }, (_, i) => best(i));
+  const found = Array.from({ length: checkSize(shape) }, (_, i) => best(i));
   const isColumns = call.int('storage_order', 0) === 1;
   const turned = (at: number): number => {
     const place = places(at % area, sizes).reverse();
