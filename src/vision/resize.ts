@@ -3,6 +3,7 @@
 import { isFloat } from '../core/dtype.js';
 import { FoveaError } from '../core/errors.js';
 import { formatShape, normalizeAxis, type Shape } from '../core/shape.js';
+import { asCompound } from '../graph/compound.js';
 import { toTensor } from '../graph/define.js';
 import { type Tensor, type TensorLike, tensor } from '../graph/tensor.js';
 import { add, cast, clip, divide, maximum, multiply, subtract } from '../ops/arithmetic.js';
@@ -161,7 +162,10 @@ function resizeLikeKeras(
   if (interpolation === 'nearest') return pick(pictures, 'keras', [height, width]);
   const taps = (from: number, to: number): Taps | undefined =>
     from === to ? undefined : kerasTaps(interpolation, from, to, antialias);
-  const made = resample(toFloat(pictures), { rows: taps(h, height), columns: taps(w, width) });
+  const from = toFloat(pictures);
+  const weighted = resample(from, { rows: taps(h, height), columns: taps(w, width) });
+  const isPlain = interpolation === 'bilinear' && !antialias;
+  const made = isPlain ? asCompound(weighted, 'resizeBilinear', [from], { size: [height, width] }) : weighted;
   const { dtype } = pictures;
   if (isFloat(dtype)) return made;
   return cast(dtype === 'uint8' ? clip(round(made), 0, 255) : round(made), dtype);

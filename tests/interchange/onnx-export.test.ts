@@ -110,6 +110,13 @@ test('convolutions over volumes are one node', async () => {
   expect(kindsOf(file)).toEqual(['Conv', 'Transpose']);
 });
 
+test.each(['nearest', 'bilinear'] as const)('enlarging pictures is one node: %s', async (interpolation) => {
+  const x = layers.input([3, 4, 2]);
+  const y = layers.upSampling2d({ size: [2, 3], interpolation }).apply(x);
+  const options = { inputLayout: 'channelsFirst', outputLayout: 'channelsFirst', verify: true } as const;
+  expect(kindsOf(await exported(models.model({ inputs: x, outputs: y }), options))).toEqual(['Resize']);
+});
+
 test('a normalisation whose statistics are not the weights is written op by op', async () => {
   class Own extends models.Model {
     override call([x]: readonly [Tensor]): Tensor {

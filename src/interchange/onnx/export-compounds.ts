@@ -145,5 +145,6 @@ export const COMPOUNDS: Readonly<Record<string, Rule>> = {
   averagePool3d: pool3d('AveragePool'),
   groupNorm,
   channelShuffle,
+  resizeBilinear: resize({ mode: 'linear', coordinate_transformation_mode: 'half_pixel' }),
   resizeNearest: resize({ mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' }),
 };
