@@ -28,7 +28,6 @@ export function layerModels(): InteropModel[] {
     return [
       {
         name: `layer ${name}`,
-        isSmall: false,
         ...(dtype === undefined ? {} : { tokens: dtype === 'uint8' ? 256 : 4 }),
         make() {
           const given = inputs.map(({ shape, dtype: own }, i) =>

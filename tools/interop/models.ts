@@ -1,12 +1,10 @@
 // What is handed to Keras and to ONNX Runtime: models made here for what they hold, and networks of the zoo.
-import { layers, models, zoo } from '../../src/index.js';
+import { FoveaError, layers, models, zoo } from '../../src/index.js';
 import { layerModels } from './layers.js';
 
 /** A model to hand over. */
 export interface InteropModel {
   readonly name: string;
-  /** Part of the small set, which every change must pass. */
-  readonly isSmall: boolean;
   make(): models.TrainableModel;
   /** Sizes of inputs that are open, for ONNX and for the example. */
   readonly inputShape?: readonly number[];
@@ -25,7 +23,6 @@ function functional(
 const made: readonly InteropModel[] = [
   {
     name: 'convolutions',
-    isSmall: true,
     make: () =>
       functional([17, 19, 3], (x) => {
         let y = layers.conv2d({ filters: 8, kernelSize: 3, strides: 2, padding: 'same', activation: 'relu' }).apply(x);
@@ -50,7 +47,6 @@ const made: readonly InteropModel[] = [
   },
   {
     name: 'norms',
-    isSmall: true,
     make: () =>
       functional([6, 5, 8], (x) => {
         let y = layers.batchNormalization().apply(x);
@@ -63,7 +59,6 @@ const made: readonly InteropModel[] = [
   },
   {
     name: 'branches',
-    isSmall: true,
     make: () => {
       const [a, b] = [layers.input([4, 6], { name: 'left' }), layers.input([4, 6], { name: 'right' })];
       const shared = layers.dense({ units: 6, activation: 'gelu' });
@@ -79,7 +74,6 @@ const made: readonly InteropModel[] = [
   },
   {
     name: 'sequences',
-    isSmall: true,
     tokens: 20,
     make: () =>
       functional([9], (x) => {
@@ -93,7 +87,6 @@ const made: readonly InteropModel[] = [
   },
   {
     name: 'volumes',
-    isSmall: true,
     make: () =>
       functional([6, 7, 5, 2], (x) => {
         let y = layers.conv3d({ filters: 4, kernelSize: 3, padding: 'same', activation: 'elu' }).apply(x);
@@ -104,7 +97,6 @@ const made: readonly InteropModel[] = [
   },
   {
     name: 'nested',
-    isSmall: true,
     make: () => {
       const inner = models.sequential(
         [
@@ -130,23 +122,37 @@ const SMALL: Readonly<Record<string, readonly number[]>> = {
   shufflenet_v2: [64, 64, 3],
 };
 
+const CLASSES = 10;
+const SIDE = 96;
+
+/** A network of the zoo, for small pictures where it takes them: its files do not depend on their size. */
+function network(name: string, inputShape?: readonly number[]): models.TrainableModel {
+  // A softmax of large numbers turns a last digit into another class.
+  const options = { classes: CLASSES, classifierActivation: null };
+  const made = zoo.create(name, {
+    ...options,
+    ...(inputShape === undefined ? {} : { inputShape: inputShape as Size }),
+  });
+  const [, height, , channels] = made.inputShape;
+  if (inputShape !== undefined || channels !== 3 || typeof height !== 'number' || height <= SIDE) return made;
+  try {
+    return zoo.create(name, { ...options, inputShape: [SIDE, SIDE, 3] });
+  } catch (error) {
+    if (error instanceof FoveaError && ['argument', 'shape'].includes(error.code)) return made;
+    throw error;
+  }
+}
+
+type Size = readonly [height: number, width: number, channels: number];
+
 /** All models, or the small set. */
 export function interopModels(isAll: boolean): InteropModel[] {
   const names = isAll ? zoo.list() : Object.keys(SMALL);
-  const networks = names.map((name): InteropModel => {
-    const isSmall = SMALL[name] !== undefined;
-    const inputShape = isAll ? undefined : SMALL[name];
-    return {
+  const networks = names.map(
+    (name): InteropModel => ({
       name: `zoo ${name}`,
-      isSmall,
-      make: () =>
-        zoo.create(name, {
-          classes: 10,
-          // A softmax of large numbers turns a last digit into another class.
-          classifierActivation: null,
-          ...(inputShape === undefined ? {} : { inputShape: inputShape as [number, number, number] }),
-        }),
-    };
-  });
+      make: () => network(name, isAll ? undefined : SMALL[name]),
+    }),
+  );
   return [...made, ...(isAll ? layerModels() : []), ...networks];
 }
