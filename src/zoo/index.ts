@@ -20,6 +20,7 @@ export { inceptionResnetV2 } from './applications/inception-resnet-v2.js';
 export { inceptionV3 } from './applications/inception-v3.js';
 export * from './applications/mobilenet.js';
 export * from './applications/mobilenet-v3.js';
+export * from './applications/nasnet.js';
 export * from './applications/resnet.js';
 export * from './applications/vgg.js';
 export { xception } from './applications/xception.js';

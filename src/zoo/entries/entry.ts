@@ -75,6 +75,7 @@ export const papers = {
   darknet53: { authors: 'Redmon, Farhadi', year: 2018, arxiv: '1804.02767' },
   squeezeExcitation: { authors: 'Hu, Shen, Albanie, Sun, Wu', year: 2017, arxiv: '1709.01507' },
   mnasnet: { authors: 'Tan et al.', year: 2018, arxiv: '1807.11626' },
+  nasnet: { authors: 'Zoph, Vasudevan, Shlens, Le', year: 2017, arxiv: '1707.07012' },
   regnet: { authors: 'Radosavovic, Kosaraju, Girshick, He, Dollar', year: 2020, arxiv: '2003.13678' },
   alexnet: { authors: 'Krizhevsky, Sutskever, Hinton', year: 2012 },
   googlenet: { authors: 'Szegedy et al.', year: 2014, arxiv: '1409.4842' },

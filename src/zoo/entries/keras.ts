@@ -4,6 +4,7 @@ import { inceptionResnetV2 } from '../applications/inception-resnet-v2.js';
 import { inceptionV3 } from '../applications/inception-v3.js';
 import * as mobilenet from '../applications/mobilenet.js';
 import * as mobilenetV3 from '../applications/mobilenet-v3.js';
+import { nasnetLarge, nasnetMobile } from '../applications/nasnet.js';
 import * as resnet from '../applications/resnet.js';
 import * as vgg from '../applications/vgg.js';
 import { xception } from '../applications/xception.js';
@@ -89,6 +90,12 @@ function resnets(version: 1 | 2, rows: Readonly<Record<string, Resnet>>): Record
   ]);
   return Object.fromEntries(entries);
 }
+
+const nasnet = (name: string, top: string, noTop: string) => (): PublishedWeights => ({
+  baseUrl: `${STORE}nasnet/`,
+  top: { name: `NASNet-${name}.h5`, md5: top },
+  noTop: { name: `NASNet-${name}-no-top.h5`, md5: noTop },
+});
 
 /** All but EfficientNet and ConvNeXt. */
 export const kerasEntries: Readonly<Record<string, ZooEntry>> = {
@@ -266,5 +273,26 @@ export const kerasEntries: Readonly<Record<string, ZooEntry>> = {
     paper: papers.mobilenetV3,
     weights: mobilenetV3Weights('large'),
     make: mobilenetV3.mobilenetV3Large,
+  }),
+  nasnet_mobile: imagenet({
+    about: 'two cells found by search, stacked; for small devices',
+    parameters: 5_326_716,
+    preprocessing: 'tf',
+    paper: papers.nasnet,
+    licence: 'Apache-2.0',
+    percent: [74.4, 91.9],
+    weights: nasnet('mobile', '020fb642bf7360b370c678b08e0adf61', '1ed92395b5b598bdda52abe5c0dbfd63'),
+    make: nasnetMobile,
+  }),
+  nasnet_large: imagenet({
+    about: 'two cells found by search, stacked',
+    parameters: 88_949_818,
+    size: 331,
+    preprocessing: 'tf',
+    paper: papers.nasnet,
+    licence: 'Apache-2.0',
+    percent: [82.5, 96],
+    weights: nasnet('large', '11577c9a518f0070763c2b964a382f17', 'd81d89dc07e6e56530c4e77faddd61b5'),
+    make: nasnetLarge,
   }),
 };
