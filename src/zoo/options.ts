@@ -20,7 +20,7 @@ export interface ZooOptions extends ApplicationOptions {
   auxLogits?: boolean;
   /**
    * `imagenet` loads the published weights: from the data folder, the cache, or the official address with its checksum. A
-   * path or bytes load a file: `.keras`, `.weights.h5` or a legacy `.h5`. Default none: the weights are drawn.
+   * path or bytes load a file of any kind that holds weights (docs/formats.md). Default none: the weights are drawn.
    */
   weights?: 'imagenet' | (string & {}) | Uint8Array | null;
   /** Where and how the published weights are fetched. */

@@ -139,4 +139,33 @@ describe('loading by content', () => {
     await expect(models.load(write('e', new Uint8Array(0)))).rejects.toThrow('is an empty file, which is no model');
     await expect(models.load(new URL('ftp://host/model.keras'))).rejects.toThrow('an address of the kind ftp:');
   });
+
+  it('takes an address, and the files that a model names under the same one', async () => {
+    const model = models.sequential([layers.input([2]), layers.dense({ units: 1 })]);
+    await model.save(join(folder, 'served/'));
+    const { createServer } = await import('node:http');
+    const { readFile } = await import('node:fs/promises');
+    const asked: string[] = [];
+    const server = createServer(async ({ url = '' }, answer) => {
+      asked.push(url);
+      const found = await readFile(join(folder, url)).catch(() => undefined);
+      answer.statusCode = found === undefined ? 404 : 200;
+      answer.end(found);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = server.address() as { port: number };
+      const address = `http://127.0.0.1:${port}/served/model.json`;
+      for (const source of [address, new URL(address)]) {
+        const loaded = await models.load(source);
+        expect(await loaded.getWeights()).toEqual(await model.getWeights());
+      }
+      // Each file once a load.
+      expect(asked).toHaveLength(4);
+      expect(asked[1]).toMatch(/^\/served\/weights-/);
+      await expect(models.load(`http://127.0.0.1:${port}/none.keras`)).rejects.toThrow('404');
+    } finally {
+      server.close();
+    }
+  });
 });
