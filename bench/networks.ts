@@ -143,25 +143,27 @@ export function describeNetwork({ make, scale, learningRate, target }: Network):
 function valuesOf(role: string, shape: readonly number[], seed: number): Float32Array {
   const drawn = numbers(seed, shape);
   const isDepthwise = role === 'depthwise_kernel';
+  let [factor, shift] = [0.125, 0];
   if (role === 'kernel' || isDepthwise) {
     const inputs = isDepthwise ? shape.slice(0, 2) : shape.slice(0, -1);
-    const factor = Math.fround(Math.sqrt(6 / inputs.reduce((a, b) => a * b, 1)));
-    return drawn.map((value) => value * factor);
-  }
-  if (role === 'gamma') return drawn.map((value) => 1 + Math.fround(0.125) * value);
-  if (role.endsWith('variance')) return drawn.map((value) => 1 + 0.5 * value);
-  return role === 'count' ? drawn.fill(0) : drawn.map((value) => 0.125 * value);
+    factor = Math.fround(Math.sqrt(6 / inputs.reduce((a, b) => a * b, 1)));
+  } else if (role === 'gamma') shift = 1;
+  else if (role.endsWith('variance')) [factor, shift] = [0.5, 1];
+  else if (role === 'count') factor = 0;
+  // In place: what a collector would find later counts as memory that training needs.
+  for (let i = 0; i < drawn.length; i++) drawn[i] = shift + factor * (drawn[i] as number);
+  return drawn;
 }
 
 /** Draws the weights by the rule. */
 export function drawWeights(model: Model): void {
   const seed = seeds();
-  const values = new Map<unknown, Float32Array>();
   for (const { layer, inputs } of model.graph.calls) {
     if (inputs.length === 0) continue;
-    weightsOf(layer, seed).forEach((weight, i) => {
-      values.set(layer.weights[i], valuesOf(weight.role, weight.shape, weight.seed));
+    weightsOf(layer, seed).forEach(({ role, shape, seed: own }, i) => {
+      const weight = layer.weights[i] as (typeof layer.weights)[number];
+      const values = valuesOf(role, shape, own);
+      weight.set(weight.dtype === 'float32' ? values : Int32Array.from(values), { isOwn: true });
     });
   }
-  model.setWeights(model.weights.map((weight) => values.get(weight) as Float32Array));
 }
