@@ -6,6 +6,7 @@ import { fusePointwise } from './fuse-pointwise.js';
 import type { Graph } from './graph.js';
 import type { IsConstant } from './hoist.js';
 import { insertCopies } from './layout.js';
+import { recompute } from './recompute.js';
 import { simplify } from './simplify.js';
 import { widen } from './widen.js';
 
@@ -28,6 +29,7 @@ export const PASSES: readonly Pass[] = [
   { name: 'foldPadding', run: foldPadding, isNeeded: false },
   { name: 'foldBatchNorm', run: foldBatchNorm, isNeeded: false },
   { name: 'widen', run: widen, isNeeded: true },
+  { name: 'recompute', run: recompute, isNeeded: false },
   { name: 'fuseEpilogue', run: fuseEpilogue, isNeeded: false },
   { name: 'fusePointwise', run: fusePointwise, isNeeded: true },
   { name: 'insertCopies', run: insertCopies, isNeeded: true },
