@@ -1,6 +1,6 @@
 // Products with constant matrices as Dense layers, a bias that follows included.
 import { Dense } from '../../../nn/layers/dense.js';
-import { identityOrder, type SymbolValue, type WeightMaker } from '../builder.js';
+import type { SymbolValue, WeightMaker } from '../builder.js';
 import type { HostValue } from '../values.js';
 import { type LayerCallSite, type LayerMaker, permutedElements } from './call-site.js';
 
@@ -35,9 +35,11 @@ function dense(site: LayerCallSite, x: SymbolValue, product: Product, output: st
   const layer = new Dense({ units, useBias: bias !== undefined, name: builder.nameOf(site.node, site.source(1)) });
   const weights: WeightMaker[] = [{ size: product.matrix.data.length, make: () => kernelOf(product, x.flattened) }];
   if (bias !== undefined) weights.push({ size: units, make: () => biasOf(bias, units) });
-  const rank = x.order.length;
-  const tensor = x.flattened === undefined ? builder.plain(x) : x.tensor;
-  return site.finish(layer, [tensor], { order: identityOrder(rank), dtype: x.dtype }, weights, output);
+  // Only which axis is the last matters: sequences keep the batch where it is stored.
+  const last = x.order.length - 1;
+  const order = x.order[last] === last ? x.order : [...x.order.filter((axis) => axis !== last), last];
+  const tensor = x.flattened === undefined ? builder.stored(x, order) : x.tensor;
+  return site.finish(layer, [tensor], { order, dtype: x.dtype }, weights, output);
 }
 
 /** The value as it is stored, flattened pictures too. */
