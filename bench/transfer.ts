@@ -56,7 +56,7 @@ async function prepare(): Promise<Parts> {
   return parts;
 }
 
-async function ours(parts: Parts): Promise<Outcome> {
+async function ours(parts: Parts, seed: number): Promise<Outcome> {
   const base = await models.load(join(folder, 'base.keras'));
   // What the files hold is not ours to time.
   await engineInfo();
@@ -73,6 +73,7 @@ async function ours(parts: Parts): Promise<Outcome> {
   };
   const { judgement, headScores, history } = await finetune(base, parts, {
     ...recipe,
+    seed,
     preprocessing: 'tf',
     baseRate: recipe.rate,
     dropout: 0,
@@ -111,7 +112,7 @@ const parts = await prepare();
 const results: { fovea: Outcome[]; keras: Outcome[] } = { fovea: [], keras: [] };
 for (let run = 0; run < Number(values.runs); run++) {
   // One after the other, so that what else the machine does falls on both.
-  results.fovea.push(await ours(parts));
+  results.fovea.push(await ours(parts, run + 1));
   console.log('fovea', JSON.stringify(results.fovea.at(-1)));
   if (values['skip-keras']) continue;
   results.keras.push(keras());
