@@ -178,6 +178,7 @@ function addExplain(program: Command, run: Run): void {
     .option('--data <name|folder>', 'where nearestPictures looks')
     .option('--steps <n>', 'of integratedGradients, maximize and deepDream', count)
     .option('--weights <file>', 'weights for a network by name (default: the published ones)')
+    .option('--alpha <factor>', 'width of a MobileNet', positiveNumber)
     .addOption(
       new Option('--preprocess <mode>', 'how pixels are scaled, where the model does not say').choices([
         'none',

@@ -24,6 +24,7 @@ export interface ExplainCommandOptions {
   readonly data?: string;
   readonly out: string;
   readonly weights?: string;
+  readonly alpha?: number;
   readonly preprocess?: 'none' | 'tf' | 'torch' | 'caffe';
   readonly size?: number;
   readonly steps?: number;
@@ -135,10 +136,10 @@ function checkMethod(method: string, pictures: readonly string[]): void {
 }
 
 /** A file, a run's folder or a module where there is one of that name, else a network of the zoo. */
-async function modelOf({ model: name, weights }: ExplainCommandOptions): Promise<TrainableModel> {
+async function modelOf({ model: name, weights, alpha }: ExplainCommandOptions): Promise<TrainableModel> {
   if (/\.(m?[jt]s)$/.test(name)) return anyModel(name, 'explain');
   if (/[/\\.]/.test(name) || (await isFile(name)) || (await isFile(join(name, 'model.keras')))) return loadModel(name);
-  return create(name, weights === undefined ? {} : { weights });
+  return create(name, { ...(weights === undefined ? {} : { weights }), ...(alpha === undefined ? {} : { alpha }) });
 }
 
 async function ofModel(

@@ -26,13 +26,13 @@ export interface MaximizeOptions extends ModelOptions {
   class?: number | string | readonly (number | string)[];
   /** Default 128. */
   steps?: number;
-  /** How far a step goes, as a share of the range; default 0.02. */
+  /** How far a step goes, as a share of the range; default 0.03. */
   stepSize?: number;
   /** Every step sees the picture moved by up to so many pixels; default a fourteenth of the shorter side. */
   jitter?: number;
   /** Deviation in pixels of a blur every fourth step, which shrinks to 0 until the last one; default a fiftieth of the shorter side. */
   blur?: number;
-  /** Share of the distance to grey that each step takes back; default 0.01. */
+  /** Share of the distance to grey that each step takes back; default 0.003. */
   l2?: number;
   /** How strongly each step evens out neighbouring pixels (total variation), 0..1; default 0.05. */
   tv?: number;
@@ -216,7 +216,7 @@ async function ascend(
 ): Promise<{ data: Float32Array; before: readonly number[]; after: readonly number[] }> {
   const [, height, width] = shape;
   const side = Math.min(height, width);
-  const { steps = 128, stepSize = 0.02, l2 = 0.01, tv = 0.05, seed = 0 } = options;
+  const { steps = 128, stepSize = 0.03, l2 = 0.003, tv = 0.05, seed = 0 } = options;
   const jitter = options.jitter ?? Math.max(1, Math.round(side / 14));
   const softness = options.blur ?? side / 50;
   const [low, high] = options.range ?? [0, 255];
