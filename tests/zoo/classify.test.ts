@@ -1,6 +1,7 @@
 // `zoo.create(name).classify(picture)`: where weights and names come from when nobody gave them. The server is a function of
 // the test's own.
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -167,3 +168,24 @@ describe('names of classes', () => {
     );
   });
 });
+
+const data = process.env.FOVEA_DATA ?? '';
+const weights = join(data, 'weights/mobilenet-v1-0.25-tfjs/model.json');
+const samples = join(data, 'imagenet-samples');
+test.skipIf(data === '' || !existsSync(weights) || !existsSync(samples))(
+  'a hundred photos with published weights: about 61 right at first, 82 among five',
+  { timeout: 120_000 },
+  async () => {
+    const model = await zoo.create('mobilenet', { alpha: 0.25, weights });
+    const { ids } = await imagenetClasses({ dataFolder: data });
+    const names = (await readdir(samples)).filter((name) => name.endsWith('.JPEG')).sort();
+    const all = await model.classify(names.map((name) => join(samples, name)));
+    const truths = names.map((name) => ids.indexOf(name.split('_')[0] as string));
+    const right = (top: number): number =>
+      all.filter(({ guesses }, i) => guesses.slice(0, top).some(({ index }) => index === truths[i])).length;
+    expect(all.every(({ problem }) => problem === undefined)).toBe(true);
+    // Give or take 3, by the resizing.
+    expect(Math.abs(right(1) - 61)).toBeLessThanOrEqual(3);
+    expect(Math.abs(right(5) - 82)).toBeLessThanOrEqual(3);
+  },
+);
