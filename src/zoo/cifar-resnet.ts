@@ -18,7 +18,7 @@ export interface CifarResnetOptions extends ImageModelOptions {
   preparation?: readonly Layer[];
 }
 
-/** 272,282 trainable parameters with depth 20. Throws `argument` for a depth that is not 6n + 2. */
+/** 272,474 trainable parameters with depth 20. Throws `argument` for a depth that is not 6n + 2. */
 export function cifarResnet(options: CifarResnetOptions = {}): Model {
   const { depth = 20, decay = 0, inputShape = [32, 32, 3], classes = 10, preparation = [] } = options;
   const blocks = (depth - 2) / 6;
