@@ -32,6 +32,7 @@ test(`${MUTATIONS} damaged files for each reader`, { timeout: 600_000 }, async (
     'safetensors',
     'onnx',
     'tfjs',
+    'tfjs-graph',
     'torch',
     'torch-legacy',
     'darknet',

@@ -222,8 +222,41 @@ function sizesGraph(): Uint8Array {
   });
 }
 
+/** A loop over numbers of the file, which runs when the model is made. */
+function loopGraph(): Uint8Array {
+  const body = {
+    inputs: { i: [], condition: [], total: [1] },
+    dtypes: { i: 'int64', condition: 'bool' },
+    outputs: ['goesOn', 'next', 'kept'],
+    nodes: [
+      { op: 'Identity', inputs: ['condition'], outputs: ['goesOn'] },
+      { op: 'Mul', inputs: ['total', 'by'], outputs: ['next'] },
+      { op: 'Identity', inputs: ['next'], outputs: ['kept'] },
+    ],
+    initializers: { by: { shape: [1], values: [1.5] } },
+  } as const;
+  return onnxFile({
+    nodes: [
+      { op: 'Loop', inputs: ['rounds', '', 'begin'], outputs: ['last', 'all'], attributes: { body: { graph: body } } },
+      { op: 'Add', inputs: ['x', 'last'], outputs: ['y'] },
+    ],
+    inputs: { x: ['n', 3] },
+    outputs: ['y'],
+    initializers: {
+      rounds: { dtype: 'int64', shape: [], values: [5] },
+      begin: { shape: [1], values: [1] },
+    },
+  });
+}
+
 async function onnxTarget(): Promise<Target> {
-  const files = [await models.toOnnx(pictureModel()), await models.toOnnx(listModel()), sizesGraph(), sizesGraph()];
+  const files = [
+    await models.toOnnx(pictureModel()),
+    await models.toOnnx(listModel()),
+    sizesGraph(),
+    sizesGraph(),
+    loopGraph(),
+  ];
   return { name: 'onnx', samples: files.map((bytes) => whole(bytes, load)) };
 }
 
@@ -254,6 +287,58 @@ async function tfjsTarget(): Promise<Target> {
     samples.push({ parts: [{ kind: 'json', bytes: json(packed) }, binary(bytes)], read });
   }
   return { name: 'tfjs', samples };
+}
+
+function tfjsGraphTarget(): Target {
+  const coded = (value: string) => ({ s: btoa(value) });
+  const list = (...values: number[]) => ({ list: { i: values.map(String) } });
+  const floats32 = (name: string, ...shape: number[]) => ({ name, shape, dtype: 'float32' });
+  const weights = [
+    floats32('f', 3, 3, 3, 4),
+    floats32('bias', 4),
+    ...['scale', 'offset', 'mean', 'variance'].map((name) => floats32(name, 4)),
+    floats32('m', 64, 2),
+    { name: 'shape', shape: [2], dtype: 'int32' },
+    { name: 'pads', shape: [4, 2], dtype: 'int32' },
+  ];
+  const dim = [-1, 8, 8, 3].map((size) => ({ size: String(size) }));
+  const windows = { strides: list(1, 2, 2, 1), padding: coded('SAME'), data_format: coded('NHWC') };
+  const node = [
+    { name: 'x', op: 'Placeholder', attr: { dtype: { type: 'DT_FLOAT' }, shape: { shape: { dim } } } },
+    ...weights.map(({ name }) => ({ name, op: 'Const' })),
+    { name: 'c', op: 'Conv2D', input: ['x', 'f'], attr: windows },
+    { name: 'b', op: 'BiasAdd', input: ['c', 'bias'] },
+    {
+      name: 'n',
+      op: 'FusedBatchNormV3',
+      input: ['b', 'scale', 'offset', 'mean', 'variance'],
+      attr: { epsilon: { f: 0.001 } },
+    },
+    { name: 'r', op: 'Relu6', input: ['n'] },
+    { name: 'p', op: 'Pad', input: ['r', 'pads'] },
+    {
+      name: 'q',
+      op: 'MaxPool',
+      input: ['p'],
+      attr: { ...windows, ksize: list(1, 2, 2, 1), strides: list(1, 1, 1, 1) },
+    },
+    { name: 's', op: 'Reshape', input: ['r', 'shape'] },
+    { name: 'd', op: 'MatMul', input: ['s', 'm'] },
+    { name: 'y', op: 'Softmax', input: ['d'] },
+  ];
+  const file = { format: 'graph-model', modelTopology: { node }, weightsManifest: [{ paths: ['w.bin'], weights }] };
+  const body = new ByteSink();
+  for (const { dtype, shape } of weights) {
+    const count = shape.reduce((a, b) => a * b, 1);
+    if (dtype === 'float32') body.put(floats(...Array.from({ length: count }, (_, i) => 0.5 + Math.sin(i) / 4)));
+    else if (count === 2) body.u32(0xffffffff, 64);
+    else body.u32(0, 0, 0, 1, 1, 0, 0, 0);
+  }
+  const sample: Sample = {
+    parts: [{ kind: 'json', bytes: json(file) }, binary(body.done().slice())],
+    read: ([model, group]) => models.load(model as Uint8Array, { files: { 'w.bin': group as Uint8Array } }),
+  };
+  return { name: 'tfjs-graph', samples: [sample] };
 }
 
 async function torchTargets(): Promise<Target[]> {
@@ -446,6 +531,7 @@ export async function makeTargets(): Promise<Target[]> {
     await safetensorsTarget(),
     await onnxTarget(),
     await tfjsTarget(),
+    tfjsGraphTarget(),
     ...(await torchTargets()),
     darknetTarget(),
     caffeTarget(),

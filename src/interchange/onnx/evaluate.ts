@@ -13,10 +13,31 @@ export interface PreparedGraph extends OnnxGraph {
   readonly nodes: readonly OperatorNode[];
 }
 
+/** While a model is made: far more than loops over sizes take, and still done within a second. */
+export const MOST_NODES = 50_000;
+
 /** Values by name; graphs inside of nodes see those around them. */
 export class Scope {
   private readonly values = new Map<string, OnnxValue>();
-  constructor(private readonly outer?: Scope) {}
+  private readonly budget: { left: number };
+
+  /** `most` nodes may be evaluated in it and the scopes inside: loops of a damaged file would not end. */
+  constructor(
+    private readonly outer?: Scope,
+    most = MOST_NODES,
+  ) {
+    this.budget = outer?.budget ?? { left: most };
+  }
+
+  /** Counts a node. Throws `range` where there were too many. */
+  spend(node: OperatorNode): void {
+    if (this.budget.left-- > 0) return;
+    throw new FoveaError({
+      code: 'range',
+      op: node.opType,
+      message: 'the loops of the graph are too long for the model to be made of them.',
+    });
+  }
 
   get(name: string): OnnxValue | undefined {
     return this.values.get(name) ?? this.outer?.get(name);
@@ -44,6 +65,7 @@ export function* evaluateGraph(graph: PreparedGraph, scope: Scope, training = fa
 
 export function* evaluateNodes(nodes: readonly OperatorNode[], scope: Scope, training = false): Evaluation<void> {
   for (const node of nodes) {
+    scope.spend(node);
     const inputs = node.inputs.map((name) => (name === '' ? undefined : scope.get(name)));
     const outputs = yield* evaluateNode(node, inputs, scope, training);
     node.outputs.forEach((name, i) => {

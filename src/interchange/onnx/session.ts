@@ -39,7 +39,7 @@ export class OnnxGraphRunner {
 
   /** Runs the graph on named inputs and gives its outputs by name. Throws `argument` for inputs that are missing. */
   async run(inputs: Readonly<Record<string, OnnxInput | OnnxValue>>): Promise<Record<string, OnnxValue>> {
-    const scope = new Scope();
+    const scope = new Scope(undefined, Number.POSITIVE_INFINITY);
     for (const { name, type } of this.graph.inputs) {
       const given = inputs[name];
       if (given === undefined) {
