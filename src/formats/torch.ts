@@ -134,9 +134,6 @@ function pickleEntry(zip: ZipReader): string | undefined {
 /**
  * Reads a `.pt` or `.pth` file of torch.save: a state dict, or a checkpoint with one in it. No code of the file is run.
  * Throws `format` for a damaged file and for a pickle of anything but tensors and plain data, with the byte.
- *
- * @example
- * const { tensors } = formats.readTorch(await fs.readFile('resnet18.pth'));
  */
 export function readTorch(bytes: Uint8Array, file = 'torch file'): TorchFile {
   if (bytes.length === 0) throw formatError(file, 'the file is empty: a file of torch.save was expected.');

@@ -84,7 +84,9 @@ export async function loadOnnxGraph(
  * their settings are in `model.metadata.heads`. Throws `format` where the files do not fit each other.
  *
  * @example
- * const model = await models.loadDarknet({ cfg: 'yolov4-tiny.cfg', weights: 'yolov4-tiny.weights' });
+ * const cfg = '[net]\nheight=8\nwidth=8\nchannels=3\n[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=leaky';
+ * const model = await models.loadDarknet({ cfg: new TextEncoder().encode(cfg) });
+ * console.log(model.outputs[0]?.shape); // [ null, 8, 8, 4 ]
  */
 export async function loadDarknet(files: DarknetFiles): Promise<TrainableModel> {
   return (await import('./darknet/index.js')).loadDarknet(files);
@@ -95,7 +97,9 @@ export async function loadDarknet(files: DarknetFiles): Promise<TrainableModel> 
  * other, `unsupported` for types of layers that are not known.
  *
  * @example
- * const model = await models.loadCaffe({ prototxt: 'deploy.prototxt', caffemodel: 'weights.caffemodel' });
+ * const net = 'input: "x" input_dim: [1, 3, 8, 8] layer { type: "Pooling" bottom: "x" top: "y" pooling_param { kernel_size: 2 stride: 2 } }';
+ * const model = await models.loadCaffe({ prototxt: new TextEncoder().encode(net) });
+ * console.log(model.outputs[0]?.shape); // [ null, 4, 4, 3 ]
  */
 export async function loadCaffe(files: CaffeFiles): Promise<TrainableModel> {
   return (await import('./caffe/index.js')).loadCaffe(files);

@@ -22,9 +22,6 @@ export interface CaffeFiles {
 /**
  * Loads a network of Caffe, of either generation, as it runs in the phase TEST; losses and accuracies are left out. Throws `format`
  * where the files do not fit each other, `unsupported` for types of layers that are not known.
- *
- * @example
- * const model = await models.loadCaffe({ prototxt: 'deploy.prototxt', caffemodel: 'weights.caffemodel' });
  */
 export async function loadCaffe({ prototxt, caffemodel, inputShape, name }: CaffeFiles): Promise<Model> {
   const file = typeof prototxt === 'string' ? prototxt : 'network.prototxt';

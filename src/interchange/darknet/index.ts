@@ -22,9 +22,6 @@ export interface DarknetFiles {
  * Loads a network of Darknet. Detectors have one output for each `[yolo]` or `[region]`, before any activation; the settings of
  * these are in `model.metadata.heads`. Throws `format` where the files do not fit each other, `unsupported` for kinds of layers
  * that are not known.
- *
- * @example
- * const model = await models.loadDarknet({ cfg: 'yolov4-tiny.cfg', weights: 'yolov4-tiny.weights' });
  */
 export async function loadDarknet({ cfg, weights, name }: DarknetFiles): Promise<Model> {
   const file = typeof cfg === 'string' ? cfg : 'network.cfg';
