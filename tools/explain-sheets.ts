@@ -87,7 +87,7 @@ const busiest = async (layer: string, count: number): Promise<number[]> => {
   return order.map(([channel]) => channel).sort((a, b) => a - b);
 };
 const patterns = [];
-for (const layer of ['conv1', 'conv2', 'conv4'])
+for (const layer of ['conv2', 'conv3', 'conv4'])
   patterns.push(...(await explain.maximize(model, { layer, channel: await busiest(layer, 8) })).pictures);
 const classes = await explain.maximize(model, { class: sceneNames.slice(0, 4) });
 patterns.push(...classes.pictures);
