@@ -37,8 +37,13 @@ export async function writePages(report: Report): Promise<void> {
   put('lecture', peersTable(report, 'lecture'));
   put('conv', meansTable(report, 'conv'));
   put('matmul', rowsTable(report, 'matmul'));
-  const everyone = peersTable(report, 'networks');
-  put('networks', meansTable(report, 'networks'), everyone, figuresTable(report, 'networks'));
+  const memory = figuresTable(report, 'networks');
+  put(
+    'networks',
+    meansTable(report, 'networks'),
+    peersTable(report, 'networks'),
+    ...(memory.rows.length > 0 ? [memory] : []),
+  );
   put('pointwise', meansTable(report, 'pointwise'), rowsTable(report, 'pointwise'));
   for (const suite of ['memory', 'start', 'load', 'threads', 'odd', 'overhead', 'data'])
     put(suite, figuresTable(report, suite));

@@ -149,7 +149,12 @@ export function rowCells({ peaks, threads }: Report, row: RowResult): string[] {
 export function peersTable({ results }: Report, suite: string): Table {
   const rows = rowsOf(results).filter((row) => row.suite === suite);
   const lines = rows.flatMap((row) => [
-    [`${row.name}: fovea ${row.own}`, row.failure ?? (row.time === undefined ? '' : digits(row.time.median)), '', ''],
+    [
+      `${`${row.name} ${row.part}`.trim()}: fovea ${row.own}`,
+      row.failure ?? (row.time === undefined ? '' : digits(row.time.median)),
+      '',
+      '',
+    ],
     ...row.peers.map((peer) => [
       `${peer.name} ${peer.version}`.trim(),
       peer.time === undefined ? 'left out' : digits(peer.time.median),
