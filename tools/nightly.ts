@@ -9,37 +9,13 @@ import { cifarResnet20 } from './nightly/cifar-resnet20.js';
 import { compareEngines } from './nightly/compare-engines.js';
 import { fuzzReaders } from './nightly/fuzz.js';
 import { golden } from './nightly/golden.js';
-import { interop } from './nightly/interop.js';
 import { describeChecks, type Outcome, type Part } from './nightly/part.js';
+import { interop, onnxTraining, sanitize, tests } from './nightly/program.js';
 import { strokes } from './nightly/strokes.js';
 import { fashionCnn, fashionDense, mnistConvnet } from './nightly/training.js';
 
 // `npm run` starts programs in the package's folder.
 const root = process.cwd();
-
-const tests: Part = {
-  name: 'tests',
-  about: 'the whole test suite, its long fuzzing included',
-  data: [],
-  async run() {
-    const { status } = spawnSync(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run'], {
-      stdio: 'inherit',
-      env: { ...process.env, FOVEA_NIGHTLY: '1' },
-    });
-    return { figures: {}, checks: [{ name: "vitest's exit code", got: status ?? -1, want: '0', isMet: status === 0 }] };
-  },
-};
-
-const sanitize: Part = {
-  name: 'sanitize',
-  about: 'the native kernels under AddressSanitizer and UndefinedBehaviorSanitizer, on every level',
-  data: [],
-  async run() {
-    const args = [join(root, 'tools/run.mjs'), 'tools/sanitize.ts'];
-    const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
-    return { figures: {}, checks: [{ name: 'its exit code', got: status ?? -1, want: '0', isMet: status === 0 }] };
-  },
-};
 
 const parts: readonly Part[] = [
   fashionCnn,
@@ -50,6 +26,7 @@ const parts: readonly Part[] = [
   compareEngines,
   golden,
   interop,
+  onnxTraining,
   fuzzReaders,
   tests,
   sanitize,

@@ -391,6 +391,41 @@ describe('ONNX graphs as models', () => {
     });
     await expect(models.load(found)).rejects.toThrow('Run it as it stands');
   });
+
+  it('reads what graphs inside take from outside: a branch by a constant, rounds of a loop', async () => {
+    const branch = (op: string): FileGraph => ({
+      nodes: [node(op, ['r', 'w'], ['b'])],
+      inputs: {},
+      outputs: ['b'],
+    });
+    const body: FileGraph = {
+      nodes: [node('Identity', ['go'], ['more']), node('Mul', ['sum', 'r'], ['p']), node('Add', ['p', 'w'], ['next'])],
+      inputs: { i: [], go: [], sum: ['n', 4] },
+      outputs: ['more', 'next'],
+      dtypes: { i: 'int64', go: 'bool', more: 'bool' },
+    };
+    const model = await check(
+      {
+        nodes: [
+          node('Relu', ['x'], ['r']),
+          node('If', ['yes'], ['chosen'], {
+            then_branch: { graph: branch('Add') },
+            else_branch: { graph: branch('Mul') },
+          }),
+          node('Loop', ['rounds', 'yes', 'chosen'], ['y'], { body: { graph: body } }),
+        ],
+        inputs: { x: ['n', 4] },
+        outputs: ['y'],
+        initializers: {
+          w: weight([4], 3),
+          yes: { dtype: 'bool', shape: [], values: [1] },
+          rounds: { dtype: 'int64', shape: [], values: [3] },
+        },
+      },
+      { x: [3, 4] },
+    );
+    expect(namesOf(model)).toEqual(['InputLayer', 'ReLU', 'OnnxOperation', 'OnnxOperation']);
+  });
 });
 
 describe('an imported network with batch norms', () => {

@@ -19,6 +19,35 @@ export function describeNode({ opType, name, outputs }: Pick<OnnxNode, 'opType' 
   return own === '' ? opType : `${own} (${opType})`;
 }
 
+const readBy = new WeakMap<OnnxNode, readonly string[]>();
+
+/** The values that a node reads: its inputs in order, then those from outside that the graphs among its attributes read. */
+export function namesRead(node: OnnxNode): readonly string[] {
+  const known = readBy.get(node);
+  if (known !== undefined) return known;
+  const graphs = Object.values(node.attributes).filter(
+    (value): value is OnnxGraph => typeof value === 'object' && 'nodes' in value,
+  );
+  const captured = new Set(graphs.flatMap((graph) => [...namesFromOutside(graph)]));
+  const names = [...node.inputs, ...[...captured].filter((name) => !node.inputs.includes(name))];
+  readBy.set(node, names);
+  return names;
+}
+
+function namesFromOutside({ nodes, initializers, inputs, outputs }: OnnxGraph): Set<string> {
+  const own = new Set([...initializers.keys(), ...inputs.map(({ name }) => name)]);
+  const outside = new Set<string>();
+  const read = (name: string): void => {
+    if (name !== '' && !own.has(name)) outside.add(name);
+  };
+  for (const node of nodes) {
+    for (const name of namesRead(node)) read(name);
+    for (const name of node.outputs) own.add(name);
+  }
+  for (const { name } of outputs) read(name);
+  return outside;
+}
+
 export class Attributes {
   constructor(readonly node: OperatorNode) {}
 

@@ -4,7 +4,7 @@ import type { OnnxModel, OnnxPort } from '../../formats/onnx.js';
 import { input } from '../../nn/layers/index.js';
 import { Model } from '../../nn/model.js';
 import type { SymbolicTensor } from '../../nn/symbolic.js';
-import { Attributes, describeNode, type OperatorNode, operatorKey } from './attributes.js';
+import { Attributes, describeNode, namesRead, type OperatorNode, operatorKey } from './attributes.js';
 import { Builder, type BuildValue, type ConstantValue, identityOrder, lastOrder } from './builder.js';
 import type { PreparedGraph } from './evaluate.js';
 import { LayerCallSite } from './layers/call-site.js';
@@ -87,7 +87,7 @@ function outputName(name: string): string {
 }
 
 async function makeLayer(builder: Builder, node: OperatorNode): Promise<void> {
-  const values = node.inputs.map((name): BuildValue | undefined => (name === '' ? undefined : builder.get(name)));
+  const values = namesRead(node).map((name): BuildValue | undefined => (name === '' ? undefined : builder.get(name)));
   if (values.every((each) => each === undefined || each.kind === 'constant')) {
     await builder.fold(node, values as (ConstantValue | undefined)[]);
     return;

@@ -6,9 +6,9 @@ import type { OnnxDtype } from '../../formats/onnx-schema.js';
 import type { Layer } from '../../nn/layer.js';
 import { permute } from '../../nn/layers/index.js';
 import type { SymbolicTensor } from '../../nn/symbolic.js';
-import { Attributes, describeNode, type OperatorNode, operatorKey } from './attributes.js';
+import { Attributes, describeNode, namesRead, type OperatorNode, operatorKey } from './attributes.js';
 import { type Cluster, collect, isOpen, outputFacts, probeCluster } from './cluster.js';
-import { evaluateNode, runWaiting } from './evaluate.js';
+import { evaluateNode, runWaiting, Scope } from './evaluate.js';
 import { OnnxOperation, type OperationPort } from './operation.js';
 import { realiseAll } from './session.js';
 import { hostOperators } from './tables.js';
@@ -84,7 +84,7 @@ export class Builder {
 
   constructor(nodes: readonly OperatorNode[], outputs: readonly string[]) {
     for (const node of nodes) {
-      for (const name of node.inputs) {
+      for (const name of namesRead(node)) {
         this.uses.set(name, (this.uses.get(name) ?? 0) + 1);
         this.readers.set(name, node);
       }
@@ -233,15 +233,21 @@ export class Builder {
     this.values.set(name, value);
   }
 
-  /** Computes a node whose inputs are all known. */
+  /** Computes a node; all that it reads is known. */
   async fold(node: OperatorNode, inputs: readonly (ConstantValue | undefined)[]): Promise<void> {
-    const values = inputs.map((each) => each?.value);
+    const count = node.inputs.length;
+    const values = inputs.slice(0, count).map((each) => each?.value);
+    const scope = new Scope();
+    namesRead(node).forEach((name, i) => {
+      const value = inputs[i]?.value;
+      if (i >= count && value !== undefined) scope.set(name, value);
+    });
     const realise = (tensors: readonly TensorValue[]): Promise<HostValue[]> => {
       const large = tensors.find(({ tensor }) => tensor.size > MOST_FOLDED);
       if (large === undefined) return realiseAll(tensors);
       throw new Attributes(node).error(`makes a constant of ${formatShape(large.shape)}, which is too large.`);
     };
-    const outputs = await runWaiting(evaluateNode(node, values), realise);
+    const outputs = await runWaiting(evaluateNode(node, values, scope), realise);
     const tensors = outputs.map((each) => (each.kind === 'tensor' ? each : undefined));
     const wanted = tensors.filter((each) => each !== undefined);
     const hosts = new Map((await realise(wanted)).map((host, i) => [wanted[i], host]));

@@ -3,7 +3,7 @@
 import { FoveaError } from '../../core/errors.js';
 import type { Shape } from '../../core/shape.js';
 import { placeholder, whileTracing } from '../../graph/tensor.js';
-import { Attributes, type OperatorNode } from './attributes.js';
+import { Attributes, namesRead, type OperatorNode } from './attributes.js';
 import type { BuildValue, SymbolValue } from './builder.js';
 import { evaluateNodes, runWithoutWaiting, Scope } from './evaluate.js';
 import { engineDtype, type HostValue, isFloatDtype, type OnnxValue, type TensorValue, tensorValue } from './values.js';
@@ -51,14 +51,15 @@ const LEARNED: Readonly<Record<string, readonly number[]>> = {
   Where: [1, 2],
 };
 
-/** A node with all that its inputs bring along; `isShape` leaves every constant on the host. */
+/** A node with all that what it reads brings along; `isShape` leaves every constant on the host. */
 export function collect(node: OperatorNode, inputs: readonly (BuildValue | undefined)[], isShape: boolean): Cluster {
   const nodes = new Set<OperatorNode>();
   const roots = new Map<string, SymbolValue>();
   const constants = new Map<string, HostValue>();
   const parameters = new Map<string, KeptValue>();
+  const names = namesRead(node);
   inputs.forEach((each, index) => {
-    const name = node.inputs[index] as string;
+    const name = names[index] as string;
     if (each === undefined) return;
     if (each.kind === 'symbol') roots.set(name, each);
     else if (each.kind === 'constant') {

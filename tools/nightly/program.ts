@@ -1,0 +1,47 @@
+// Parts of the nightly run that are a program of their own, held to its exit code; the last line it prints is the figure.
+import { spawnSync } from 'node:child_process';
+import { near, type Part } from './part.js';
+
+function program(name: string, about: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Part {
+  return {
+    name,
+    about,
+    data: [],
+    async run() {
+      const { status, stdout } = spawnSync(process.execPath, args, {
+        encoding: 'utf8',
+        maxBuffer: 2 ** 28,
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: { ...process.env, ...env },
+      });
+      console.log(stdout);
+      const result = stdout.trimEnd().split('\n').at(-1) ?? '';
+      return { figures: { result }, checks: [near('its exit code', status ?? -1, 0)] };
+    },
+  };
+}
+
+export const tests = program(
+  'tests',
+  'the whole test suite, its long fuzzing included',
+  ['node_modules/vitest/vitest.mjs', 'run'],
+  { FOVEA_NIGHTLY: '1' },
+);
+
+export const sanitize = program(
+  'sanitize',
+  'the native kernels under AddressSanitizer and UndefinedBehaviorSanitizer, on every level',
+  ['tools/run.mjs', 'tools/sanitize.ts'],
+);
+
+export const interop = program(
+  'interop',
+  "files of every network of the zoo, opened by Python's Keras and by ONNX Runtime",
+  ['tools/run.mjs', 'tools/interop.ts', '--all'],
+);
+
+export const onnxTraining = program(
+  'onnx-training',
+  'ten steps of a ResNet imported from PyTorch, beside the losses of PyTorch',
+  ['tools/run.mjs', 'tools/interop/onnx-training.ts'],
+);
