@@ -566,4 +566,10 @@ export const torchvisionEntries: Readonly<Record<string, ZooEntry>> = {
     papers.squeezeExcitation,
     torch.seResnext50,
   ),
+  senet154: withoutWeights(
+    'ResNeXt-152 in 64 groups whose blocks scale their channels, with a stem and projections of 3x3',
+    115_088_984,
+    papers.squeezeExcitation,
+    torch.senet154,
+  ),
 };

@@ -31,7 +31,6 @@ interface ConvOptions {
   readonly bias?: boolean;
 }
 
-/** A network being put together. */
 /** What `convNorm` accepts beside. */
 interface UnitOptions extends ConvOptions {
   /** Default `relu`; null for none. */
@@ -44,6 +43,7 @@ interface UnitOptions extends ConvOptions {
 
 const both = (sides: Sides): readonly [number, number] => (typeof sides === 'number' ? [sides, sides] : sides);
 
+/** A network being put together. */
 export class TorchBuilder {
   readonly inputs: SymbolicTensor;
   /** Names of the layers with weights, as PyTorch lists them: in the order in which they were made. */
@@ -137,7 +137,8 @@ export class TorchBuilder {
   /** As `maxPool`, with a last window that reaches over the edge where one begins inside. */
   maxPoolCeil(x: SymbolicTensor, kernel: number, strides: number): SymbolicTensor {
     const over = (size: number | null | undefined): number => {
-      if (size === null || size === undefined) return 0;
+      // Rounding up is rounding down with so many more; what no window reaches does no harm.
+      if (size === null || size === undefined) return strides - 1;
       const count = Math.ceil((size - kernel) / strides) + 1;
       return Math.max(0, (count - 1) * strides + kernel - size);
     };

@@ -8,6 +8,7 @@ export { inceptionV3 } from './inception-v3.js';
 export * from './mobilenet.js';
 export * from './regnet.js';
 export * from './resnet.js';
+export { senet154 } from './senet.js';
 export * from './shufflenet-v2.js';
 export { squeezenet10, squeezenet11 } from './squeezenet.js';
 export * from './vgg.js';
