@@ -7,17 +7,7 @@ import type { Model, TrainableModel } from '../../nn/model.js';
 import type { SymbolicTensor } from '../../nn/symbolic.js';
 import { type ApplicationOptions, applicationInput, finish, roundChannels, stridePadding, through } from './build.js';
 import { denseInitializer, dropBlock, excite, fanOut } from './efficientnet-parts.js';
-
-/** Kernel, blocks, channels in and out, expansion and strides of the stages before scaling. */
-const STAGES = [
-  [3, 1, 32, 16, 1, 1],
-  [3, 2, 16, 24, 6, 2],
-  [5, 2, 24, 40, 6, 2],
-  [3, 3, 40, 80, 6, 2],
-  [5, 3, 80, 112, 6, 1],
-  [5, 4, 112, 192, 6, 2],
-  [3, 1, 192, 320, 6, 1],
-] as const;
+import { EFFICIENTNET } from './inverted-stages.js';
 
 /** How much larger than B0, and the picture size and dropout of that. */
 export interface Scale {
@@ -122,14 +112,14 @@ function made(name: string, scale: Scale, options: EfficientNetOptions): Model {
   );
   x = layers.zeroPadding2d({ padding: stridePadding(x, 3), name: 'stem_conv_pad' }).apply(x);
   x = through(x, conv(width(32), 3, 'stem_conv', 2), norm('stem_bn'), silu('stem_activation'));
-  const total = STAGES.reduce((sum, [, count]) => sum + repeats(count), 0);
+  const total = EFFICIENTNET.reduce((sum, { blocks }) => sum + repeats(blocks), 0);
   let index = 0;
-  STAGES.forEach(([kernel, count, , filters, expansion, strides], stage) => {
-    for (let i = 0; i < repeats(count); i++) {
+  EFFICIENTNET.forEach(({ expansion, kernel, channels, blocks, strides }, stage) => {
+    for (let i = 0; i < repeats(blocks); i++) {
       x = block(x, {
         at: `block${stage + 1}${String.fromCharCode(97 + i)}_`,
         kernel,
-        filters: width(filters),
+        filters: width(channels),
         expansion,
         strides: i === 0 ? strides : 1,
         dropRate: (dropConnectRate * index++) / total,

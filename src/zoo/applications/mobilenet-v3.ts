@@ -13,6 +13,7 @@ import {
   stridePadding,
   through,
 } from './build.js';
+import { type Block, MOBILENET_V3_LARGE, MOBILENET_V3_SMALL } from './inverted-stages.js';
 
 /** See `mobilenetV3Small`. */
 export interface MobileNetV3Options extends ApplicationOptions {
@@ -23,47 +24,6 @@ export interface MobileNetV3Options extends ApplicationOptions {
   /** Whether the model takes pixels of 0..255 and scales them itself; default true. */
   includePreprocessing?: boolean;
 }
-
-/** Expansion, output channels, kernel, strides, and whether the block weighs its channels and has the new activation. */
-type Block = readonly [
-  expansion: number,
-  filters: number,
-  kernel: 3 | 5,
-  strides: 1 | 2,
-  weighs: boolean,
-  isHard: boolean,
-];
-
-const SMALL: readonly Block[] = [
-  [1, 16, 3, 2, true, false],
-  [72 / 16, 24, 3, 2, false, false],
-  [88 / 24, 24, 3, 1, false, false],
-  [4, 40, 5, 2, true, true],
-  [6, 40, 5, 1, true, true],
-  [6, 40, 5, 1, true, true],
-  [3, 48, 5, 1, true, true],
-  [3, 48, 5, 1, true, true],
-  [6, 96, 5, 2, true, true],
-  [6, 96, 5, 1, true, true],
-  [6, 96, 5, 1, true, true],
-];
-const LARGE: readonly Block[] = [
-  [1, 16, 3, 1, false, false],
-  [4, 24, 3, 2, false, false],
-  [3, 24, 3, 1, false, false],
-  [3, 40, 5, 2, true, false],
-  [3, 40, 5, 1, true, false],
-  [3, 40, 5, 1, true, false],
-  [6, 80, 3, 2, false, true],
-  [2.5, 80, 3, 1, false, true],
-  [2.3, 80, 3, 1, false, true],
-  [2.3, 80, 3, 1, false, true],
-  [6, 112, 3, 1, true, true],
-  [6, 112, 3, 1, true, true],
-  [6, 160, 5, 2, true, true],
-  [6, 160, 5, 1, true, true],
-  [6, 160, 5, 1, true, true],
-];
 
 const norm = (name: string): Layer => layers.batchNormalization({ momentum: 0.999, name });
 const conv = (filters: number, name: string): Layer =>
@@ -99,7 +59,7 @@ class Builder {
     x: SymbolicTensor,
     id: number,
     filters: number,
-    [expansion, , kernel, strides, weighs, isHard]: Block,
+    { expansion, kernel, strides, weighs, isHard }: Block,
   ): SymbolicTensor {
     const at = id === 0 ? 'expanded_conv_' : `expanded_conv_${id}_`;
     const channels = x.shape.at(-1) as number;
@@ -140,7 +100,7 @@ function mobilenetV3(name: string, blocks: readonly Block[], lastUnits: number, 
     builder.activation(true),
   );
   blocks.forEach((each, id) => {
-    x = builder.block(x, id, roundChannels(each[1] * alpha), each);
+    x = builder.block(x, id, roundChannels(each.channels * alpha), each);
   });
   const last = roundChannels((x.shape.at(-1) as number) * 6);
   x = through(x, conv(last, 'conv_1'), norm('conv_1_bn'), builder.activation(true));
@@ -162,8 +122,8 @@ function mobilenetV3(name: string, blocks: readonly Block[], lastUnits: number, 
 
 /** 2,554,968 parameters with alpha 1. */
 export const mobilenetV3Small = (options: MobileNetV3Options = {}): Model =>
-  mobilenetV3('MobileNetV3Small', SMALL, 1024, options);
+  mobilenetV3('MobileNetV3Small', MOBILENET_V3_SMALL, 1024, options);
 
 /** 5,507,432 parameters with alpha 1. */
 export const mobilenetV3Large = (options: MobileNetV3Options = {}): Model =>
-  mobilenetV3('MobileNetV3Large', LARGE, 1280, options);
+  mobilenetV3('MobileNetV3Large', MOBILENET_V3_LARGE, 1280, options);

@@ -13,6 +13,7 @@ import {
   stridePadding,
   through,
 } from './build.js';
+import { MOBILENET_V2 } from './inverted-stages.js';
 
 /** See `mobilenet` and `mobilenetV2`. */
 export interface MobileNetOptions extends ApplicationOptions {
@@ -124,17 +125,6 @@ function invertedResidual(
   return layers.add({ name: `${at}add` }).apply([x, inner]);
 }
 
-/** Expansion, output channels, blocks and the first block's strides of MobileNetV2's stages. */
-const STAGES = [
-  [1, 16, 1, 1],
-  [6, 24, 2, 2],
-  [6, 32, 3, 2],
-  [6, 64, 4, 2],
-  [6, 96, 3, 1],
-  [6, 160, 3, 2],
-  [6, 320, 1, 1],
-] as const;
-
 /** 3,538,984 parameters with alpha 1. */
 export function mobilenetV2(options: MobileNetOptions = {}): Model {
   const { alpha = 1 } = options;
@@ -154,9 +144,9 @@ export function mobilenetV2(options: MobileNetOptions = {}): Model {
     relu6('Conv1_relu'),
   );
   let id = 0;
-  for (const [expansion, filters, blocks, first] of STAGES) {
+  for (const { expansion, channels, blocks, strides } of MOBILENET_V2) {
     for (let block = 0; block < blocks; block++) {
-      x = invertedResidual(x, id++, roundChannels(Math.floor(filters * alpha)), block === 0 ? first : 1, expansion);
+      x = invertedResidual(x, id++, roundChannels(Math.floor(channels * alpha)), block === 0 ? strides : 1, expansion);
     }
   }
   const last = alpha > 1 ? roundChannels(1280 * alpha) : 1280;

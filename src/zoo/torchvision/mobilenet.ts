@@ -6,6 +6,13 @@ import type { SymbolicTensor } from '../../nn/symbolic.js';
 import { roundChannels } from '../applications/build.js';
 import { scaleOf } from '../applications/efficientnet.js';
 import { dropBlock } from '../applications/efficientnet-parts.js';
+import {
+  EFFICIENTNET,
+  MOBILENET_V2,
+  MOBILENET_V3_LARGE,
+  MOBILENET_V3_SMALL,
+  type Block as V3Block,
+} from '../applications/inverted-stages.js';
 import { type ActivationName, TorchBuilder, type TorchvisionOptions } from './build.js';
 
 /** What a block is made of. */
@@ -39,25 +46,14 @@ function inverted(b: TorchBuilder, x: SymbolicTensor, at: string, block: Block):
   return b.add([x, dropRate > 0 ? dropBlock(`${at}.drop`, dropRate).apply(y) : y]);
 }
 
-/** Expansion, channels, blocks and strides. */
-const V2_STAGES = [
-  [1, 16, 1, 1],
-  [6, 24, 2, 2],
-  [6, 32, 3, 2],
-  [6, 64, 4, 2],
-  [6, 96, 3, 1],
-  [6, 160, 3, 2],
-  [6, 320, 1, 1],
-] as const;
-
 /** 3,504,872 parameters. */
 export function mobilenetV2(options: TorchvisionOptions = {}): Model {
   const b = new TorchBuilder('mobilenet_v2', options);
   const relu6 = { activation: 'relu6' } as const;
   let x = b.convNorm(b.inputs, 'features.0', 32, { kernel: 3, strides: 2, ...relu6 });
   let place = 1;
-  for (const [expansion, out, count, strides] of V2_STAGES) {
-    for (let i = 0; i < count; i++) {
+  for (const { expansion, channels: out, blocks, strides } of MOBILENET_V2) {
+    for (let i = 0; i < blocks; i++) {
       const at = `features.${place++}.conv`;
       const channels = x.shape.at(-1) as number;
       const wide = expansion * channels;
@@ -75,56 +71,28 @@ export function mobilenetV2(options: TorchvisionOptions = {}): Model {
   return b.model(x, (maps) => b.dense(b.dropout(b.means(maps), 0.2), 'classifier.1', b.classes));
 }
 
-/** Kernel, channels inside and after, whether they are squeezed, whether hard swish, strides. */
-type V3Row = readonly [number, number, number, boolean, boolean, number];
-
-const LARGE: readonly V3Row[] = [
-  [3, 16, 16, false, false, 1],
-  [3, 64, 24, false, false, 2],
-  [3, 72, 24, false, false, 1],
-  [5, 72, 40, true, false, 2],
-  [5, 120, 40, true, false, 1],
-  [5, 120, 40, true, false, 1],
-  [3, 240, 80, false, true, 2],
-  [3, 200, 80, false, true, 1],
-  [3, 184, 80, false, true, 1],
-  [3, 184, 80, false, true, 1],
-  [3, 480, 112, true, true, 1],
-  [3, 672, 112, true, true, 1],
-  [5, 672, 160, true, true, 2],
-  [5, 960, 160, true, true, 1],
-  [5, 960, 160, true, true, 1],
-];
-const SMALL: readonly V3Row[] = [
-  [3, 16, 16, true, false, 2],
-  [3, 72, 24, false, false, 2],
-  [3, 88, 24, false, false, 1],
-  [5, 96, 40, true, true, 2],
-  [5, 240, 40, true, true, 1],
-  [5, 240, 40, true, true, 1],
-  [5, 120, 48, true, true, 1],
-  [5, 144, 48, true, true, 1],
-  [5, 288, 96, true, true, 2],
-  [5, 576, 96, true, true, 1],
-  [5, 576, 96, true, true, 1],
-];
-
-function mobilenetV3(name: string, rows: readonly V3Row[], hidden: number, options: TorchvisionOptions = {}): Model {
+function mobilenetV3(
+  name: string,
+  blocks: readonly V3Block[],
+  hidden: number,
+  options: TorchvisionOptions = {},
+): Model {
   const b = new TorchBuilder(name, options);
   const unit = { activation: 'hardSilu', epsilon: 1e-3 } as const;
   let x = b.convNorm(b.inputs, 'features.0', 16, { kernel: 3, strides: 2, ...unit });
-  rows.forEach(([kernel, wide, out, isSqueezed, isHard, strides], i) => {
+  blocks.forEach(({ expansion, kernel, channels, strides, weighs, isHard }, i) => {
+    const wide = roundChannels((x.shape.at(-1) as number) * expansion);
     x = inverted(b, x, `features.${i + 1}.block`, {
       kernel,
       wide,
-      out,
+      out: channels,
       strides,
       activation: isHard ? 'hardSilu' : 'relu',
       epsilon: 1e-3,
-      ...(isSqueezed ? { squeezed: roundChannels(Math.floor(wide / 4)), gates: ['relu', 'hardSigmoid'] as const } : {}),
+      ...(weighs ? { squeezed: roundChannels(Math.floor(wide / 4)), gates: ['relu', 'hardSigmoid'] as const } : {}),
     });
   });
-  x = b.convNorm(x, `features.${rows.length + 1}`, 6 * (x.shape.at(-1) as number), unit);
+  x = b.convNorm(x, `features.${blocks.length + 1}`, 6 * (x.shape.at(-1) as number), unit);
   return b.model(x, (maps) => {
     const y = b.activate(b.dense(b.means(maps), 'classifier.0', hidden), 'hardSilu');
     return b.dense(b.dropout(y, 0.2), 'classifier.3', b.classes);
@@ -133,10 +101,10 @@ function mobilenetV3(name: string, rows: readonly V3Row[], hidden: number, optio
 
 /** 5,483,032 parameters. */
 export const mobilenetV3Large = (options?: TorchvisionOptions): Model =>
-  mobilenetV3('mobilenet_v3_large', LARGE, 1280, options);
+  mobilenetV3('mobilenet_v3_large', MOBILENET_V3_LARGE, 1280, options);
 /** 2,542,856 parameters. */
 export const mobilenetV3Small = (options?: TorchvisionOptions): Model =>
-  mobilenetV3('mobilenet_v3_small', SMALL, 1024, options);
+  mobilenetV3('mobilenet_v3_small', MOBILENET_V3_SMALL, 1024, options);
 
 /** Kernel, strides, expansion and blocks; channels before scaling are in MNAS_CHANNELS. */
 const MNAS_STAGES = [
@@ -187,17 +155,6 @@ export const mnasnet10 = (options?: TorchvisionOptions): Model => mnasnet('mnasn
 /** 6,282,256 parameters. */
 export const mnasnet13 = (options?: TorchvisionOptions): Model => mnasnet('mnasnet1_3', 1.3, options);
 
-/** Expansion, kernel, strides, channels and blocks before scaling. */
-const EFFICIENT_STAGES = [
-  [1, 3, 1, 16, 1],
-  [6, 3, 2, 24, 2],
-  [6, 5, 2, 40, 2],
-  [6, 3, 2, 80, 3],
-  [6, 5, 1, 112, 3],
-  [6, 5, 2, 192, 4],
-  [6, 3, 1, 320, 1],
-] as const;
-
 /** Share of blocks that are skipped while training, at the last one. */
 const SKIPPED = 0.2;
 
@@ -209,10 +166,10 @@ function efficientnet(phi: number, options: TorchvisionOptions = {}): Model {
   const channelsOf = (channels: number): number => roundChannels(channels * width);
   const countOf = (count: number): number => Math.ceil(count * depth);
   let x = b.convNorm(b.inputs, 'features.0', channelsOf(32), { kernel: 3, strides: 2, ...unit });
-  const total = EFFICIENT_STAGES.reduce((sum, [, , , , count]) => sum + countOf(count), 0);
+  const total = EFFICIENTNET.reduce((sum, { blocks }) => sum + countOf(blocks), 0);
   let done = 0;
-  EFFICIENT_STAGES.forEach(([expansion, kernel, strides, out, count], stage) => {
-    for (let i = 0; i < countOf(count); i++) {
+  EFFICIENTNET.forEach(({ expansion, kernel, channels: out, blocks, strides }, stage) => {
+    for (let i = 0; i < countOf(blocks); i++) {
       const channels = x.shape.at(-1) as number;
       x = inverted(b, x, `features.${stage + 1}.${i}.block`, {
         kernel,
