@@ -1,9 +1,9 @@
 // Whether others open our files: `npm run interop` writes models as .keras, .h5, .weights.h5 and .onnx, and has Python's Keras
 // and ONNX Runtime predict with them. `--all` takes every network of the zoo and every layer
-// of the golden values, names take those that contain one of them, `--kind .onnx` one kind of file.
-// Skipped, saying so, where there is no Python (FOVEA_PYTHON names one) and none can be made.
+// of the golden values, names take those that contain one of them, `--kind .onnx` one kind of file, and `--log FILE` keeps what
+// agreed and leaves out what the file says has agreed before. Skipped, saying so, where there is no Python (FOVEA_PYTHON names one) and none can be made.
 import { spawn } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
@@ -150,7 +150,7 @@ async function prepare(from: InteropModel): Promise<{ model: models.TrainableMod
 }
 
 /** Writes a model's files, an example and what is predicted for it. */
-async function write(from: InteropModel, chosen: readonly string[]): Promise<Entry[]> {
+async function write(from: InteropModel, chosen: readonly string[]): Promise<{ entries: Entry[]; parameters: number }> {
   const { name } = from;
   const { model, examples } = await prepare(from);
   const own = ownLayers(model);
@@ -164,12 +164,14 @@ async function write(from: InteropModel, chosen: readonly string[]): Promise<Ent
   for (const kind of KINDS) {
     if (!chosen.includes(kind) || (own.length > 0 && kind !== '.onnx')) continue;
     const path = join(folder, `${stem}${kind}`);
+    // Weights alone need the model that they belong to.
+    if (kind === '.weights.h5' && !existsSync(config)) await model.save(config);
     if (kind === '.onnx') await models.exportOnnx(model, path);
     else if (kind === '.weights.h5') await model.saveWeights(path);
     else await model.save(path);
     entries.push({ model: name, kind, path, config, inputs, outputs });
   }
-  return entries;
+  return { entries, parameters: model.countParams() };
 }
 
 /** Has Python open the files; `told` sees each result as it comes. */
@@ -193,22 +195,46 @@ function check(python: string, entries: readonly Entry[], told: (result: Result)
   });
 }
 
-/** Networks of the zoo by fours when there are many, all others together. */
-function partsOf(chosen: readonly InteropModel[]): InteropModel[][] {
-  const [networks, others] = [true, false].map((isZoo) =>
-    chosen.filter(({ name }) => name.startsWith('zoo') === isZoo),
-  );
-  const fours =
-    networks === undefined || networks.length < 10
-      ? [networks ?? []]
-      : Array.from({ length: Math.ceil(networks.length / 4) }, (_, i) => networks.slice(4 * i, 4 * i + 4));
-  return [others ?? [], ...fours].filter((part) => part.length > 0);
+// Files of large networks would fill the disk, and Python starts slowly.
+const MOST_IN_PART = 40e6;
+
+/** Writes the files of models for one start of Python: as many as hold some parameters together, one at the least. */
+async function writePart(
+  waiting: InteropModel[],
+  kindsOf: (model: InteropModel) => readonly string[],
+  fail: (line: string) => void,
+): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  for (let held = 0; held < MOST_IN_PART; ) {
+    const from = waiting.shift();
+    if (from === undefined) break;
+    try {
+      const made = await write(from, kindsOf(from));
+      entries.push(...made.entries);
+      held += made.parameters;
+    } catch (error) {
+      fail(`${from.name}: ${(error as Error).message}`);
+    }
+  }
+  return entries;
+}
+
+/** What a log says has agreed, as "model kind". */
+function agreedIn(log: string | undefined): Set<string> {
+  if (log === undefined || !existsSync(log)) return new Set();
+  const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
+  const results = lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Result);
+  return new Set(results.map(({ model, kind }) => `${model} ${kind}`));
 }
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { all: { type: 'boolean', default: false }, kind: { type: 'string', multiple: true } },
+    options: {
+      all: { type: 'boolean', default: false },
+      kind: { type: 'string', multiple: true },
+      log: { type: 'string' },
+    },
   });
   const found = findPython(root);
   if ('reason' in found) {
@@ -217,41 +243,53 @@ async function main(): Promise<number> {
   }
   // It is files that are compared: sums in their plain order leave only what is wrong in them.
   setPrecision('exact');
-  const chosen = interopModels(values.all).filter(
-    ({ name }) => positionals.length === 0 || positionals.some((part) => name.includes(part)),
+  const { log, kind: chosen = KINDS } = values;
+  const before = agreedIn(log);
+  const kindsOf = ({ name }: InteropModel): string[] => chosen.filter((kind) => !before.has(`${name} ${kind}`));
+  const waiting = interopModels(values.all).filter(
+    (each) =>
+      (positionals.length === 0 || positionals.some((part) => each.name.includes(part))) && kindsOf(each).length > 0,
   );
+  const count = waiting.length;
   let agreed = 0;
   const failed: string[] = [];
   const fail = (line: string): void => {
     failed.push(line);
     console.log(`FAILED ${line}`);
   };
-  // A few at a time: files of large networks would fill the disk, and Python starts slowly.
-  for (const part of partsOf(chosen)) {
+  const tell = (result: Result): void => {
+    const { model, kind, difference = 0, largest = 0, error } = result;
+    if (error !== undefined) fail(`${model} ${kind}: ${error}`);
+    else if (!(difference <= TOLERANCE * Math.max(largest, 1e-3)))
+      fail(`${model} ${kind}: differs by ${difference} of ${largest}`);
+    else {
+      agreed++;
+      console.log(`${model} ${kind}: differs by ${difference.toExponential(1)} of ${largest.toPrecision(3)}`);
+      if (log !== undefined) appendFileSync(log, `${JSON.stringify(result)}\n`);
+    }
+  };
+  while (waiting.length > 0) {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
-    const entries: Entry[] = [];
-    for (const each of part) {
-      try {
-        entries.push(...(await write(each, values.kind ?? KINDS)));
-      } catch (error) {
-        fail(`${each.name}: ${(error as Error).message}`);
-      }
+    const entries = await writePart(waiting, kindsOf, fail);
+    const missing = new Set(entries);
+    try {
+      await check(found.python, entries, (result) => {
+        const entry = entries.find(({ model, kind }) => model === result.model && kind === result.kind);
+        if (entry !== undefined) missing.delete(entry);
+        tell(result);
+      });
+    } catch (error) {
+      // Python died: with the others one goes on.
+      console.log((error as Error).message);
     }
-    const missing = new Set(entries.map(({ model, kind }) => `${model} ${kind}`));
-    await check(found.python, entries, ({ model, kind, difference = 0, largest = 0, error }) => {
-      missing.delete(`${model} ${kind}`);
-      if (error !== undefined) fail(`${model} ${kind}: ${error}`);
-      else if (!(difference <= TOLERANCE * Math.max(largest, 1e-3)))
-        fail(`${model} ${kind}: differs by ${difference} of ${largest}`);
-      else {
-        agreed++;
-        console.log(`${model} ${kind}: differs by ${difference.toExponential(1)} of ${largest.toPrecision(3)}`);
-      }
-    });
-    for (const name of missing) fail(`${name}: Python said nothing of it`);
+    for (const { model, kind } of missing) fail(`${model} ${kind}: Python said nothing of it`);
+    console.log(
+      `interop: ${count - waiting.length} of ${count} models, ${agreed} files agree, ${failed.length} failed`,
+    );
   }
   rmSync(folder, { recursive: true, force: true });
+  for (const line of failed) console.log(`FAILED ${line}`);
   console.log(`interop: ${agreed} files agree, ${failed.length} failed`);
   return failed.length === 0 ? 0 : 1;
 }

@@ -1,6 +1,23 @@
 // Parts of the nightly run that are a program of their own, held to its exit code; the last line it prints is the figure.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { near, type Part } from './part.js';
+
+/** Runs Node and shows what it prints as it comes: hours may lie between the first line and the last. */
+function follow(args: readonly string[], env: NodeJS.ProcessEnv): Promise<{ status: number; last: string }> {
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  });
+  let end = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    process.stdout.write(chunk);
+    end = (end + chunk.toString()).slice(-4000);
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ status: code ?? -1, last: end.trimEnd().split('\n').at(-1) ?? '' }));
+  });
+}
 
 function program(name: string, about: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Part {
   return {
@@ -8,15 +25,8 @@ function program(name: string, about: string, args: readonly string[], env: Node
     about,
     data: [],
     async run() {
-      const { status, stdout } = spawnSync(process.execPath, args, {
-        encoding: 'utf8',
-        maxBuffer: 2 ** 28,
-        stdio: ['ignore', 'pipe', 'inherit'],
-        env: { ...process.env, ...env },
-      });
-      console.log(stdout);
-      const result = stdout.trimEnd().split('\n').at(-1) ?? '';
-      return { figures: { result }, checks: [near('its exit code', status ?? -1, 0)] };
+      const { status, last: result } = await follow(args, env);
+      return { figures: { result }, checks: [near('its exit code', status, 0)] };
     },
   };
 }
