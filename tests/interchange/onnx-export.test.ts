@@ -117,6 +117,68 @@ test.each(['nearest', 'bilinear'] as const)('enlarging pictures is one node: %s'
   expect(kindsOf(await exported(models.model({ inputs: x, outputs: y }), options))).toEqual(['Resize']);
 });
 
+test('recurrent layers are one node, whatever of their walk is read', async () => {
+  const x = layers.input([4, 3]);
+  const [y, h, c] = layers.lstm({ units: 2, returnSequences: true, returnState: true }).applyAll(x) as [
+    typeof x,
+    typeof x,
+    typeof x,
+  ];
+  const last = layers.gru({ units: 2, goBackwards: true }).apply(y);
+  const outputs = layers.concatenate().apply([h, c, last]);
+  const file = await exported(models.model({ inputs: x, outputs }), { verify: true });
+  const kinds = kindsOf(file);
+  expect(kinds.filter((kind) => ['LSTM', 'GRU'].includes(kind))).toEqual(['LSTM', 'GRU']);
+  expect(kinds).not.toContain('MatMul');
+  const sizes = Object.fromEntries((file.graph?.initializer ?? []).map(({ name, dims }) => [name, dims?.map(Number)]));
+  expect(sizes).toMatchObject({ 'lstm_cell/kernel': [1, 8, 3], 'lstm_cell/bias': [1, 16] });
+});
+
+test('both directions are two nodes, with nothing turned around', async () => {
+  const layer = layers.lstm({ units: 2, returnSequences: true, recurrentActivation: 'hardSigmoid' });
+  const x = layers.input([4, 3]);
+  const model = models.model({ inputs: x, outputs: layers.bidirectional({ layer }).apply(x) });
+  const kinds = kindsOf(await exported(model, { verify: true }));
+  expect(kinds.filter((kind) => kind === 'LSTM')).toHaveLength(2);
+  expect(kinds).not.toContain('Slice');
+});
+
+test.each([
+  ['an activation that ONNX lacks', () => layers.lstm({ units: 2, activation: 'silu' })],
+  ['a mask', () => layers.lstm({ units: 2 })],
+] as const)('recurrent layers are written step by step: %s', async (why, make) => {
+  const x = layers.input([4, 3]);
+  const y = why === 'a mask' ? layers.masking().apply(x) : x;
+  const kinds = kindsOf(await exported(models.model({ inputs: x, outputs: make().apply(y) }), { verify: true }));
+  expect(kinds).not.toContain('LSTM');
+  expect(kinds.filter((kind) => /MatMul|Gemm/.test(kind)).length).toBeGreaterThan(3);
+});
+
+test('weights that several layers read are written once', async () => {
+  const [a, b] = [layers.input([5, 5, 2]), layers.input([7, 7, 2])];
+  const shared = layers.conv2d({ filters: 3, kernelSize: 3, name: 'shared' });
+  const outputs = [a, b].map((x) => layers.globalMaxPooling2d().apply(shared.apply(x)));
+  const file = await exported(models.model({ inputs: [a, b], outputs: layers.add().apply(outputs) }), { verify: true });
+  expect(kindsOf(file).filter((kind) => kind === 'Conv')).toHaveLength(2);
+  expect(file.graph?.initializer?.map(({ name }) => name)).toEqual(['shared/kernel', 'shared/bias']);
+});
+
+test('the factors of a resizing give its size, whatever they are rounded to', async () => {
+  for (const [from, to] of [
+    [11, 13],
+    [7, 31],
+  ] as const) {
+    const x = layers.input([from, from, 1]);
+    const model = models.model({ inputs: x, outputs: layers.resizing({ height: to, width: to }).apply(x) });
+    const file = await exported(model, { verify: true });
+    const factors = (file.graph?.initializer ?? []).find(
+      ({ dims, dataType }) => dataType === 1 && Number(dims?.[0]) === 4,
+    );
+    const factor = new Float32Array(new Uint8Array(factors?.rawData as Uint8Array).buffer)[2] as number;
+    expect(Math.floor(Math.fround(factor * from))).toBe(to);
+  }
+});
+
 test('a normalisation whose statistics are not the weights is written op by op', async () => {
   class Own extends models.Model {
     override call([x]: readonly [Tensor]): Tensor {

@@ -1,5 +1,5 @@
 // What is handed to Keras and to ONNX Runtime: models made here for what they hold, and networks of the zoo.
-import { FoveaError, layers, models, zoo } from '../../src/index.js';
+import { FoveaError, type Layer, layers, models, zoo } from '../../src/index.js';
 import { layerModels } from './layers.js';
 
 /** A model to hand over. */
@@ -11,6 +11,8 @@ export interface InteropModel {
   /** Inputs are whole numbers below this. */
   readonly tokens?: number;
 }
+
+type Node = ReturnType<typeof layers.input>;
 
 function functional(
   shape: readonly (number | null)[],
@@ -83,6 +85,31 @@ const made: readonly InteropModel[] = [
         y = layers.multiHeadAttention({ numHeads: 2, keyDim: 3 }).apply([y, y]);
         y = layers.conv1d({ filters: 7, kernelSize: 3, padding: 'causal' }).apply(y);
         return layers.simpleRnn({ units: 4 }).apply(y);
+      }),
+  },
+  {
+    name: 'recurrent',
+    make: () =>
+      functional([7, 5], (x) => {
+        const bothWays = (layer: Layer): Node =>
+          layers.bidirectional({ layer: layer as ReturnType<typeof layers.rnn> }).apply(x);
+        const sequence = { returnSequences: true } as const;
+        const activations = { recurrentActivation: 'hardSigmoid', activation: 'softsign' } as const;
+        const [y, h, c] = layers.lstm({ units: 4, ...sequence, returnState: true }).applyAll(x) as [Node, Node, Node];
+        const parts: Node[] = [
+          layers.gru({ units: 4, ...sequence, ...activations }).apply(y, { initialState: h }),
+          layers.lstm({ units: 4, ...sequence, ...activations, useBias: false }).apply(y, { initialState: [h, c] }),
+          layers.gru({ units: 3, ...sequence, resetAfter: false, goBackwards: true }).apply(y),
+          layers.simpleRnn({ units: 3, ...sequence, activation: 'linear', goBackwards: true }).apply(x),
+          // Step by step: ONNX has no such activation.
+          layers.lstm({ units: 3, ...sequence, activation: 'silu' }).apply(y),
+          layers.rnn({ cell: [layers.lstmCell({ units: 4 }), layers.gruCell({ units: 2 })], ...sequence }).apply(y),
+          bothWays(layers.lstm({ units: 3, ...sequence })),
+          bothWays(layers.simpleRnn({ units: 3, ...sequence, activation: 'relu' })),
+        ];
+        const ends = [bothWays(layers.gru({ units: 2 })), layers.lstm({ units: 2, goBackwards: true }).apply(x), h, c];
+        const pooled = layers.globalAveragePooling1d().apply(layers.concatenate().apply(parts));
+        return layers.concatenate().apply([layers.flatten().apply(layers.concatenate().apply(parts)), pooled, ...ends]);
       }),
   },
   {

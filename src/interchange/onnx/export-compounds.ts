@@ -1,10 +1,12 @@
 // Operations that are compositions here and one node, or a customary few, in ONNX: convolutions and pools over volumes, group
 // normalisation, resizing. All of them run with channels first.
 import type { Compound } from '../../graph/compound.js';
-import { full, transpose } from '../../ops/index.js';
+import type { Recurrence } from '../../nn/layers/recurrence.js';
+import { full } from '../../ops/index.js';
 import type { Pair } from '../../ops/window.js';
 import type { AttributeValue, GraphWriter, Value } from './export-graph.js';
 import type { Made } from './export-ops.js';
+import { writeRecurrence } from './export-recurrent.js';
 
 /** What a rule is given. */
 interface CompoundRequest {
@@ -31,7 +33,7 @@ export function filterOf(to: GraphWriter, filter: Value): string {
   const order = [rank - 1, rank - 2, ...Array.from({ length: rank - 2 }, (_, axis) => axis)];
   return filter.constant === undefined
     ? to.node('Transpose', [to.plain(filter)], { perm: order })
-    : to.initializer(transpose(filter.constant, order), filter.label);
+    : to.transposed(filter, order);
 }
 
 interface ConvolutionParams extends Window {
@@ -125,6 +127,12 @@ function channelShuffle({ to, inputs: [value], params }: CompoundRequest): Made[
   return [{ first: to.node('Reshape', [turned, to.shape([batch, channels, ...spatial], { isReshape: true })]) }];
 }
 
+/** A float32 scale by which `from` rows become `to`: readers multiply, and cut what is behind the point. */
+function scaleOf(from: number, to: number): number {
+  const scale = Math.fround(to / from);
+  return Math.floor(Math.fround(scale * from)) < to ? Math.fround(scale * (1 + 2 ** -23)) : scale;
+}
+
 /** Resizes height and width as `attributes` say. */
 const resize =
   (attributes: Readonly<Record<string, AttributeValue>>): Rule =>
@@ -132,7 +140,7 @@ const resize =
     const x = value as Value;
     const { size } = params as { size: readonly number[] };
     const from = x.dims.slice(1, 3) as number[];
-    const scales = to.floats([1, 1, ...size.map((dim, axis) => dim / (from[axis] as number))]);
+    const scales = to.floats([1, 1, ...size.map((dim, axis) => scaleOf(from[axis] as number, dim))]);
     return [{ first: to.node('Resize', [to.first(x), '', scales], attributes) }];
   };
 
@@ -145,6 +153,7 @@ export const COMPOUNDS: Readonly<Record<string, Rule>> = {
   averagePool3d: pool3d('AveragePool'),
   groupNorm,
   channelShuffle,
+  recurrence: ({ to, inputs, params }) => writeRecurrence(to, inputs, params as unknown as Recurrence),
   resizeBilinear: resize({ mode: 'linear', coordinate_transformation_mode: 'half_pixel' }),
   resizeNearest: resize({ mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' }),
 };

@@ -13,8 +13,14 @@ import type { Tensor } from '../../graph/tensor.js';
 import { cast, reshape, transpose } from '../../ops/index.js';
 import type { Batched, Dim } from './export-trace.js';
 
-/** What attributes are given as: whole numbers, then `float` for others. */
-export type AttributeValue = number | readonly number[] | string | { readonly float: number };
+/** What attributes are given as: whole numbers, `float` and `floats` for others. */
+export type AttributeValue =
+  | number
+  | readonly number[]
+  | string
+  | { readonly float: number }
+  | { readonly floats: readonly number[] }
+  | { readonly texts: readonly string[] };
 
 /** A value of the graph: the names of what holds it, made when they are needed. */
 export interface Value {
@@ -152,6 +158,13 @@ export class GraphWriter {
     return name;
   }
 
+  /** A constant with its axes in another order, written once however often it is read: shared weights stay one. */
+  transposed(value: Value, order: readonly number[]): string {
+    return this.cached(`transposed ${order} ${this.idOf(value)}`, () =>
+      this.initializer(transpose(value.constant as Tensor, order), value.label),
+    );
+  }
+
   /** The value with its axes as here. */
   plain(value: Value): string {
     if (value.plain !== undefined) return value.plain;
@@ -262,6 +275,15 @@ export class GraphWriter {
     return made;
   }
 
+  private readonly made = new WeakMap<object, readonly string[]>();
+
+  /** The names of what several values come from, written once. */
+  shared(key: object, make: () => readonly string[]): readonly string[] {
+    const known = this.made.get(key) ?? make();
+    this.made.set(key, known);
+    return known;
+  }
+
   /** The initializers, their elements read. */
   async initializers(): Promise<TensorProto[]> {
     const used = new Set(this.nodes.flatMap(({ input }) => input ?? []));
@@ -288,6 +310,11 @@ function attributeOf(name: string, value: AttributeValue): AttributeProto {
   if (typeof value === 'number') return { name, i: BigInt(value), type: ATTRIBUTE_TYPES.int };
   if (typeof value === 'string') return { name, s: new TextEncoder().encode(value), type: ATTRIBUTE_TYPES.string };
   if ('float' in value) return { name, f: value.float, type: ATTRIBUTE_TYPES.float };
+  if ('floats' in value) return { name, floats: Float32Array.from(value.floats), type: ATTRIBUTE_TYPES.floats };
+  if ('texts' in value) {
+    const encoder = new TextEncoder();
+    return { name, strings: value.texts.map((text) => encoder.encode(text)), type: ATTRIBUTE_TYPES.strings };
+  }
   return { name, ints: value.map(BigInt), type: ATTRIBUTE_TYPES.ints };
 }
 

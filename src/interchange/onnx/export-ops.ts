@@ -1,7 +1,6 @@
 // Ops that are not pointwise as ONNX nodes: a table of how each is written. Values may lie with their channels first or last;
 // a rule takes what is there where the op can, and says what it made.
 import { FoveaError } from '../../core/errors.js';
-import { transpose } from '../../ops/index.js';
 import type { Pair } from '../../ops/window.js';
 import { writeConvolution, writeConvolutionTranspose, writePool } from './export-compounds.js';
 import {
@@ -242,7 +241,7 @@ export function matmul({ to, inputs: [a, b, bias], traced }: WriteRequest): Made
     const order = Array.from({ length: rank }, (_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis));
     return value.constant === undefined
       ? to.node('Transpose', [to.plain(value)], { perm: order })
-      : to.initializer(transpose(value.constant, order), value.label);
+      : to.transposed(value, order);
   };
   const names = [operand(a as Value, transposeA), operand(b as Value, transposeB)];
   return [{ plain: bias === undefined ? to.node('MatMul', names) : to.node('Gemm', [...names, to.plain(bias)]) }];

@@ -1,14 +1,16 @@
 // How a node is written: by its op's rule, or where it ends a pattern that ONNX has one node for, by that. A plan names the
 // tensors that it needs, so that nodes which only the pattern used are never written.
 import { sameShape } from '../../core/shape.js';
-import { compoundOf } from '../../graph/compound.js';
+import { type Compound, compoundOf } from '../../graph/compound.js';
 import { constantOp, type Node } from '../../graph/node.js';
 import type { Tensor } from '../../graph/tensor.js';
+import type { Recurrence } from '../../nn/layers/recurrence.js';
 import { full, oneHot, reshape, transpose } from '../../ops/index.js';
 import { COMPOUNDS } from './export-compounds.js';
 import { isFirstOnly, sameDims, type Value } from './export-graph.js';
 import { cannotWrite, conv2d, convTranspose, type Made, matmul, RULES, type WriteRequest } from './export-ops.js';
 import { POINTWISE } from './export-pointwise.js';
+import { isRecurrentOperator } from './export-recurrent.js';
 import type { Dim, TracedNode } from './export-trace.js';
 
 /** What is known of the model that is written. */
@@ -32,7 +34,7 @@ export interface Plan {
 export function planOf(traced: TracedNode, context: ExportContext): Plan {
   const { node } = traced;
   const compound = compoundOf(node);
-  const whole = compound && COMPOUNDS[compound.name];
+  const whole = compound && isWritten(compound, context) ? COMPOUNDS[compound.name] : undefined;
   if (compound !== undefined && whole !== undefined) {
     return { inputs: compound.inputs, write: ({ to, inputs }) => whole({ to, inputs, params: compound.params }) };
   }
@@ -42,6 +44,14 @@ export function planOf(traced: TracedNode, context: ExportContext): Plan {
   if (rule !== undefined) return { inputs: node.inputs, write: rule };
   if (POINTWISE[node.op.name] === undefined) throw cannotWrite(traced, 'ONNX has no operator for it.');
   return { inputs: withoutBroadcasts(traced, context), write: writePointwise };
+}
+
+/** Whether ONNX can say the compound: recurrent cells with weights and with activations that it has. */
+function isWritten({ name, inputs, params }: Compound, context: ExportContext): boolean {
+  if (name !== 'recurrence') return true;
+  const walk = params as unknown as Recurrence;
+  const weights = inputs.slice(1, 1 + walk.weightCount);
+  return isRecurrentOperator(walk) && weights.every((weight) => context.constantOf(weight) !== undefined);
 }
 
 /** Operands as they were before they were repeated, where the op's own broadcasting does the same. */

@@ -30,6 +30,7 @@ import {
   type SettingsOf,
   whole,
 } from './fields.js';
+import type { CellSummary } from './recurrence.js';
 
 /** A cell over the time steps of one call. */
 export interface Stepper {
@@ -51,6 +52,11 @@ export abstract class RecurrentCell<F extends Fields> extends ConfiguredLayer<F>
 
   /** Prepares a loop over `sequence`, [time,n,...]. */
   abstract begin(sequence: Tensor, context: CallContext): Stepper;
+
+  /** What the cell does, where that can be said in few words; its weights as they are computed with. */
+  summary(): CellSummary | undefined {
+    return undefined;
+  }
 
   /** Zeros, one tensor per state. */
   initialState(batch: number): readonly Tensor[] {
@@ -171,10 +177,14 @@ export function forgetBias(base: Initializer, gates: number): Initializer {
 }
 
 type DenseCellFields = typeof simpleCellFields;
+/** With what only some of the cells have. */
+type OwnSettings = SettingsOf<DenseCellFields> &
+  Partial<Pick<SettingsOf<typeof gruCellFields>, 'recurrentActivation' | 'resetAfter'>>;
 
 /** A cell that multiplies input and state by matrices, with `gates` results of `units` each side by side. */
 abstract class DenseCell<F extends DenseCellFields> extends RecurrentCell<F> {
   protected abstract readonly gates: number;
+  protected abstract readonly kind: CellSummary['kind'];
   protected kernel!: Variable;
   protected recurrent!: Variable;
   protected bias: Variable | undefined;
@@ -220,6 +230,21 @@ abstract class DenseCell<F extends DenseCellFields> extends RecurrentCell<F> {
       regularizer: set.biasRegularizer,
       constraint: set.biasConstraint,
     });
+  }
+
+  override summary(): CellSummary | undefined {
+    const { units, activation: values, recurrentActivation: gate, resetAfter = false } = this.own as OwnSettings;
+    const activations = gate === undefined ? [values] : [gate, values];
+    // Layers and functions of a user's own have names that say nothing.
+    if (!activations.every(({ isPointwise }) => isPointwise)) return undefined;
+    const weights = [this.kernel, this.recurrent, ...(this.bias === undefined ? [] : [this.bias])];
+    return {
+      kind: this.kind,
+      units,
+      activations: activations.map(({ name }) => name),
+      resetAfter,
+      weights: this.computing(() => weights.map(({ value }) => value)),
+    };
   }
 
   /** Whether every gate sees another part of input and state: Keras draws a mask for each where the state is dropped. */
@@ -283,6 +308,7 @@ export class SimpleRNNCell extends DenseCell<typeof simpleCellFields> {
   static override readonly className: string = 'SimpleRNNCell';
   static override readonly fields = simpleCellFields;
   protected override readonly gates = 1;
+  protected override readonly kind = 'RNN';
 
   constructor(options: SimpleRNNCellOptions) {
     super(options);
@@ -306,6 +332,7 @@ export class LSTMCell extends DenseCell<typeof lstmCellFields> {
   static override readonly className: string = 'LSTMCell';
   static override readonly fields = lstmCellFields;
   protected override readonly gates = 4;
+  protected override readonly kind = 'LSTM';
 
   constructor(options: LSTMCellOptions) {
     super(options);
@@ -352,6 +379,7 @@ export class GRUCell extends DenseCell<typeof gruCellFields> {
   static override readonly className: string = 'GRUCell';
   static override readonly fields = gruCellFields;
   protected override readonly gates = 3;
+  protected override readonly kind = 'GRU';
 
   constructor(options: GRUCellOptions) {
     super(options);

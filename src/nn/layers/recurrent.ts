@@ -16,6 +16,7 @@ import { type CallContext, Layer, type LayerConfig, type LayerSlot } from '../la
 import type { CallArguments, PartialShape } from '../symbolic.js';
 import { type CommonOptions, ConfiguredLayer } from './configured.js';
 import { type Field, type Fields, flag, refuseOption, type SettingsOf } from './fields.js';
+import { noteRecurrence } from './recurrence.js';
 import {
   GRUCell,
   type GRUCellOptions,
@@ -94,6 +95,9 @@ function outputShapeOf(cell: Layer): Shape {
   const { outputSize } = cell as CellLike;
   return outputSize === undefined ? (stateShapesOf(cell)[0] as Shape) : [outputSize];
 }
+
+const summaryOf = (cell: Layer): ReturnType<RecurrentCell<Fields>['summary']> =>
+  cell instanceof RecurrentCell ? cell.summary() : undefined;
 
 /** Runs a cell over steps stacked as [time,n,...]. Where a step does not count the states stay as they were. */
 function runSteps(
@@ -256,6 +260,15 @@ export abstract class Recurrent<F extends RecurrentFields> extends ConfiguredLay
       variable.assign(cast(states[i] as Tensor, variable.dtype));
     });
     const output = returnSequences ? stack(shown, 1) : (shown.at(-1) as Tensor);
+    const summary = context.training || mask !== undefined ? undefined : summaryOf(this.cell);
+    if (summary !== undefined) {
+      const isFromZeros = context.options?.initialState === undefined && this.carried === undefined;
+      noteRecurrence(summary, x, isFromZeros ? [] : initial, {
+        outputs: returnSequences ? output : undefined,
+        states,
+        isReverse: goBackwards,
+      });
+    }
     return [output, ...(returnState ? states : [])];
   }
 

@@ -10,6 +10,7 @@ import { type CallContext, Layer, type LayerConfig, type LayerSlot } from '../la
 import type { CallArguments, PartialShape } from '../symbolic.js';
 import { type CommonOptions, ConfiguredLayer } from './configured.js';
 import { type Field, type Fields, optional, refuseOption, type SettingsOf } from './fields.js';
+import { noteFlipped } from './recurrence.js';
 import { maskOfCall, Recurrent, type recurrentFields } from './recurrent.js';
 import { cloneLayer, layerField, serializeLayer } from './registered.js';
 
@@ -290,7 +291,9 @@ export class Bidirectional extends Wrapper<typeof bidirectionalFields> {
       }) as readonly [Tensor, ...Tensor[]];
     const [y, ...forwardStates] = run(this.forwardLayer, states?.slice(0, half));
     const [reversed, ...backwardStates] = run(this.backwardLayer, states?.slice(half));
-    const both = [y, returnSequences ? flip(reversed, 1) : reversed].map((each) => cast(each, this.computeDtype));
+    const aligned = returnSequences ? flip(reversed, 1) : reversed;
+    if (returnSequences) noteFlipped(aligned, reversed);
+    const both = [y, aligned].map((each) => cast(each, this.computeDtype));
     return [...merge(both as [Tensor, Tensor], mergeMode), ...forwardStates, ...backwardStates];
   }
 }

@@ -14,7 +14,7 @@ import type { TensorCall, TensorOperators } from '../calls.js';
 
 type Activate = (x: Tensor) => Tensor;
 
-function activationOf(call: TensorCall, name: string, alpha: number | undefined, beta: number | undefined): Activate {
+function activationOf(call: TensorCall, name: string, alpha: number, beta: number): Activate {
   switch (name.toLowerCase()) {
     case 'sigmoid':
       return sigmoid;
@@ -27,20 +27,45 @@ function activationOf(call: TensorCall, name: string, alpha: number | undefined,
     case 'softplus':
       return softplus;
     case 'leakyrelu':
-      return (x) => leakyRelu(x, alpha ?? 0.01);
+      return (x) => leakyRelu(x, alpha);
     case 'elu':
-      return (x) => elu(x, alpha ?? 1);
+      return (x) => elu(x, alpha);
     case 'affine':
-      return (x) => add(multiply(x, alpha ?? 1), beta ?? 0);
+      return (x) => add(multiply(x, alpha), beta);
     case 'thresholdedrelu':
-      return (x) => where(greater(x, alpha ?? 1), x, 0);
+      return (x) => where(greater(x, alpha), x, 0);
     case 'scaledtanh':
-      return (x) => multiply(tanh(multiply(x, beta ?? 1)), alpha ?? 1);
+      return (x) => multiply(tanh(multiply(x, beta)), alpha);
     case 'hardsigmoid':
-      return (x) => clip(add(multiply(x, alpha ?? 0.2), beta ?? 0.5), 0, 1);
+      return (x) => clip(add(multiply(x, alpha), beta), 0, 1);
     default:
       throw call.error(`the activation '${name}' is not known.`, 'unsupported');
   }
+}
+
+/** What the functions that take settings are without any: alpha, and beta where there is one. */
+const SETTINGS: Readonly<Record<string, readonly number[]>> = {
+  leakyrelu: [0.01],
+  elu: [1],
+  thresholdedrelu: [1],
+  affine: [1, 0],
+  scaledtanh: [1, 1],
+  hardsigmoid: [0.2, 0.5],
+};
+
+/** The functions of all directions; the lists of settings have an entry for each function that takes one. */
+function activationsOf(call: TensorCall, names: readonly string[]): Activate[] {
+  const alphas = [...(call.floats('activation_alpha') ?? [])];
+  const betas = [...(call.floats('activation_beta') ?? [])];
+  return names.map((name) => {
+    const [alpha, beta] = SETTINGS[name.toLowerCase()] ?? [];
+    return activationOf(
+      call,
+      name,
+      alpha === undefined ? 0 : (alphas.shift() ?? alpha),
+      beta === undefined ? 0 : (betas.shift() ?? beta),
+    );
+  });
 }
 
 /** One direction's weights: [gates*hidden, ...], biases of input and state. */
@@ -137,8 +162,12 @@ function unroll(call: TensorCall, { gates, states, defaults, cell: cellOf }: Kin
   const directions = w.shape[0] as number;
   const hidden = r.shape[2] as number;
   const word = call.text('direction', 'forward');
-  const names = call.texts('activations') ?? Array.from({ length: directions }, () => defaults).flat();
-  const [alphas, betas] = [call.floats('activation_alpha') ?? [], call.floats('activation_beta') ?? []];
+  const given = call.texts('activations');
+  const both = Array.from({ length: directions }, () => defaults).flat();
+  const activations = activationsOf(
+    call,
+    both.map((fallback, i) => given?.[i] ?? fallback),
+  );
   const limit = call.has('clip') ? call.float('clip') : undefined;
   const cell = cellOf(call);
   const lengths = call.isGiven(4) ? call.tensor(4) : undefined;
@@ -159,10 +188,7 @@ function unroll(call: TensorCall, { gates, states, defaults, cell: cellOf }: Kin
       wb: slice(both, [0], [gates * hidden]),
       rb: slice(both, [gates * hidden], [gates * hidden]),
       peepholes: peepholes === undefined ? undefined : ofDirection(peepholes, d),
-      activations: defaults.map((fallback, i) => {
-        const place = d * defaults.length + i;
-        return activationOf(call, names[place] ?? fallback, alphas[place], betas[place]);
-      }),
+      activations: activations.slice(d * defaults.length, (d + 1) * defaults.length),
       bound: limit === undefined ? (each) => each : (each) => clip(each, -limit, limit),
     };
     const isReverse = word === 'reverse' || d === 1;
