@@ -6,8 +6,12 @@
 export interface PhiloxBlocks {
   /** Words of the blocks that were made last. */
   readonly words: Uint32Array;
+  /** The same memory, after `scale`. */
+  readonly floats: Float32Array;
   /** Makes blocks `first` to `first + count - 1`; at most `MOST_BLOCKS`. */
   fill(count: number, first: number, stream: number, stepLow: number, stepHigh: number, k0: number, k1: number): void;
+  /** Makes each word of the first `count` blocks `low + step * (word >>> 8)`, computed in float64, rounded to float32. */
+  scale(count: number, low: number, step: number): void;
 }
 
 export const MOST_BLOCKS = 4096;
@@ -61,21 +65,26 @@ export function philoxInto(
 /** In JavaScript. */
 export function scriptBlocks(): PhiloxBlocks {
   const words = new Uint32Array(4 * MOST_BLOCKS);
+  const floats = new Float32Array(words.buffer);
   return {
     words,
+    floats,
     fill(count, first, stream, stepLow, stepHigh, k0, k1) {
       for (let i = 0; i < count; i++) {
         philoxInto(words, 4 * i, (first + i) >>> 0, stream >>> 0, stepLow >>> 0, stepHigh >>> 0, k0, k1);
       }
     },
+    scale(count, low, step) {
+      for (let i = 0; i < 4 * count; i++) floats[i] = low + step * ((words[i] as number) >>> 8);
+    },
   };
 }
 
-/** In WebAssembly; throws where there is none. */
+/** In WebAssembly; throws where there is none with vectors. */
 export function wasmBlocks(): PhiloxBlocks {
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(assemble()));
-  const { memory, fill } = exports as { memory: WebAssembly.Memory; fill: PhiloxBlocks['fill'] };
-  return { words: new Uint32Array(memory.buffer), fill };
+  const { memory, fill, scale } = exports as { memory: WebAssembly.Memory } & Pick<PhiloxBlocks, 'fill' | 'scale'>;
+  return { words: new Uint32Array(memory.buffer), floats: new Float32Array(memory.buffer), fill, scale };
 }
 
 let blocks: PhiloxBlocks | undefined;
@@ -93,18 +102,37 @@ export function philoxBlocks(): PhiloxBlocks {
 }
 
 const I32 = 0x7f;
-const I64 = 0x7e;
+const F64 = 0x7c;
+const V128 = 0x7b;
 const get = (local: number): number[] => [0x20, local];
 const set = (local: number): number[] => [0x21, local];
-const XOR = 0x73;
 const ADD = 0x6a;
-const WRAP = 0xa7; // i64 to its lower i32
-const EXTEND = 0xad; // unsigned i32 to i64
 const int = (value: number): number[] => [0x41, ...signedBytes(value | 0)];
-const long = (value: number): number[] => [0x42, ...signedBytes(value)];
-const upper = (local: number): number[] => [...get(local), ...long(32), 0x88, WRAP];
 const loop = (...body: number[]): number[] => [0x03, 0x40, ...body, 0x0b];
 const AGAIN = [0x0d, 0]; // where the number before is not 0
+/** Moves an address or a counter on and leaves the new value. */
+const step = (local: number, by: number): number[] => [...get(local), ...int(by), ADD, 0x22, local];
+
+const vector = (code: number): number[] => (code < 128 ? [0xfd, code] : [0xfd, code, 1]);
+const SPLAT_INT = vector(17);
+const SPLAT_DOUBLE = vector(20);
+const XOR = vector(81);
+const NARROW = vector(94); // two doubles to floats, and two zeros
+const SHIFT_RIGHT = vector(173);
+const ADD_INTS = vector(174);
+const MULTIPLY_LOW = vector(222); // the first two numbers of each to products of 64 bits
+const MULTIPLY_HIGH = vector(223);
+const ADD_DOUBLES = vector(240);
+const MULTIPLY_DOUBLES = vector(242);
+const WIDEN = vector(254); // the first two integers to doubles
+const load = (offset: number): number[] => [...vector(0), 4, offset];
+const store = (offset: number): number[] => [...vector(11), 4, offset];
+const splat = (value: number): number[] => [...int(value), ...SPLAT_INT];
+/** Four of the eight 32-bit lanes of two vectors. */
+const lanes = (...from: readonly number[]): number[] => [
+  ...vector(13),
+  ...from.flatMap((lane) => [4 * lane, 4 * lane + 1, 4 * lane + 2, 4 * lane + 3]),
+];
 
 /** A whole number, seven bits to a byte, the lowest first. */
 function signedBytes(value: number): number[] {
@@ -118,49 +146,76 @@ function signedBytes(value: number): number[] {
   }
 }
 
-/** The module's bytes: `fill` writes the words from address 0 on. */
-function assemble(): Uint8Array<ArrayBuffer> {
-  const [count, first, stream, stepLow, stepHigh, key0, key1] = [0, 1, 2, 3, 4, 5, 6];
-  const [to, a, b, c, d, k0, k1, round, p, q] = [7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
-  const store = (local: number, offset: number): number[] => [...get(to), ...get(local), 0x36, 2, offset];
-  const move = (from: number, local: number): number[] => [...get(from), ...set(local)];
-  const step = (local: number, by: number): number[] => [...get(local), ...int(by), ADD];
-  const multiply = (local: number, by: number): number[] => [...get(local), EXTEND, ...long(by), 0x7e];
-  const block = [
-    ...[move(first, a), move(stream, b), move(stepLow, c), move(stepHigh, d), move(key0, k0), move(key1, k1)].flat(),
-    ...[...int(ROUNDS), ...set(round)],
-    ...loop(
-      ...[...multiply(a, MULTIPLIER_0), ...set(p), ...multiply(c, MULTIPLIER_1), ...set(q)],
-      ...[
-        ...upper(q),
-        ...get(b),
-        XOR,
-        ...get(k0),
-        XOR,
-        ...set(a),
-        ...upper(p),
-        ...get(d),
-        XOR,
-        ...get(k1),
-        XOR,
-        ...set(c),
-      ],
-      ...[...get(q), WRAP, ...set(b), ...get(p), WRAP, ...set(d)],
-      ...[...step(k0, WEYL_0), ...set(k0), ...step(k1, WEYL_1), ...set(k1)],
-      ...[...step(round, -1), 0x22, round, ...AGAIN],
-    ),
-    ...[...store(a, 0), ...store(b, 4), ...store(c, 8), ...store(d, 12)],
-    ...[...step(to, 16), ...set(to), ...step(first, 1), ...set(first), ...step(count, -1), 0x22, count, ...AGAIN],
+/** `fill`: a word of four blocks in each vector, turned into blocks at the end. It may write up to three blocks more. */
+function fillCode(): number[] {
+  const [count, first, stream, stepLow, stepHigh, key0, key1, to, left] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+  const [counter, a, b, c, d, k0, k1, p0, p1, q0, q1] = [9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19];
+  const fromWord = (word: number, local: number): number[] => [...get(word), ...SPLAT_INT, ...set(local)];
+  const multiply = (local: number, by: number, low: number, high: number): number[] => [
+    ...[...get(local), ...splat(by), ...MULTIPLY_LOW, ...set(low)],
+    ...[...get(local), ...splat(by), ...MULTIPLY_HIGH, ...set(high)],
   ];
-  const code = [2, 8, I32, 2, I64, ...loop(...block), 0x0b];
+  const halves = (low: number, high: number, half: number): number[] => [
+    ...[...get(low), ...get(high), ...lanes(half, half + 2, half + 4, half + 6)],
+  ];
+  const addTo = (local: number, by: number): number[] => [...get(local), ...splat(by), ...ADD_INTS, ...set(local)];
+  const round = [
+    ...[...multiply(a, MULTIPLIER_0, p0, p1), ...multiply(c, MULTIPLIER_1, q0, q1)],
+    ...[...halves(q0, q1, 1), ...get(b), ...XOR, ...get(k0), ...XOR, ...set(a)],
+    ...[...halves(p0, p1, 1), ...get(d), ...XOR, ...get(k1), ...XOR, ...set(c)],
+    ...[...halves(q0, q1, 0), ...set(b), ...halves(p0, p1, 0), ...set(d)],
+    ...[...addTo(k0, WEYL_0), ...addTo(k1, WEYL_1)],
+  ];
+  const pairs = (x: number, y: number, low: number, high: number): number[] => [
+    ...[...get(x), ...get(y), ...lanes(0, 4, 1, 5), ...set(low)],
+    ...[...get(x), ...get(y), ...lanes(2, 6, 3, 7), ...set(high)],
+  ];
+  const block = (low: number, high: number, half: number, offset: number): number[] => [
+    ...[...get(to), ...get(low), ...get(high), ...lanes(half, half + 1, half + 4, half + 5), ...store(offset)],
+  ];
+  const body = [
+    ...[...get(counter), ...set(a), ...get(counter), ...splat(4), ...ADD_INTS, ...set(counter)],
+    ...[...fromWord(stream, b), ...fromWord(stepLow, c), ...fromWord(stepHigh, d)],
+    ...[...fromWord(key0, k0), ...fromWord(key1, k1)],
+    ...[...int(ROUNDS), ...set(left), ...loop(...round, ...step(left, -1), ...AGAIN)],
+    ...[...pairs(a, b, p0, p1), ...pairs(c, d, q0, q1)],
+    ...[...block(p0, q0, 0, 0), ...block(p0, q0, 2, 16), ...block(p1, q1, 0, 32), ...block(p1, q1, 2, 48)],
+    ...[...step(to, 64), 0x1a, ...step(count, -4), ...int(0), 0x4a, ...AGAIN],
+  ];
+  const start = [...vector(12), ...[0, 1, 2, 3].flatMap((lane) => [lane, 0, 0, 0])];
+  const begin = [...get(first), ...SPLAT_INT, ...start, ...ADD_INTS, ...set(counter)];
+  return [2, 2, I32, 11, V128, ...begin, ...loop(...body), 0x0b];
+}
+
+/** `scale`, a block a turn. */
+function scaleCode(): number[] {
+  const [count, low, by, at, lows, bys, x] = [0, 1, 2, 3, 4, 5, 6];
+  const two = (half: number): number[] => [
+    ...[...get(x), ...get(x), ...lanes(half, half + 1, half, half + 1), ...WIDEN],
+    ...[...get(bys), ...MULTIPLY_DOUBLES, ...get(lows), ...ADD_DOUBLES, ...NARROW],
+  ];
+  const body = [
+    ...[...get(at), ...load(0), ...int(8), ...SHIFT_RIGHT, ...set(x)],
+    ...[...get(at), ...two(0), ...two(2), ...lanes(0, 1, 4, 5), ...store(0)],
+    ...[...step(at, 16), 0x1a, ...step(count, -1), ...AGAIN],
+  ];
+  const begin = [...get(low), ...SPLAT_DOUBLE, ...set(lows), ...get(by), ...SPLAT_DOUBLE, ...set(bys)];
+  return [2, 1, I32, 3, V128, ...begin, ...loop(...body), 0x0b];
+}
+
+/** The module's bytes: the words are at address 0. */
+function assemble(): Uint8Array<ArrayBuffer> {
   const name = (text: string): number[] => [text.length, ...new TextEncoder().encode(text)];
-  const section = (id: number, body: readonly number[]): number[] => [id, ...signedBytes(body.length), ...body];
+  const sized = (body: readonly number[]): number[] => [...signedBytes(body.length), ...body];
+  const section = (id: number, body: readonly number[]): number[] => [id, ...sized(body)];
+  const types = [2, 0x60, 7, I32, I32, I32, I32, I32, I32, I32, 0, 0x60, 3, I32, F64, F64, 0];
+  const exports = [3, ...name('memory'), 2, 0, ...name('fill'), 0, 0, ...name('scale'), 0, 1];
   return new Uint8Array([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, [1, 0x60, 7, I32, I32, I32, I32, I32, I32, I32, 0]), // one type: seven numbers to nothing
-    ...section(3, [1, 0]),
+    ...section(1, types),
+    ...section(3, [2, 0, 1]),
     ...section(5, [1, 0, (16 * MOST_BLOCKS) >> 16]), // a page
-    ...section(7, [2, ...name('memory'), 2, 0, ...name('fill'), 0, 0]),
-    ...section(10, [1, ...signedBytes(code.length), ...code]),
+    ...section(7, exports),
+    ...section(10, [2, ...sized(fillCode()), ...sized(scaleCode())]),
   ]);
 }

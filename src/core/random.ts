@@ -2,7 +2,7 @@
 // function of key, stream and index, the same bits on every engine and thread count.
 // kernels/cpu/random.cc states the arithmetic of normals and must stay its twin, operation by operation.
 import { FoveaError } from './errors.js';
-import { MOST_BLOCKS, multiplyHigh, philoxBlocks, philoxInto } from './philox.js';
+import { MOST_BLOCKS, multiplyHigh, type PhiloxBlocks, philoxBlocks, philoxInto } from './philox.js';
 
 /** What selects a sequence: the seed, and a counter that moves on with every step. All are 32-bit words. */
 export interface RandomKey {
@@ -134,32 +134,34 @@ export function normal(key: RandomKey, stream: number, index: number): number {
   return normalOfWords(block, index % 4);
 }
 
-/** Fills `out` from the words of a stream, word `at` making one number. */
-function fillFrom(
+/** Makes the blocks of a stream for `out`, some thousand at a time: those of elements `first` to `first + count - 1`. */
+function eachBlocks(
   out: Float32Array,
   { stepLow, stepHigh, seedLow, seedHigh }: RandomKey,
   stream: number,
-  convert: (words: Uint32Array, at: number) => number,
+  use: (blocks: PhiloxBlocks, first: number, count: number) => void,
 ): void {
   const blocks = philoxBlocks();
-  const { words } = blocks;
   for (let first = 0; first < out.length; first += 4 * MOST_BLOCKS) {
     const count = Math.min(4 * MOST_BLOCKS, out.length - first);
     blocks.fill(Math.ceil(count / 4), first / 4, stream, stepLow, stepHigh, seedLow, seedHigh);
-    for (let i = 0; i < count; i++) out[first + i] = convert(words, i);
+    use(blocks, first, count);
   }
 }
 
-const uniformOfWords = (words: Uint32Array, at: number): number => ((words[at] as number) >>> 8) * 2 ** -24;
-
-/** Fills `out` with uniform numbers in [0, 1). */
-export function fillUniform(out: Float32Array, key: RandomKey, stream: number): void {
-  fillFrom(out, key, stream, uniformOfWords);
+/** Fills `out` with uniform numbers in [low, high), computed in float64: as a rule [0, 1). */
+export function fillUniform(out: Float32Array, key: RandomKey, stream: number, low = 0, high = 1): void {
+  eachBlocks(out, key, stream, (blocks, first, count) => {
+    blocks.scale(Math.ceil(count / 4), low, (high - low) * 2 ** -24);
+    out.set(blocks.floats.subarray(0, count), first);
+  });
 }
 
 /** Fills `out` with standard normal numbers. */
 export function fillNormal(out: Float32Array, key: RandomKey, stream: number): void {
-  fillFrom(out, key, stream, normalOfWords);
+  eachBlocks(out, key, stream, ({ words }, first, count) => {
+    for (let i = 0; i < count; i++) out[first + i] = normalOfWords(words, i);
+  });
 }
 
 /** The numbers 0..n-1 in random order (Fisher and Yates; element i of the stream places number i). */

@@ -147,8 +147,7 @@ function drawUniform(shape: Shape, low: number, high: number, seed: number | und
   const { key, stream } = draw(seed);
   return () => {
     const out = new Float32Array(sizeOf(shape));
-    fillUniform(out, key, stream);
-    for (let i = 0; i < out.length; i++) out[i] = low + (high - low) * (out[i] as number);
+    fillUniform(out, key, stream, low, high);
     return out;
   };
 }
