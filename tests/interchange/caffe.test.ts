@@ -465,6 +465,11 @@ describe('files that do not fit', () => {
       'is refused: it is too large',
     ],
     ['no size', `layer { type: "Data" top: "data" }${layer('ReLU')}`, 'does not say of which size its input "data" is'],
+    [
+      'a norm of two tops before its scale',
+      `${HEAD}${layer('BatchNorm', 'top: "more"', 'data', 'norm')}${layer('Scale', '', 'norm', 'scaled')}`,
+      'it has 2 tops, more than it makes',
+    ],
     ['a power', `${HEAD}${layer('Power', 'power_param { power: 2 }')}`, 'powers other than 1 are not supported'],
   ])('%s', async (_name, prototxt, why) => {
     await expect(loadCaffe({ prototxt: text(prototxt) })).rejects.toThrow(why);

@@ -152,8 +152,10 @@ class Builder {
   }
 
   /** The Scale layer that is next and alone reads a norm's output, which is kept under no other name. */
-  private scaleBehind({ tops: [top] }: CaffeLayer, place: number): CaffeLayer | undefined {
+  private scaleBehind({ tops }: CaffeLayer, place: number): CaffeLayer | undefined {
+    const [top] = tops;
     const next = this.net.layers[place + 1];
+    if (tops.length !== 1) return undefined;
     if (next?.type !== 'Scale' || next.bottoms.length !== 1 || next.bottoms[0] !== top) return undefined;
     const settings = next.message.message('scale_param');
     if (settings.whole('axis', 1, -8) !== 1 || settings.whole('num_axes', 1, -1) !== 1) return undefined;
