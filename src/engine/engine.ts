@@ -47,6 +47,8 @@ export interface Engine {
   allocate(byteLength: number): EngineBuffer;
   /** Gives memory back once the work already queued is done with it. */
   free(buffer: EngineBuffer): void;
+  /** Has the system find memory for a new buffer now, rather than in the run that first writes it. */
+  findPages?(buffer: EngineBuffer): void;
   /** Copies bytes in; `data` may be reused as soon as this returns. */
   write(buffer: EngineBuffer, data: ArrayBufferView, byteOffset?: number): void;
   /** Copies bytes out, after everything queued before. */

@@ -60,6 +60,7 @@ export class Executable {
     const prepare = program.prepare.length === 0 ? undefined : engine.load(encodeProgram(program, 'prepare'));
     this.held = new Held(engine, engine.load(encodeProgram(program)), prepare);
     abandoned.register(this, this.held, this);
+    if (prepare !== undefined) engine.findPages?.(this.preparedBuffer());
   }
 
   /** Compiles a graph for the engine. Leaves of which `isConstant` holds may be prepared once for many runs. */
@@ -119,7 +120,7 @@ export class Executable {
     return Promise.all([preparing, this.engine.run(main, buffers, times)]).then(() => undefined);
   }
 
-  /** Where `prepare` writes: given on first need, kept until the Executable is disposed of. */
+  /** Where `prepare` writes: kept until the Executable is disposed of. */
   preparedBuffer(): EngineBuffer {
     const { held, program } = this;
     const bytes = program.bindings.reduce((sum, { kind, type }) => (kind === 'prepared' ? sizeOf(type.shape) : sum), 0);

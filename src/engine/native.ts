@@ -25,6 +25,7 @@ interface Addon {
   detach(data: ArrayBuffer): void;
   load(engine: Handle, data: ArrayBufferLike, byteOffset: number, byteLength: number, fault: ArrayBuffer): number;
   run(engine: Handle, program: number, bindings: ArrayBuffer, count: number, id: number, times: number): void;
+  findPages(engine: Handle, address: number, bytes: number): void;
   workspaceBytes(engine: Handle): number;
   stop(engine: Handle, id: number): void;
   end(engine: Handle): void;
@@ -141,6 +142,11 @@ class NativeEngine implements Engine {
     (buffer as NativeBuffer).address = 0;
     this.bufferBytes -= buffer.byteLength;
     this.bufferCount--;
+  }
+
+  findPages(buffer: EngineBuffer): void {
+    this.checkAlive();
+    this.addon.findPages(this.handle, this.own(buffer, 'findPages').address, buffer.byteLength);
   }
 
   write(buffer: EngineBuffer, data: ArrayBufferView, byteOffset = 0): void {
