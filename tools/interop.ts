@@ -17,7 +17,8 @@ const folder = join(root, 'build/interop', `files-${process.pid}`);
 // Of the largest output: both sides sum the same float32 products in other orders.
 const TOLERANCE = 2e-4;
 const BATCH = 2;
-const KINDS = ['.keras', '.h5', '.weights.h5', '.onnx'];
+// Weights alone behind the model that they belong to.
+const KINDS = ['.keras', '.weights.h5', '.h5', '.onnx'];
 
 interface StoredArray {
   readonly path: string;

@@ -29,21 +29,35 @@ def predict_onnx(entry, inputs):
     return session.run(None, dict(zip([each.name for each in session.get_inputs()], inputs)))
 
 
+# The model of the .keras file that was opened last: building a large one takes longer than its weights do.
+opened = {}
+
+
+def open_keras(path):
+    import keras
+
+    if path not in opened:
+        opened.clear()
+        keras.backend.clear_session()
+        opened[path] = keras.models.load_model(path)
+    return opened[path]
+
+
 def predict_keras(entry, inputs):
     import keras
 
     if entry['kind'] == '.weights.h5':
-        model = keras.models.load_model(entry['config'])
+        model = open_keras(entry['config'])
         for weight in model.weights:
             weight.assign(weight * 0)
         model.load_weights(entry['path'])
+    elif entry['kind'] == '.keras':
+        model = open_keras(entry['path'])
     else:
         model = keras.models.load_model(entry['path'])
     outputs = model(inputs if len(inputs) > 1 else inputs[0], training=False)
     outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-    found = [np.asarray(each) for each in outputs]
-    keras.backend.clear_session()
-    return found
+    return [np.asarray(each) for each in outputs]
 
 
 def check(entry):
