@@ -132,6 +132,80 @@ describe('ONNX graphs as models', () => {
     expect(namesOf(model)).toEqual(['InputLayer', 'Permute', 'Conv2D', 'Flatten', 'Dense']);
   });
 
+  it('makes one layer of nodes that share their weights, which are written once again', async () => {
+    const initializers = {
+      'head.weight': weight([3, 2, 3, 3], 60),
+      'head.bias': weight([3], 61),
+      'last.weight': weight([3, 4], 62),
+      'last.bias': weight([4], 63),
+      slope: weight([1, 3, 1, 1], 64, 0.2),
+      'norm.weight': weight([4], 65),
+    };
+    const branch = (x: string): FileNode[] => [
+      node('Conv', [x, 'head.weight', 'head.bias'], [`${x}c`], { pads: [1, 1, 1, 1] }),
+      node('PRelu', [`${x}c`, 'slope'], [`${x}r`]),
+      node('GlobalMaxPool', [`${x}r`], [`${x}p`]),
+      node('Flatten', [`${x}p`], [`${x}f`]),
+      node('MatMul', [`${x}f`, 'last.weight'], [`${x}m`]),
+      node('Add', [`${x}m`, 'last.bias'], [`${x}d`]),
+      node('Mul', [`${x}d`, 'norm.weight'], [`${x}y`]),
+    ];
+    const model = await check(
+      {
+        inputs: { a: ['n', 2, 5, 5], b: ['n', 2, 7, 6] },
+        outputs: ['ay', 'by'],
+        initializers,
+        nodes: [...branch('a'), ...branch('b')],
+      },
+      { a: [2, 2, 5, 5], b: [2, 2, 7, 6] },
+    );
+    const all = Object.values(initializers).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    expect(model.countParams()).toBe(all);
+    const path = join(folder, 'shared.keras');
+    await model.save(path);
+    expect((await models.load(path)).countParams()).toBe(all);
+    const again = await models.load(await models.toOnnx(model));
+    expect(again.countParams()).toBe(all);
+  });
+
+  it('keeps a matrix one where it goes with several biases', async () => {
+    const model = await check(
+      {
+        inputs: { x: ['n', 3] },
+        outputs: ['y', 'z'],
+        initializers: { w: weight([3, 4], 66), a: weight([4], 67), b: weight([4], 68) },
+        nodes: [
+          node('MatMul', ['x', 'w'], ['m']),
+          node('Add', ['m', 'a'], ['y']),
+          node('Relu', ['x'], ['r']),
+          node('MatMul', ['r', 'w'], ['n']),
+          node('Add', ['n', 'b'], ['z']),
+        ],
+      },
+      { x: [2, 3] },
+    );
+    expect(model.countParams()).toBe(12 + 8);
+  });
+
+  it('keeps apart what is of one initializer because its elements are all alike', async () => {
+    const model = await check(
+      {
+        inputs: { x: ['n', 4] },
+        outputs: ['y'],
+        initializers: {
+          ones: { shape: [4], values: [1, 1, 1, 1] },
+          zeros: { shape: [4], values: [0, 0, 0, 0] },
+        },
+        nodes: [
+          node('LayerNormalization', ['x', 'ones', 'zeros'], ['a']),
+          node('LayerNormalization', ['a', 'ones', 'zeros'], ['y']),
+        ],
+      },
+      { x: [2, 4] },
+    );
+    expect(model.countParams()).toBe(16);
+  });
+
   it('takes the order of axes into account where somebody sees it', async () => {
     const graph: FileGraph = {
       inputs: { x: ['n', 2, 4, 3] },
@@ -430,6 +504,12 @@ describe('ONNX graphs as models', () => {
 
 describe('an imported network with batch norms', () => {
   const C = 4;
+  const norm = (i: number): Record<string, FileTensor> => ({
+    [`g${i}`]: { shape: [C], values: [1, 1.1, 0.9, 1 + i / 10] },
+    [`beta${i}`]: weight([C], 43 + 10 * i, 0.1),
+    [`m${i}`]: weight([C], 44 + 10 * i, 0.1),
+    [`v${i}`]: { shape: [C], values: [1, 0.9, 1.1, 1 + i / 10] },
+  });
   const block: FileGraph = {
     inputs: { x: ['n', 3, 8, 8] },
     outputs: ['y'],
@@ -437,22 +517,21 @@ describe('an imported network with batch norms', () => {
       w0: weight([C, 3, 3, 3], 40, 0.4),
       w1: weight([C, C, 3, 3], 41, 0.4),
       w2: weight([C, C, 3, 3], 42, 0.4),
-      g: { shape: [C], values: [1, 1.1, 0.9, 1] },
-      b: weight([C], 43, 0.1),
-      m: weight([C], 44, 0.1),
-      v: { shape: [C], values: [1, 0.9, 1.1, 1] },
+      ...norm(0),
+      ...norm(1),
+      ...norm(2),
       fc: weight([5, C], 45),
       fb: weight([5], 46),
     },
     nodes: [
       node('Conv', ['x', 'w0'], ['c0'], { pads: [1, 1, 1, 1] }),
-      node('BatchNormalization', ['c0', 'g', 'b', 'm', 'v'], ['b0'], { momentum: { float: 0.9 } }),
+      node('BatchNormalization', ['c0', 'g0', 'beta0', 'm0', 'v0'], ['b0'], { momentum: { float: 0.9 } }),
       node('Relu', ['b0'], ['r0']),
       node('Conv', ['r0', 'w1'], ['c1'], { pads: [1, 1, 1, 1], strides: [1, 1] }),
-      node('BatchNormalization', ['c1', 'g', 'b', 'm', 'v'], ['b1']),
+      node('BatchNormalization', ['c1', 'g1', 'beta1', 'm1', 'v1'], ['b1']),
       node('Relu', ['b1'], ['r1']),
       node('Conv', ['r1', 'w2'], ['c2'], { pads: [1, 1, 1, 1] }),
-      node('BatchNormalization', ['c2', 'g', 'b', 'm', 'v'], ['b2']),
+      node('BatchNormalization', ['c2', 'g2', 'beta2', 'm2', 'v2'], ['b2']),
       node('Add', ['b2', 'r0'], ['sum']),
       node('Relu', ['sum'], ['r2']),
       node('GlobalAveragePool', ['r2'], ['gap']),

@@ -11,6 +11,7 @@ import { type Cluster, collect, isOpen, outputFacts, probeCluster } from './clus
 import { evaluateNode, runWaiting, Scope } from './evaluate.js';
 import { OnnxOperation, type OperationPort } from './operation.js';
 import { realiseAll } from './session.js';
+import { SharedLayers } from './shared-layers.js';
 import { hostOperators } from './tables.js';
 import { engineDtype, type HostValue, type TensorValue } from './values.js';
 
@@ -53,6 +54,9 @@ export type BuildValue = ConstantValue | SymbolValue | ShapeValue | PendingValue
 /** Weights for a layer, in the order of `layer.weights`, made when they are needed. */
 export interface WeightMaker {
   readonly size: number;
+  /** The constant that they are made from, and how: makers of one constant that say the same make the same. */
+  readonly from: HostValue;
+  readonly way: string;
   readonly make: () => Float32Array | Int32Array | Uint8Array;
 }
 
@@ -79,6 +83,7 @@ export class Builder {
   private readonly names = new Set<string>();
   private readonly permuted = new Map<SymbolicTensor, Map<string, SymbolicTensor>>();
   private readonly makers = new Map<string, OperatorNode>();
+  private readonly shared = new SharedLayers();
   /** Whether the file fixes the batch to 1: then a 1 in front of a shape stands for the batch. */
   hasBatchOfOne = false;
 
@@ -97,6 +102,11 @@ export class Builder {
   /** The only node that reads a value, or undefined. */
   onlyReader(name: string): OperatorNode | undefined {
     return this.uses.get(name) === 1 ? this.readers.get(name) : undefined;
+  }
+
+  /** Whether a value is read more often than another. */
+  isReadMore(name: string, other: string): boolean {
+    return (this.uses.get(name) ?? 0) > (this.uses.get(other) ?? 0);
   }
 
   isRead(name: string): boolean {
@@ -143,7 +153,11 @@ export class Builder {
     weights: readonly WeightMaker[] = [],
   ): readonly SymbolicTensor[] {
     try {
+      const key = this.shared.keyOf(layer, weights);
+      const before = this.shared.layers.get(key ?? '');
+      if (before !== undefined) return before.applySymbolic(inputs, inputs.length > 1);
       const outputs = layer.applySymbolic(inputs, inputs.length > 1);
+      if (key !== undefined) this.shared.layers.set(key, layer);
       layer.weights.forEach((weight, i) => {
         const maker = weights[i];
         if (maker === undefined) return;
@@ -340,7 +354,12 @@ export class Builder {
       node,
       layer,
       list.map(([, { tensor }]) => tensor),
-      kept.map(([, { value }]) => ({ size: value.data.length, make: () => elementsOf(value) })),
+      kept.map(([, { value }]) => ({
+        size: value.data.length,
+        from: value,
+        way: '',
+        make: () => elementsOf(value),
+      })),
     );
     outputs.forEach(({ name, dtype, order }, i) => {
       this.define(name, made[i] as SymbolicTensor, order, dtype);

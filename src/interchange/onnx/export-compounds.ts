@@ -127,10 +127,10 @@ function channelShuffle({ to, inputs: [value], params }: CompoundRequest): Made[
   return [{ first: to.node('Reshape', [turned, to.shape([batch, channels, ...spatial], { isReshape: true })]) }];
 }
 
-/** A float32 scale by which `from` rows become `to`: readers multiply, and cut what is behind the point. */
+/** A float32 scale by which `from` rows become `to`: readers multiply, in floats or in doubles, and cut what is behind the point. */
 function scaleOf(from: number, to: number): number {
   const scale = Math.fround(to / from);
-  return Math.floor(Math.fround(scale * from)) < to ? Math.fround(scale * (1 + 2 ** -23)) : scale;
+  return scale * from < to ? Math.fround(scale * (1 + 2 ** -23)) : scale;
 }
 
 /** Resizes height and width as `attributes` say. */

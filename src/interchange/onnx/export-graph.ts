@@ -151,18 +151,27 @@ export class GraphWriter {
     });
   }
 
-  /** A tensor that follows from the weights, as an initializer. */
+  private readonly written = new WeakMap<Tensor, string>();
+
+  /** A tensor that follows from the weights, as an initializer, one however often it is read. */
   initializer(tensor: Tensor, label: string | undefined): string {
+    const known = this.written.get(tensor);
+    if (known !== undefined) return known;
     const name = this.unique(label ?? 'const');
+    this.written.set(tensor, name);
     this.pending.push({ name, tensor });
     return name;
   }
 
-  /** A constant with its axes in another order, written once however often it is read: shared weights stay one. */
+  /** What is made from a constant, written once however often it is read: shared weights stay one. */
+  derived(value: Value, way: string, make: (constant: Tensor) => Tensor): string {
+    const key = `${way} of ${this.idOf(value)}`;
+    return this.cached(key, () => this.initializer(make(value.constant as Tensor), value.label));
+  }
+
+  /** A constant with its axes in another order. */
   transposed(value: Value, order: readonly number[]): string {
-    return this.cached(`transposed ${order} ${this.idOf(value)}`, () =>
-      this.initializer(transpose(value.constant as Tensor, order), value.label),
-    );
+    return this.derived(value, `axes ${order}`, (constant) => transpose(constant, order));
   }
 
   /** The value with its axes as here. */

@@ -68,8 +68,7 @@ function attributesOf({ kind, units, activations, isReverse, resetAfter }: Recur
 function writeWalk(to: GraphWriter, inputs: readonly Value[], walk: Recurrence): readonly string[] {
   const { kind, weightCount } = walk;
   const [x, kernel, recurrent, bias] = inputs.slice(0, 1 + weightCount) as [Value, Value, Value, Value | undefined];
-  const weight = ({ constant, label }: Value): string =>
-    to.initializer(expandDims(gatesFirst(constant as Tensor, kind), 0), label);
+  const weight = (value: Value): string => to.derived(value, kind, (part) => expandDims(gatesFirst(part, kind), 0));
   const initial = inputs
     .slice(1 + weightCount)
     .map((state) => to.node('Unsqueeze', [to.plain(state), to.integers([0])]));
@@ -77,7 +76,7 @@ function writeWalk(to: GraphWriter, inputs: readonly Value[], walk: Recurrence):
     to.node('Transpose', [to.plain(x)], { perm: [1, 0, 2] }),
     weight(kernel),
     weight(recurrent),
-    bias === undefined ? '' : to.initializer(biases(bias.constant as Tensor, walk), bias.label),
+    bias === undefined ? '' : to.derived(bias, `${kind} biases`, (part) => biases(part, walk)),
     '',
     ...initial,
   ];

@@ -128,6 +128,8 @@ const floatsOf = ({ data }: HostValue): Float32Array => Float32Array.from(data a
 export function weightOf(value: HostValue, order?: readonly number[]): WeightMaker {
   return {
     size: value.data.length,
+    from: value,
+    way: `${order ?? ''}`,
     make: () => (order === undefined ? floatsOf(value) : permutedElements(value, order)),
   };
 }

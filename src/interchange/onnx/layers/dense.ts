@@ -33,8 +33,17 @@ function dense(site: LayerCallSite, x: SymbolValue, product: Product, output: st
   const units = product.matrix.shape[product.isTransposed ? 0 : 1] as number;
   const { bias } = product;
   const layer = new Dense({ units, useBias: bias !== undefined, name: builder.nameOf(site.node, site.source(1)) });
-  const weights: WeightMaker[] = [{ size: product.matrix.data.length, make: () => kernelOf(product, x.flattened) }];
-  if (bias !== undefined) weights.push({ size: units, make: () => biasOf(bias, units) });
+  const { matrix, isTransposed, factor } = product;
+  const weights: WeightMaker[] = [
+    {
+      size: matrix.data.length,
+      from: matrix,
+      way: JSON.stringify([isTransposed, factor, x.flattened]),
+      make: () => kernelOf(product, x.flattened),
+    },
+  ];
+  if (bias !== undefined)
+    weights.push({ size: units, from: bias.value, way: `${bias.factor}`, make: () => biasOf(bias, units) });
   // Only which axis is the last matters: sequences keep the batch where it is stored.
   const last = x.order.length - 1;
   const order = x.order[last] === last ? x.order : [...x.order.filter((axis) => axis !== last), last];
@@ -77,7 +86,9 @@ const matMul: LayerMaker = (site) => {
   if (next?.opType === 'Add' && next.domain === '') {
     const other = next.inputs.find((name) => name !== site.output);
     const value = other === undefined ? undefined : site.builder.values.get(other);
-    if (value?.kind === 'constant' && value.value.shape.length === 1 && value.value.shape[0] === units) {
+    // A matrix that goes with several biases is a layer without one, and stays one matrix.
+    const isTied = other !== undefined && site.builder.isReadMore(site.node.inputs[1] as string, other);
+    if (!isTied && value?.kind === 'constant' && value.value.shape.length === 1 && value.value.shape[0] === units) {
       site.builder.taken.add(next);
       return dense(site, x, { ...product, bias: { value: value.value, factor: 1 } }, next.outputs[0] as string);
     }
