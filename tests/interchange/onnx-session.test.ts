@@ -44,6 +44,28 @@ describe('running ONNX graphs', () => {
     expect(await run(file, { x: floats([2, 2, 1], [1, 2, 3, 4]) })).toMatchObject({ y: { shape: [2, 2] } });
   });
 
+  it('takes and gives the element types that the graph says, where arrays have none of their own', async () => {
+    const file = onnxFile({
+      inputs: { x: [2], n: [1] },
+      dtypes: { x: 'float16', n: 'int64' },
+      outputs: ['y', 'm'],
+      nodes: [
+        { op: 'Mul', inputs: ['x', 'x'], outputs: ['y'] },
+        { op: 'Add', inputs: ['n', 'n'], outputs: ['m'] },
+      ],
+    });
+    const runner = await load(file);
+    const outputs = await runner.run({
+      x: { data: Float32Array.of(1.1, 3.3), shape: [2] },
+      n: { data: [4], shape: [1] },
+    });
+    // 1.1 and 3.3 in 16 bits are 1.099609375 and 3.30078125.
+    expect(outputs).toEqual({
+      y: hostValue('float16', [2], Float32Array.of(1.208984375, 10.8984375)),
+      m: hostValue('int64', [1], [8]),
+    });
+  });
+
   it('reads elements back where data decide a size', async () => {
     const file = onnxFile({
       inputs: { x: [4] },

@@ -41,6 +41,7 @@ export class OnnxGraphRunner {
   async run(inputs: Readonly<Record<string, OnnxInput | OnnxValue>>): Promise<Record<string, OnnxValue>> {
     const scope = new Scope(undefined, Number.POSITIVE_INFINITY);
     for (const { name, type } of this.graph.inputs) {
+      const declared = type.kind === 'tensor' ? type.dtype : undefined;
       const given = inputs[name];
       if (given === undefined) {
         if (type.kind === 'optional') continue;
@@ -51,11 +52,12 @@ export class OnnxGraphRunner {
           want: name,
         });
       }
-      scope.set(name, onEngine(inputValue(name, given)));
+      scope.set(name, onEngine(inputValue(name, given, declared)));
     }
     for (const [name, value] of Object.entries(inputs)) {
       // An input with a default may be overridden.
-      if (this.graph.initializers.has(name)) scope.set(name, inputValue(name, value));
+      const initializer = this.graph.initializers.get(name);
+      if (initializer !== undefined) scope.set(name, inputValue(name, value, initializer.dtype));
     }
     const values = await runWaiting(evaluateGraph(this.graph, scope), realiseAll);
     const read = await readAll(values);
@@ -74,10 +76,10 @@ export async function load(source: string | URL | Uint8Array, options: SourceOpt
 }
 
 /** An input as a value. Throws `shape` where its elements do not fill its shape. */
-function inputValue(name: string, given: OnnxInput | OnnxValue): OnnxValue {
+function inputValue(name: string, given: OnnxInput | OnnxValue, declared: OnnxDtype | undefined): OnnxValue {
   if ('kind' in given) return given;
   const { data, shape } = given;
-  const dtype = given.dtype ?? naturalDtype(data);
+  const dtype = given.dtype ?? dtypeOf(data, declared);
   if (sizeOf(shape) !== data.length) {
     throw new FoveaError({
       code: 'shape',
@@ -88,15 +90,28 @@ function inputValue(name: string, given: OnnxInput | OnnxValue): OnnxValue {
     });
   }
   const isBig = data instanceof BigInt64Array || data instanceof BigUint64Array;
-  return hostValue(dtype, shape, isBig ? Array.from(data, Number) : data);
+  const value = hostValue(dtype, shape, isBig ? Array.from(data, Number) : data);
+  return isHalf(dtype) ? rounded(value) : value;
 }
 
-function naturalDtype(data: OnnxInput['data']): OnnxDtype {
+/** The element type of an array; floats and plain lists are of the graph's own, which may have no array here. */
+function dtypeOf(data: OnnxInput['data'], declared: OnnxDtype | undefined): OnnxDtype {
+  if (declared !== undefined && data instanceof Float32Array && isHalf(declared)) return declared;
+  if (Array.isArray(data)) return typeof data[0] === 'string' ? 'string' : (declared ?? 'float32');
   if (data instanceof BigInt64Array) return 'int64';
   if (data instanceof BigUint64Array) return 'uint64';
-  if (Array.isArray(data)) return typeof data[0] === 'string' ? 'string' : 'float32';
   const name = data.constructor.name.replace(/Array$/, '').toLowerCase();
   return Object.hasOwn(ONNX_DTYPES, name) ? (name as OnnxDtype) : 'float32';
+}
+
+const isHalf = (dtype: OnnxDtype): dtype is 'float16' | 'bfloat16' => dtype === 'float16' || dtype === 'bfloat16';
+
+/** With 16-bit floats that are such, in a Float32Array. */
+function rounded({ dtype, shape, data }: HostValue): HostValue {
+  const numbers = Float32Array.from(data as ArrayLike<number>, (value) =>
+    roundTo(dtype as 'float16' | 'bfloat16', value),
+  );
+  return hostValue(dtype, shape, numbers);
 }
 
 /** Floats go to the engine; integers, doubles and text are exact on the host alone. */
@@ -113,11 +128,8 @@ export async function realiseAll(values: readonly TensorValue[]): Promise<HostVa
       const elements = await tensor.data();
       const data = makeOnnxData(dtype, sizeOf(shape)) as Exclude<OnnxData, string[]>;
       data.set(elements);
-      if (dtype === 'float16' || dtype === 'bfloat16')
-        data.forEach((value, i) => {
-          data[i] = roundTo(dtype, value);
-        });
-      return hostValue(dtype, shape, data);
+      const value = hostValue(dtype, shape, data);
+      return isHalf(dtype) ? rounded(value) : value;
     }),
   );
 }
