@@ -6,6 +6,8 @@
 // The sums of a tile, two vectors of B and one broadcast of A fill the registers of the level.
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int32_t TILE_ROWS = 12;
+#elif defined(__wasm__) && !defined(__wasm_relaxed_simd__)
+constexpr int32_t TILE_ROWS = 4; // V8 keeps one of 16 registers, and a product waits in another for its addition
 #else
 constexpr int32_t TILE_ROWS = 6;
 #endif

@@ -1,4 +1,4 @@
-// Both WebAssembly binaries come from one bitcode (tools/stages/wasm.ts): this tells that each has the instructions
+// Both WebAssembly binaries come from the same sources (tools/stages/wasm.ts): this tells that each has the instructions
 // that it is for.
 import { inflateSync } from 'fflate';
 import { describe, expect, it } from 'vitest';

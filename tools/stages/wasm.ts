@@ -21,30 +21,15 @@ const VARIANTS = ['simd128', 'relaxed'] as const;
 type Variant = (typeof VARIANTS)[number];
 
 // The scheduler's default order hoists the splats of a micro-kernel and spills its accumulators.
-const MACHINE = [
+const COMPILE = [
   ...['--target=wasm32', '-c', '-O2', '-msimd128', '-matomics', '-mbulk-memory'],
   ...['-mllvm', '-pre-RA-sched=source', '-Xclang', '-disable-llvm-verifier'],
-];
-const COMPILE = [
-  ...MACHINE,
   ...['-std=c++17', '-nostdlib', '-nostdinc++', '-ffreestanding', '-ffp-contract=fast', '-fno-math-errno'],
   ...['-fno-trapping-math', '-fno-exceptions', '-fno-rtti', '-fvisibility=hidden'],
   ...['-DFOVEA_LEVEL=wasm', '-DFOVEA_WASM_TABLE=foveaLevel_wasm'],
 ];
-// The variants differ in instructions alone, so the kernels are parsed and optimised once, to bitcode, and each
-// variant is only generated from it. A whole module is generated for the features that any function in it has:
-// one function with relaxed SIMD, linked to the bitcode, is what makes the second variant.
-const SHARED: Record<string, { source: string; flags: string[] }> = {
-  'runtime.o': { source: 'runtime.cc', flags: [] },
-  'wasm.o': { source: 'wasm.cc', flags: [] },
-  'level.bc': { source: 'level.cc', flags: ['-emit-llvm'] },
-  'relaxed.bc': { source: 'relaxed.cc', flags: ['-emit-llvm', '-mrelaxed-simd'] },
-};
-const RELAXED = 'extern "C" int foveaRelaxed(int value) { return value; }\n';
-const GENERATE: Record<Variant, string[]> = {
-  simd128: [],
-  relaxed: ['-Xclang', '-mlink-bitcode-file', '-Xclang', 'relaxed.bc'],
-};
+const FEATURES: Record<Variant, string[]> = { simd128: [], relaxed: ['-mrelaxed-simd'] };
+const SOURCES = ['runtime.cc', 'wasm.cc', 'level.cc'];
 const LINK = [
   ...['--no-entry', '--import-memory', '--shared-memory', '--max-memory=4294967296', '--strip-all'],
   ...['--export=__heap_base', '--export=__stack_pointer'],
@@ -65,14 +50,10 @@ export async function buildWasm(context: BuildContext): Promise<boolean> {
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     context.log(`wasm ${variant}: ${Math.round(binary.length / 1024)} KiB in ${seconds} s.`);
   };
-  // The first thread goes on with its variant when what both share is there.
-  const job = { root, files, version };
-  const [shared, simd128] = runInThread({ ...job, variant: 'simd128', makesShared: true });
-  const relaxed = shared.then(() => runInThread({ ...job, variant: 'relaxed', makesShared: false })[1]);
-  await Promise.all([
-    simd128.then((binary) => finish('simd128', binary)),
-    relaxed.then((binary) => finish('relaxed', binary)),
-  ]);
+  // A variant has tiles of its own size, so nothing of it serves the other.
+  await Promise.all(
+    VARIANTS.map(async (variant) => finish(variant, await runInThread({ root, files, version, variant }))),
+  );
   markFresh(context, 'wasm', key, outputs);
   return true;
 }
@@ -82,27 +63,20 @@ interface WasmJob {
   files: string[];
   version: string;
   variant: Variant;
-  makesShared: boolean;
 }
 
-type Reply = { isSharedMade: true } | { binary: Uint8Array } | { error: string };
+type Reply = { binary: Uint8Array } | { error: string };
 
-/** clang from npm computes in the thread that calls it. Gives when what is shared is made, and the binary. */
-function runInThread(wasmJob: WasmJob): [Promise<void>, Promise<Uint8Array>] {
+/** clang from npm computes in the thread that calls it. */
+function runInThread(wasmJob: WasmJob): Promise<Uint8Array> {
   const worker = new Worker(new URL(import.meta.url), { workerData: { wasmJob } });
-  let isMade = (): void => undefined;
-  const shared = new Promise<void>((resolve) => {
-    isMade = resolve;
-  });
-  const binary = new Promise<Uint8Array>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     worker.on('message', (reply: Reply) => {
       if ('error' in reply) reject(new Error(reply.error));
-      else if ('binary' in reply) resolve(reply.binary);
-      else isMade();
+      else resolve(reply.binary);
     });
     worker.on('error', reject);
   });
-  return [shared, binary];
 }
 
 /** In such a thread: compiles and sends back the binary, or what went wrong. */
@@ -111,45 +85,30 @@ export async function runWasmJob(): Promise<void> {
   if (isMainThread || wasmJob === undefined) return;
   const reply = (message: Reply): void => parentPort?.postMessage(message);
   try {
-    if (wasmJob.makesShared) {
-      await makeShared(wasmJob);
-      reply({ isSharedMade: true });
-    }
-    reply({ binary: await generate(wasmJob) });
+    reply({ binary: await compile(wasmJob) });
   } catch (error) {
     reply({ error: error instanceof Error ? error.message : String(error) });
   }
 }
 
-const keptFile = (root: string, name: string): string => join(root, 'build/wasm', name);
-
-async function makeShared({ root, files, version }: WasmJob): Promise<void> {
-  const context: BuildContext = { root, isQuiet: true, log: () => undefined };
-  const tree: Tree = { 'relaxed.cc': RELAXED };
-  for (const file of files) tree[file.slice('kernels/cpu/'.length)] = readFileSync(join(root, file));
-  for (const [output, { source, flags }] of Object.entries(SHARED)) {
-    const args = [...COMPILE, ...flags];
-    const inputs = source === 'relaxed.cc' ? [] : objectInputs(root, source);
-    const key = hashInputs(root, inputs, [version, RELAXED, ...args]);
-    if (isFresh(context, `wasm-${output}`, key)) continue;
-    writeBeside(keptFile(root, output), await run('clang++', [...args, source], output, tree));
-    markFresh(context, `wasm-${output}`, key, [`build/wasm/${output}`]);
-  }
-}
-
-async function generate({ root, version, variant }: WasmJob): Promise<Uint8Array> {
+async function compile({ root, files, version, variant }: WasmJob): Promise<Uint8Array> {
   const context: BuildContext = { root, isQuiet: true, log: () => undefined };
   const tree: Tree = {};
-  for (const output of Object.keys(SHARED)) tree[output] = readFileSync(keptFile(root, output));
-  const args = [...MACHINE, ...GENERATE[variant], '-Xclang', '-disable-llvm-passes', '-x', 'ir', 'level.bc'];
-  const object = `build/wasm/level-${variant}.o`;
-  const key = hashInputs(root, ['build/wasm/level.bc', 'build/wasm/relaxed.bc'], [version, ...args]);
-  if (!isFresh(context, `wasm-level-${variant}`, key)) {
-    writeBeside(join(root, object), await run('clang++', args, 'level.o', tree));
-    markFresh(context, `wasm-level-${variant}`, key, [object]);
+  for (const file of files) tree[file.slice('kernels/cpu/'.length)] = readFileSync(join(root, file));
+  const objects: string[] = [];
+  for (const source of SOURCES) {
+    const args = [...COMPILE, ...FEATURES[variant]];
+    const object = source.replace('.cc', '.o');
+    const kept = `build/wasm/${variant}-${object}`;
+    const key = hashInputs(root, objectInputs(root, source), [version, ...args]);
+    if (!isFresh(context, `wasm-${variant}-${object}`, key)) {
+      writeBeside(join(root, kept), await run('clang++', [...args, source], object, tree));
+      markFresh(context, `wasm-${variant}-${object}`, key, [kept]);
+    }
+    tree[object] = readFileSync(join(root, kept));
+    objects.push(object);
   }
-  tree['level.o'] = readFileSync(join(root, object));
-  return run('wasm-ld', ['runtime.o', 'wasm.o', 'level.o', ...LINK], 'fovea.wasm', tree);
+  return run('wasm-ld', [...objects, ...LINK], 'fovea.wasm', tree);
 }
 
 /** Runs a tool on a tree of files and gives the file that it makes. */
