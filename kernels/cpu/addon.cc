@@ -1,5 +1,6 @@
 // The native engine's Node-API face (src/engine/native.ts): memory, and a queue of commands that one
 // thread, the pool's thread 0, works off in order. JavaScript's thread never waits for it.
+#include "amx.h"
 #include "runtime.h"
 #include <node_api.h>
 #include <pthread.h>
@@ -12,7 +13,9 @@
 #endif
 
 extern "C" {
-extern const FoveaLevel foveaLevel_avx512bf16, foveaLevel_avx512, foveaLevel_avx2, foveaLevel_neon, foveaLevel_portable;
+extern const FoveaLevel foveaLevel_amx, foveaLevel_avx512bf16, foveaLevel_avx512, foveaLevel_avx2, foveaLevel_neon,
+    foveaLevel_portable, foveaLevel_amx_emulated;
+bool foveaTileCheckPasses(int32_t fault);
 }
 
 // Nothing has no address, which memcpy must not be given.
@@ -20,7 +23,8 @@ static void copyBytes(void* to, const void* from, size_t bytes) {
   if (bytes > 0) memcpy(to, from, bytes);
 }
 
-// The compiled levels that this processor and its operating system support, best first.
+// The compiled levels that this processor and its operating system support, best first; behind them what only tests
+// ask for, which native.ts does not offer.
 static int32_t findLevels(const FoveaLevel** levels) {
   int32_t count = 0;
 #if defined(__x86_64__)
@@ -31,7 +35,11 @@ static int32_t findLevels(const FoveaLevel** levels) {
                          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                          __builtin_cpu_supports("fma");
 #ifdef FOVEA_HAS_AVX512BF16
-  if (hasAvx512 && __builtin_cpu_supports("avx512bf16")) levels[count++] = &foveaLevel_avx512bf16;
+  const bool hasPairs = hasAvx512 && __builtin_cpu_supports("avx512bf16");
+#ifdef FOVEA_HAS_AMX
+  if (hasPairs && hasAmx()) levels[count++] = &foveaLevel_amx;
+#endif
+  if (hasPairs) levels[count++] = &foveaLevel_avx512bf16;
 #endif
   if (hasAvx512) levels[count++] = &foveaLevel_avx512;
 #endif
@@ -43,6 +51,9 @@ static int32_t findLevels(const FoveaLevel** levels) {
 #endif
 #ifdef FOVEA_HAS_PORTABLE
   levels[count++] = &foveaLevel_portable;
+#endif
+#ifdef FOVEA_HAS_AMX_EMULATED
+  levels[count++] = &foveaLevel_amx_emulated;
 #endif
   return count;
 }
@@ -314,6 +325,26 @@ static napi_value getLevels(napi_env env, napi_callback_info) {
   return result;
 }
 
+// levelNotes(): string[], why a level is not among them that the processor has the instructions for
+static napi_value getLevelNotes(napi_env env, napi_callback_info) {
+  const char* reason = reasonWithoutAmx();
+  napi_value result, text;
+  napi_create_array(env, &result);
+  if (reason == nullptr) return result;
+  napi_create_string_utf8(env, reason, NAPI_AUTO_LENGTH, &text);
+  napi_set_element(env, result, 0, text);
+  return result;
+}
+
+#ifdef FOVEA_HAS_AMX_EMULATED
+// tileCheckPasses(fault), for tests: whether the check of the processor's tiles passes emulated ones with that fault
+static napi_value getTileCheckPasses(napi_env env, napi_callback_info info) {
+  napi_value result;
+  napi_get_boolean(env, foveaTileCheckPasses((int32_t)Arguments(env, info).number(0)), &result);
+  return result;
+}
+#endif
+
 // create(levelIndex, threads, started, poison, onDone(id, code, instruction, detail)): engine | undefined
 static napi_value create(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
@@ -508,7 +539,11 @@ NAPI_MODULE_INIT() {
   const struct {
     const char* name;
     napi_callback callback;
-  } functions[] = {{"levels", getLevels}, {"create", create}, {"allocate", allocate}, {"free", release},
+  } functions[] = {{"levels", getLevels}, {"levelNotes", getLevelNotes},
+#ifdef FOVEA_HAS_AMX_EMULATED
+                   {"tileCheckPasses", getTileCheckPasses},
+#endif
+                   {"create", create}, {"allocate", allocate}, {"free", release},
                    {"write", writeBytes}, {"read", readBytes}, {"detach", detach}, {"load", load}, {"run", run},
                    {"findPages", findPagesOf}, {"workspaceBytes", getWorkspaceBytes}, {"stop", stop}, {"end", end}};
   for (const auto& function : functions) {

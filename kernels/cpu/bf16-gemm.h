@@ -8,7 +8,7 @@ constexpr int32_t BLOCK_WORDS = 256;                   // of a row of A at a tim
 constexpr int32_t BLOCK_STEP = BLOCK_WORDS + 16;       // from row to row
 constexpr int32_t BLOCK_ROWS = 96;                     // of a unit
 constexpr int32_t TURNED_WORDS = 128;                  // of the sum at a time when A is transposed
-constexpr int32_t TURNED_STEP = 144;                   // rows of C of such a unit
+constexpr int32_t TURNED_STEP = BF16_DEPTH > 1 ? 160 : 144; // rows of C of such a unit
 constexpr int64_t BF16_A_AT = 0;
 constexpr int64_t BF16_ROOM_AT = 128 << 10;            // rows on their way
 constexpr int64_t BF16_SUMS_AT = 192 << 10;
@@ -21,7 +21,7 @@ static_assert(4 * (TURNED_WORDS * TURNED_STEP + 32) <= BF16_ROOM_AT, "the block 
 static_assert(BLOCK_ROWS % BF16_ROWS == 0 && TURNED_STEP % BF16_ROWS == 0, "blocks are whole tiles");
 
 static inline int64_t bf16PanelWidth(int64_t columns, int64_t panel) {
-  return smaller(BF16_COLUMNS, roundUp(columns - panel * BF16_COLUMNS, LANES));
+  return smaller(BF16_COLUMNS, roundUp(columns - panel * BF16_COLUMNS, BF16_NARROW));
 }
 
 struct Bf16Gemm {
@@ -64,7 +64,7 @@ struct Bf16Gemm {
         if (i == phaseH && j == phaseW) words = all;
         all += wordsOf((int64_t)axisH(i).taps * axisW(j).taps * depth);
       }
-    return ((isShared ? 0 : group) * all + words) * roundUp(columns, LANES);
+    return ((isShared ? 0 : group) * all + words) * roundUp(columns, BF16_NARROW);
   }
 };
 
@@ -174,7 +174,7 @@ static inline void gatherAnyRow(const Bf16Gemm& g, const Bf16Phase& phase, const
 // panel[k / PAIR][j] = rows k of a matrix with `stride` elements from row to row; zeros beyond rows and columns.
 static void packBf16Rows(int32_t dtype, const void* base, int64_t at, int64_t stride, int64_t rows, int64_t columns,
                          int64_t width, int32_t* panel) {
-#ifdef FOVEA_HAS_BF16_DOT
+#ifdef FOVEA_HAS_PAIRS
   alignas(64) Stored a[64], b[64];
   alignas(64) int32_t words[32];
   for (int64_t k = 0; k < rows; k += 2, at += 2 * stride, panel += width) {
@@ -191,7 +191,7 @@ static void packBf16Rows(int32_t dtype, const void* base, int64_t at, int64_t st
       continue;
     }
     interleave(above, below, 32, words);
-    for (int32_t j = 0; j < LANES; j++) panel[j] = words[j];
+    for (int32_t j = 0; j < BF16_NARROW; j++) panel[j] = words[j];
   }
 #else
   for (int64_t k = 0; k < rows; k++, at += stride, panel += width)
@@ -293,6 +293,7 @@ static void runBf16Unit(const Bf16Gemm& g, const Bf16Phase& phase, const int32_t
                         int64_t panel, int64_t panels, char* scratch) {
   Stored* block = (Stored*)(scratch + BF16_A_AT);
   float* sums = (float*)(scratch + BF16_SUMS_AT);
+  Bf16Multiplier multiplier(rows, scratch);
   constexpr int64_t MOST = BLOCK_WORDS * PAIR;
   const int64_t tiles = divideUp(rows, BF16_ROWS);
   const bool isOneBlock = phase.length <= MOST;
@@ -301,17 +302,21 @@ static void runBf16Unit(const Bf16Gemm& g, const Bf16Phase& phase, const int32_t
   do {
     const int64_t count = smaller(MOST, phase.length - from), words = wordsOf(count);
     RowCursor cursor = start;
-    for (int64_t r = 0; r < rows; r++, cursor.next(phase))
-      gatherAnyRow(g, phase, cursor, from, count, block + r * BLOCK_STEP * PAIR);
+    for (int64_t r = 0; r < rows; r++, cursor.next(phase)) {
+      Stored* to = block + r * BLOCK_STEP * PAIR;
+      gatherAnyRow(g, phase, cursor, from, count, to);
+      for (int64_t k = words; k < roundUp(words, BF16_DEPTH); k++) ((int32_t*)to)[k] = 0;
+    }
     const bool isLast = from + count >= phase.length;
     for (int64_t p = 0; p < panels; p++) {
       const int64_t width = bf16PanelWidth(g.columns, panel + p);
       const int32_t* b = packed + (panel + p) * BF16_COLUMNS * wordsOf(phase.length) + from / PAIR * width;
+      multiplier.takePanel(b, words, width);
       float* tile = isOneBlock ? sums : sums + p * tiles * BF16_ROWS * BF16_COLUMNS;
       cursor = start;
       for (int64_t r = 0; r < rows; r += BF16_ROWS) {
         const int64_t some = smaller(BF16_ROWS, rows - r);
-        bf16Kernel<BLOCK_STEP, 1>(some, width)((const int32_t*)block + r * BLOCK_STEP, b, words, tile, from > 0);
+        multiplier.multiply<BLOCK_STEP, BF16_DEPTH>(some, (const int32_t*)block + r * BLOCK_STEP, tile, from > 0);
         if (isLast) {
           finishBf16Rows(g, phase, cursor, some, panel + p, tile);
           for (int64_t i = 0; i < some; i++) cursor.next(phase);
@@ -386,6 +391,20 @@ static void finishTurned(const Bf16Turned& t, int64_t group, int64_t part, int64
   }
 }
 
+#ifdef FOVEA_HAS_PAIRS
+// For tiles, whose A has the words of a row side by side: word `index` of `words` of all rows of C. Sixteen of them
+// are gathered, then turned into a piece [rows of C][16] of the block.
+static inline void turnPairs(const Stored* above, const Stored* below, int64_t count, int64_t index, int64_t words,
+                             int32_t* room, int32_t* block) {
+  const int64_t at = index % BF16_DEPTH;
+  interleave(above, below, count, room + at * TURNED_STEP);
+  if (at + 1 < BF16_DEPTH && index + 1 < words) return;
+  for (int64_t missing = at + 1; missing < BF16_DEPTH; missing++)
+    for (int64_t i = 0; i < count; i++) room[missing * TURNED_STEP + i] = 0;
+  packTurned((const float*)room, TURNED_STEP, count, BF16_DEPTH, BF16_DEPTH, (float*)block + (index - at) * TURNED_STEP);
+}
+#endif
+
 // Rows [first, first + count) of C by some panels, over the pixels of one part.
 static void runTurnedUnit(const Bf16Turned& t, const Bf16Phase& phase, int64_t part, int64_t first, int64_t count,
                           int64_t panel, int64_t panels, char* scratch) {
@@ -393,6 +412,7 @@ static void runTurnedUnit(const Bf16Turned& t, const Bf16Phase& phase, int64_t p
   int32_t* block = (int32_t*)(scratch + BF16_A_AT);
   float* sums = (float*)(scratch + BF16_SUMS_AT);
   int32_t* own = (int32_t*)(scratch + BF16_B_AT);
+  Bf16Multiplier multiplier(count, scratch);
   const int64_t all = (int64_t)g.geometry.n * phase.h.count * phase.w.count;
   const int64_t begin = part * t.partRows, end = smaller(all, begin + t.partRows);
   constexpr int64_t MOST = TURNED_WORDS * PAIR;
@@ -400,7 +420,7 @@ static void runTurnedUnit(const Bf16Turned& t, const Bf16Phase& phase, int64_t p
   int64_t row = begin;
   do {
     const int64_t rows = larger(0, smaller(MOST, end - row)), words = wordsOf(rows);
-#ifdef FOVEA_HAS_BF16_DOT
+#ifdef FOVEA_HAS_PAIRS
     Stored* above = (Stored*)(scratch + BF16_ROOM_AT);
     Stored* below = above + 1024;
     for (int64_t r = 0; r < rows; r += 2) {
@@ -411,7 +431,8 @@ static void runTurnedUnit(const Bf16Turned& t, const Bf16Phase& phase, int64_t p
         cursor.next(phase);
       } else
         for (int64_t j = 0; j < roundUp(count, 32); j++) below[j] = 0;
-      interleave(above, below, count, block + r / 2 * TURNED_STEP);
+      if (BF16_DEPTH == 1) interleave(above, below, count, block + r / 2 * TURNED_STEP);
+      else turnPairs(above, below, count, r / 2, words, (int32_t*)(scratch + BF16_ROOM_AT + 4096), block);
     }
 #else
     for (int64_t r = 0; r < rows; r++, cursor.next(phase))
@@ -423,13 +444,14 @@ static void runTurnedUnit(const Bf16Turned& t, const Bf16Phase& phase, int64_t p
       const int32_t* b = own;
       if (g.packed) {
         const int64_t group = g.isShared ? 0 : phase.group;
-        b = g.packed + (group * roundUp(g.columns, LANES) + column) * wordsOf(all) + row / PAIR * width;
+        b = g.packed + (group * roundUp(g.columns, BF16_NARROW) + column) * wordsOf(all) + row / PAIR * width;
       } else
         packBf16Rows(t.dtypeB, t.b, row * t.bStride + phase.group * t.bGroup + column, t.bStride, rows,
                      smaller(BF16_COLUMNS, g.columns - column), width, own);
+      multiplier.takePanel(b, words, width);
       for (int64_t m = 0; m < count; m += BF16_ROWS, tile += BF16_ROWS * BF16_COLUMNS) {
         const int64_t some = smaller(BF16_ROWS, count - m);
-        bf16Kernel<1, TURNED_STEP>(some, width)(block + m, b, words, tile, row > begin);
+        multiplier.multiply<BF16_DEPTH, BF16_DEPTH * TURNED_STEP>(some, block + m * BF16_DEPTH, tile, row > begin);
         if (row + rows >= end) finishTurned(t, phase.group, part, first + m, some, panel + p, tile);
       }
     }

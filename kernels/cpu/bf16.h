@@ -6,6 +6,10 @@
 #if defined(__AVX512BF16__) && defined(__AVX512BW__)
 #define FOVEA_HAS_BF16_DOT
 #endif
+// Tiles (amx-tiles.h) multiply pairs too; emulated, with any vectors.
+#if defined(FOVEA_HAS_BF16_DOT) || defined(FOVEA_HAS_TILES)
+#define FOVEA_HAS_PAIRS
+#endif
 
 typedef uint16_t __attribute__((may_alias)) Bfloat16Alias;
 typedef float __attribute__((may_alias)) Float32Alias;
@@ -57,7 +61,7 @@ static inline void storeAs(int32_t dtype, void* base, int64_t at, Vector v, int6
 }
 
 // PAIR elements make a word; a Stored is an element in a block. movePiece writes up to PIECE_SLACK more.
-#ifdef FOVEA_HAS_BF16_DOT
+#ifdef FOVEA_HAS_PAIRS
 constexpr int32_t PAIR = 2;
 typedef uint16_t Stored;
 constexpr int32_t PIECE_SLACK = 31;
@@ -91,6 +95,15 @@ static inline void movePiece(int32_t dtype, const void* base, int64_t at, int64_
   for (int64_t i = 0; i < count; i += 16) {
     const __mmask16 mask = (__mmask16)laneMask(first - i, last - i);
     _mm256_storeu_si256((__m256i*)(to + i), (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, from + i)));
+  }
+}
+#elif defined(FOVEA_HAS_PAIRS)
+static inline void movePiece(int32_t dtype, const void* base, int64_t at, int64_t first, int64_t last, int64_t count,
+                             Stored* to) {
+  for (int64_t i = 0; i < count; i++) {
+    if (i < first || i >= last) to[i] = 0;
+    else if (dtype != FOVEA_FLOAT32) to[i] = ((const Bfloat16Alias*)base)[at + i];
+    else to[i] = (uint16_t)roundedBfloat16(splat(((const Float32Alias*)base)[at + i]))[0];
   }
 }
 #else
@@ -130,17 +143,28 @@ static inline void interleave(const Stored* a, const Stored* b, int64_t count, i
 static inline Vector multiplyWords(Vector sum, IntVector a, IntVector b) {
   return (Vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
 }
+#elif defined(FOVEA_HAS_PAIRS)
+static inline void interleave(const Stored* a, const Stored* b, int64_t count, int32_t* words) {
+  for (int64_t j = 0; j < roundUp(count, 32); j++) words[j] = (int32_t)((uint32_t)b[j] << 16 | a[j]);
+}
 #else
 static inline Vector multiplyWords(Vector sum, IntVector a, IntVector b) { return sum + asFloat(a) * asFloat(b); }
 #endif
 
-#if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int32_t BF16_ROWS = 12;
+// A tile of sums, the columns of the narrowest panel, and the words that a step multiplies.
+#if defined(FOVEA_HAS_TILES)
+constexpr int32_t BF16_ROWS = 32, BF16_NARROW = 16, BF16_DEPTH = 16;
+#elif defined(__AVX512F__) || defined(__aarch64__)
+constexpr int32_t BF16_ROWS = 12, BF16_NARROW = LANES, BF16_DEPTH = 1;
 #else
-constexpr int32_t BF16_ROWS = 6;
+constexpr int32_t BF16_ROWS = 6, BF16_NARROW = LANES, BF16_DEPTH = 1;
 #endif
-constexpr int32_t BF16_VECTORS = 2;
-constexpr int32_t BF16_COLUMNS = BF16_VECTORS * LANES;
+constexpr int32_t BF16_COLUMNS = 2 * BF16_NARROW, BF16_VECTORS = BF16_COLUMNS / LANES;
+
+#ifdef FOVEA_HAS_TILES
+#include "amx-gemm.h"
+typedef TileMultiplier<Tiles> Bf16Multiplier;
+#else
 
 // sums[r] (+)= sum over k < steps of a[r*ROW_STEP + k*K_STEP] * panel[k]; distances in words are constants, so
 // that one register addresses all rows.
@@ -183,3 +207,16 @@ template <int32_t VECTORS, int32_t ROW_STEP, int32_t K_STEP> static inline Bf16K
 template <int32_t ROW_STEP, int32_t K_STEP> static inline Bf16Kernel bf16Kernel(int64_t rows, int64_t width) {
   return width > LANES ? bf16KernelOf<2, ROW_STEP, K_STEP>(rows) : bf16KernelOf<1, ROW_STEP, K_STEP>(rows);
 }
+
+// Rows of one unit by one panel after the other.
+struct Bf16Multiplier {
+  const int32_t* panel = nullptr;
+  int64_t words = 0, width = 0;
+  Bf16Multiplier(int64_t, char*) {}
+  void takePanel(const int32_t* from, int64_t length, int64_t columns) { panel = from, words = length, width = columns; }
+  template <int32_t ROW_STEP, int32_t K_STEP>
+  void multiply(int64_t rows, const int32_t* a, float* sums, bool isResumed) {
+    bf16Kernel<ROW_STEP, K_STEP>(rows, width)(a, panel, words, sums, isResumed);
+  }
+};
+#endif

@@ -22,6 +22,8 @@ export interface EngineInfo {
   readonly level: string;
   /** Every level this machine can run, best first. */
   readonly levels: readonly string[];
+  /** Why a level is missing that the processor has the instructions for; absent where none is. */
+  readonly notes?: readonly string[];
   readonly threads: number;
   /** Why `threads` is what it is, e.g. `2 cores`, `FOVEA_THREADS`, `no SharedArrayBuffer`. */
   readonly threadsReason: string;

@@ -7,7 +7,7 @@ import type { Engine, EngineBuffer, EngineInfo, EngineMemory, EngineOptions, Loa
 import { disposedError, faultError, outOfMemory } from './errors.js';
 import { FAULTS, type Fault } from './fault.js';
 import { chooseLevel } from './level.js';
-import { nodeModule } from './node.js';
+import { environment, nodeModule } from './node.js';
 import { nativeTarget } from './target.js';
 import { chooseThreads, type ThreadChoice } from './threads.js';
 
@@ -17,6 +17,7 @@ type Done = (id: number, code: number, instruction: number, detail: number) => v
 /** What addon.cc offers. */
 interface Addon {
   levels(): string[];
+  levelNotes(): string[];
   create(level: number, threads: number, started: number, poison: number, done: Done): Handle | undefined;
   allocate(engine: Handle, bytes: number): number;
   free(engine: Handle, address: number): void;
@@ -30,6 +31,8 @@ interface Addon {
   stop(engine: Handle, id: number): void;
   end(engine: Handle): void;
 }
+
+const EMULATED = 'amx_emulated';
 
 let loaded: Addon | undefined;
 
@@ -61,8 +64,10 @@ async function loadAddon(): Promise<Addon> {
 /** Starts the native engine; throws a `FoveaError` code `engine` where it cannot run. */
 export async function createNativeEngine(options: EngineOptions = {}): Promise<Engine> {
   const addon = await loadAddon();
-  const levels = addon.levels();
-  const level = chooseLevel('native', levels, options.level);
+  const levels = addon.levels().filter((name) => name !== EMULATED);
+  // For tests, which name it: AMX's kernels over emulated tiles, on machines without.
+  const isEmulated = (options.level ?? environment('FOVEA_LEVEL')) === EMULATED && addon.levels().includes(EMULATED);
+  const level = isEmulated ? EMULATED : chooseLevel('native', levels, options.level);
   return new NativeEngine(addon, levels, level, await chooseThreads(options), options.poison === true);
 }
 
@@ -118,10 +123,11 @@ class NativeEngine implements Engine {
     poison: boolean,
   ) {
     const done: Done = (id, code, instruction, detail) => this.finish(id, { code, instruction, detail });
-    const handle = addon.create(levels.indexOf(level), threads, started, poison ? 1 : 0, done);
+    const handle = addon.create(addon.levels().indexOf(level), threads, started, poison ? 1 : 0, done);
     if (handle === undefined) throw new FoveaError({ code: 'engine', message: 'its threads cannot be started.' });
     this.handle = handle;
-    this.info = { name: 'native', level, levels, threads, threadsReason: reason };
+    const notes = addon.levelNotes();
+    this.info = { name: 'native', level, levels, threads, threadsReason: reason, ...(notes.length > 0 && { notes }) };
   }
 
   allocate(byteLength: number): EngineBuffer {

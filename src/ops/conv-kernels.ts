@@ -21,7 +21,7 @@ function choose(g: Geometry, pass: Pass, { inputs, target, isConstant }: Request
 
 const dtypeOf = ({ inputs }: Request, index: number): number => DTYPES[inputs[index]?.dtype ?? 'float32'];
 /** The level multiplies pairs of bfloat16; elsewhere a packed element is widened. */
-const isPaired = (request: Request): boolean => isNarrow(request) && request.target.level === 'avx512bf16';
+const isPaired = (request: Request): boolean => isNarrow(request) && /^(avx512bf16$|amx)/.test(request.target.level);
 const isNarrow = ({ inputs }: Request): boolean => inputs[0]?.dtype === 'bfloat16';
 const dtypeOfResult = ({ outputs }: Request): number => DTYPES[outputs[0]?.dtype ?? 'float32'];
 

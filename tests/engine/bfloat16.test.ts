@@ -149,7 +149,7 @@ async function run(engine: Engine, program: Program, feeds: Map<Node, ReferenceA
   }
 }
 
-const { variants, missing } = await findVariants();
+const { variants, missing } = await findVariants({ isEmulatedToo: true });
 for (const reason of missing) it.skip(`an engine does not run here: ${reason}`, () => undefined);
 
 describe.each(variants)('bfloat16, $engine $level', (variant: Variant) => {

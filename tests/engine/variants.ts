@@ -10,8 +10,13 @@ export interface Variant {
 /** Whether the native engine is the one of `npm run sanitize`, the only one to be tested then. */
 export const isSanitized = process.env.FOVEA_SANITIZED !== undefined;
 
-/** What can run here; `missing` says why a whole engine cannot. */
-export async function findVariants(): Promise<{ variants: Variant[]; missing: string[] }> {
+/**
+ * What can run here; `missing` says why a whole engine cannot. With `isEmulatedToo` the level that is never offered:
+ * AMX's kernels over emulated tiles, built for x86-64.
+ */
+export async function findVariants({
+  isEmulatedToo = false,
+} = {}): Promise<{ variants: Variant[]; missing: string[] }> {
   const variants: Variant[] = [];
   const missing: string[] = [];
   for (const engine of isSanitized ? (['native'] as const) : (['native', 'wasm'] as const)) {
@@ -19,6 +24,9 @@ export async function findVariants(): Promise<{ variants: Variant[]; missing: st
       const started = await createEngine(engine);
       variants.push(...started.info.levels.map((level) => ({ engine, level })));
       await started.dispose();
+      if (isEmulatedToo && engine === 'native' && process.arch === 'x64') {
+        variants.push({ engine, level: 'amx_emulated' });
+      }
     } catch (error) {
       missing.push((error as Error).message);
     }

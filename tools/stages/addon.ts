@@ -17,14 +17,16 @@ import {
 } from './cache.js';
 
 // Best first. AVX-512 here is the set that every server since Skylake and Zen 4 has; dot products of bfloat16 came
-// with Cooper Lake and Zen 4.
+// with Cooper Lake and Zen 4, tiles (AMX) with Sapphire Rapids. `amx_emulated` is for tests, see level-amx.cc.
 const AVX512 = '-mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c -mprefer-vector-width=512'.split(' ');
 const LEVELS: Record<string, Record<string, string[]>> = {
   x64: {
+    amx: [...AVX512, ...'-mavx512bf16 -mamx-tile -mamx-bf16 -fno-strict-aliasing'.split(' ')],
     avx512bf16: [...AVX512, '-mavx512bf16'],
     avx512: AVX512,
     avx2: '-mavx2 -mfma -mf16c'.split(' '),
     portable: [],
+    amx_emulated: ['-fno-strict-aliasing'],
   },
   arm64: { neon: [], portable: [] },
 };
@@ -36,6 +38,13 @@ const COMPILE = [
 
 // Without collecting its garbage GCC is a tenth faster and takes 650 MB for a level instead of 430.
 const KEEP_GARBAGE = ['--param', 'ggc-min-heapsize=1000000'];
+
+/** What is not made of level.cc: levels that compile some kernels again. */
+const SOURCES: Record<string, string> = {
+  amx: 'level-amx.cc',
+  avx512bf16: 'level-bf16.cc',
+  amx_emulated: 'level-amx.cc',
+};
 
 /** With the compiler's checks of memory and of undefined behaviour; the first finding ends the process. */
 const SANITIZE = ['-O1', '-g1', '-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-fno-omit-frame-pointer'];
@@ -131,13 +140,13 @@ async function compileAddon(
   const include = join(root, 'node_modules/node-api-headers/include');
   const jobs = Object.entries(levels).map(([level, flags]) => ({
     object: `level-${level}`,
-    source: level === 'avx512bf16' ? 'level-bf16.cc' : 'level.cc',
+    source: SOURCES[level] ?? 'level.cc',
     // What hardly any machine runs is compiled quickly rather than well.
     flags: [
       ...COMPILE,
       ...speed,
       ...flags,
-      ...(level === 'portable' ? ['-O2'] : []),
+      ...(level === 'portable' || level === 'amx_emulated' ? ['-O2'] : []),
       ...checks,
       `-DFOVEA_LEVEL=${level}`,
     ],
@@ -173,10 +182,11 @@ async function availableLevels(compiler: string[], work: string): Promise<Record
   return levels;
 }
 
-/** Whether the compiler knows these flags. */
+/** Whether the compiler knows these flags, and the assembler what is written as its text. */
 function compiles([program, ...first]: string[], flags: string[], work: string): Promise<boolean> {
   const probe = join(work, 'probe.cc');
-  writeBeside(probe, 'int probe;\n');
+  const isAmx = flags.includes('-mamx-bf16');
+  writeBeside(probe, isAmx ? '__asm__("tdpbf16ps %tmm2, %tmm1, %tmm0");\n' : 'int probe;\n');
   return succeeds(program as string, [...first, '-Werror', ...flags, '-c', probe, '-o', join(work, 'probe.o')]);
 }
 

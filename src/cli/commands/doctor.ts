@@ -26,6 +26,7 @@ export async function doctor(output: Output): Promise<number> {
       offered === undefined ? '' : ` ${offered.level}, ${offered.threads} threads (${offered.threadsReason})`;
     output.text(`${isInUse ? '*' : ' '} ${name}${what}: ${reason}`);
     if (offered !== undefined && offered.levels.length > 1) output.text(`    levels: ${offered.levels.join(', ')}`);
+    for (const note of offered?.notes ?? []) output.text(`    ${note}`);
   }
   output.event('doctor', {
     version: text,
