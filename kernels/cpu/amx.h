@@ -13,6 +13,8 @@ static bool canUseAmx;
 static const char* whyNoAmx; // null: the processor has no tiles
 static void findAmx() {
   unsigned a, b, c, d;
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx512bf16")) return; // the level's other instructions
   const unsigned bfloat16 = 1u << 22, tiles = 1u << 24, systemSaves = 1u << 27; // of leaf 7's d, and of leaf 1's c
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & bfloat16) == 0 || (d & tiles) == 0) return;
   whyNoAmx = "amx: the system does not save tiles";

@@ -40,7 +40,7 @@ typedef void (*FoveaKernelFunction)(const FoveaCall&);
 
 // One table per instruction-set level; level.cc, compiled once per level with its own flags, fills it.
 struct FoveaLevel {
-  const char* name; // "avx512bf16", "avx512", "avx2", "neon", "portable", "wasm"
+  const char* name; // "amx", "avx512bf16", "avx512", "avx2", "neon", "portable", "wasm"
   int32_t vectorBytes;
   FoveaKernelFunction kernels[FOVEA_KERNEL_COUNT];
 };
