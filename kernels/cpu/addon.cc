@@ -72,6 +72,7 @@ struct Command {
 };
 
 struct Completion {
+  Completion* next;
   uint32_t id;
   FoveaFault fault;
 };
@@ -132,17 +133,24 @@ static bool growWorkspace(Engine* engine, uint64_t need) {
   return engine->workspace != nullptr;
 }
 
+// Behind an image: how many helpers its last run had work for. They are woken together with the queue's thread, not
+// by the first kernel that wants them, for waking takes as long as some kernels.
+static int32_t* wantedHelp(void* image) {
+  return reinterpret_cast<int32_t*>(static_cast<uint8_t*>(image) + foveaImageBytes(image));
+}
+
 static FoveaFault runCommand(Engine* engine, Command* command) {
   uint64_t need = foveaWorkspaceBytes(command->from);
   if (!growWorkspace(engine, need)) return {FOVEA_FAULT_MEMORY, -1, (int32_t)(need >> 20)};
-  return foveaRun({engine->pool, engine->level, command->from, engine->workspace, engine->workspaceBytes,
-                   static_cast<FoveaBinding*>(command->tail()), (int32_t)command->bytes, engine->poison, &engine->stop,
-                   static_cast<double*>(command->to)});
+  const FoveaFault fault =
+      foveaRun({engine->pool, engine->level, command->from, engine->workspace, engine->workspaceBytes,
+                static_cast<FoveaBinding*>(command->tail()), (int32_t)command->bytes, engine->poison, &engine->stop,
+                static_cast<double*>(command->to)});
+  __atomic_store_n(wantedHelp(command->from), foveaPoolWanted(engine->pool), __ATOMIC_RELAXED);
+  return fault;
 }
 
-static void complete(Engine* engine, uint32_t id, FoveaFault fault) {
-  Completion* completion = static_cast<Completion*>(malloc(sizeof(Completion)));
-  *completion = {id, fault};
+static void complete(Engine* engine, Completion* completion) {
   if (napi_call_threadsafe_function(engine->done, completion, napi_tsfn_nonblocking) != napi_ok) free(completion);
 }
 
@@ -157,12 +165,15 @@ static void nameThread(int32_t thread) {
 #endif
 }
 
+constexpr uint64_t SHORT_READ = 64 << 10; // bytes, copied in microseconds
+
 static void* workQueue(void* data) {
   nameThread(0);
   Engine* engine = static_cast<Engine*>(data);
+  // Results of a run are mostly read next: JavaScript's thread is woken once for both.
+  Completion *done = nullptr, **lastDone = &done;
   for (bool isLast = false; !isLast;) {
     pthread_mutex_lock(&engine->mutex);
-    if (engine->first == nullptr) foveaPoolRest(engine->pool);
     while (engine->first == nullptr && engine->stop != 2) pthread_cond_wait(&engine->filled, &engine->mutex);
     Command* command = engine->first;
     if (command != nullptr) engine->first = command->next;
@@ -176,12 +187,27 @@ static void* workQueue(void* data) {
     else if (command->kind == COMMAND_RUN) fault = runCommand(engine, command);
     else if (command->kind == COMMAND_READ) copyBytes(command->to, command->from, command->bytes);
     else if (command->kind == COMMAND_WRITE) copyBytes(command->to, command->tail(), command->bytes);
+    if (command->kind == COMMAND_RUN || command->kind == COMMAND_READ || isLast) {
+      *lastDone = static_cast<Completion*>(malloc(sizeof(Completion)));
+      **lastDone = {nullptr, command->id, fault};
+      lastDone = &(*lastDone)->next;
+    }
+    free(command);
     pthread_mutex_lock(&engine->mutex);
     engine->queued--;
+    const Command* next = engine->first;
+    // JavaScript's thread is about to need a core.
+    if (next == nullptr) foveaPoolRest(engine->pool);
+    const bool isReadNext = next != nullptr && next->kind == COMMAND_READ && next->bytes <= SHORT_READ;
     pthread_mutex_unlock(&engine->mutex);
-    bool isAwaited = command->kind == COMMAND_RUN || command->kind == COMMAND_READ || isLast;
-    if (isAwaited) complete(engine, command->id, fault);
-    free(command);
+    if (isReadNext && !isLast) continue;
+    for (Completion* completion = done; completion != nullptr;) {
+      Completion* after = completion->next;
+      complete(engine, completion);
+      completion = after;
+    }
+    done = nullptr;
+    lastDone = &done;
   }
   return nullptr;
 }
@@ -259,9 +285,13 @@ static void push(Engine* engine, Command* command) {
   if (engine->first == nullptr) engine->first = command;
   else engine->last->next = command;
   engine->last = command;
-  engine->queued++;
-  pthread_cond_signal(&engine->filled);
+  const bool isFirst = engine->queued++ == 0;
+  int32_t help = 0;
+  if (isFirst && command->kind == COMMAND_RUN) help = __atomic_load_n(wantedHelp(command->from), __ATOMIC_RELAXED);
+  if (help > 0) foveaPoolExpect(engine->pool);
   pthread_mutex_unlock(&engine->mutex);
+  pthread_cond_signal(&engine->filled);
+  if (help > 0) foveaPoolWake(engine->pool, help);
 }
 
 static void pushAwaited(napi_env env, Engine* engine, Command* command) {
@@ -466,7 +496,7 @@ static napi_value load(napi_env env, napi_callback_info info) {
   const uint8_t* data = arguments.arrayBuffer(1, &available) + (size_t)arguments.number(2);
   size_t bytes = (size_t)arguments.number(3);
   FoveaFault* fault = reinterpret_cast<FoveaFault*>(arguments.arrayBuffer(4, &available));
-  void* image = allocateMemory(bytes);
+  void* image = allocateMemory(bytes + FOVEA_ALIGNMENT);
   if (image == nullptr) {
     *fault = {FOVEA_FAULT_MEMORY, -1, (int32_t)(bytes >> 20)};
     return makeNumber(env, 0);
@@ -477,6 +507,7 @@ static napi_value load(napi_env env, napi_callback_info info) {
     free(image);
     return makeNumber(env, 0);
   }
+  *wantedHelp(image) = 0;
   // Where there is no memory the run says so.
   Engine* engine = arguments.engine();
   const uint64_t before = engine->workspaceBytes, need = foveaWorkspaceBytes(image);

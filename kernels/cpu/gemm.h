@@ -14,6 +14,8 @@ constexpr int32_t TILE_ROWS = 6;
 constexpr int32_t TILE_VECTORS = 2;
 constexpr int32_t TILE_COLUMNS = TILE_VECTORS * LANES;
 
+constexpr int64_t PANEL_AHEAD = 2048; // elements: of 512 to 4,096 the best
+
 // How a thread's scratch is divided here, in bytes.
 constexpr int32_t MAX_TAPS = 1024;    // per chunk of a sum: row pointers of one tile
 constexpr int32_t MAX_DEPTH = 4096;   // per chunk of a sum: the row of zeros that padding reads
@@ -181,6 +183,11 @@ static inline __attribute__((always_inline)) void sumRows(const float* const* ro
       const int64_t end = depth;
 #endif
       for (; k < end; k++) {
+#if defined(__AVX512F__)
+        // A panel that streams from the third-level cache: a tenth of a Winograd product of few tiles.
+        __builtin_prefetch(panel + PANEL_AHEAD);
+        if (VECTORS > 1) __builtin_prefetch(panel + PANEL_AHEAD + LANES);
+#endif
         Vector b[VECTORS];
 #pragma GCC unroll 4
         for (int32_t v = 0; v < VECTORS; v++) b[v] = load(panel + v * LANES);

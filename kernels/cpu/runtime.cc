@@ -66,6 +66,8 @@ struct alignas(64) FoveaPool {
   alignas(64) int32_t running; // a Program is, or the next waits already: helpers may spin for its next kernel
   alignas(64) int32_t sleepers;
   int32_t stopped;
+  int32_t expected; // runs that were announced
+  alignas(64) int32_t wanted; // helpers, at most, by the kernels of this run
 #ifdef __wasm__
   alignas(64) int32_t wakes;
 #else
@@ -118,7 +120,8 @@ static void yieldTo(FoveaPool* pool, int32_t inside) {
 static void sleepUntilJob(FoveaPool* pool, uint32_t seen) {
   pthread_mutex_lock(&pool->mutex);
   add(pool->sleepers, 1);
-  while (!hasJob(pool, seen) && !read(pool->stopped)) pthread_cond_wait(&pool->wake, &pool->mutex);
+  const int32_t expected = read(pool->expected);
+  while (!hasJob(pool, seen) && read(pool->expected) == expected && !read(pool->stopped)) pthread_cond_wait(&pool->wake, &pool->mutex);
   add(pool->sleepers, -1);
   pthread_mutex_unlock(&pool->mutex);
 }
@@ -181,6 +184,15 @@ void foveaPoolStop(FoveaPool* pool) {
 
 void foveaPoolRest(FoveaPool* pool) { write(pool->running, 0); }
 
+void foveaPoolExpect(FoveaPool* pool) {
+  write(pool->running, 1);
+  add(pool->expected, 1);
+}
+
+void foveaPoolWake(FoveaPool* pool, int32_t helpers) { wakeHelpers(pool, helpers); }
+
+int32_t foveaPoolWanted(FoveaPool* pool) { return pool->wanted; }
+
 extern "C" void foveaParallel(FoveaPool* pool, int64_t blocks, void (*body)(void*, int64_t, int32_t), void* context) {
   // Waking a thread costs more than one block.
   if (blocks <= 1 || pool->helpers == 0) {
@@ -188,12 +200,14 @@ extern "C" void foveaParallel(FoveaPool* pool, int64_t blocks, void (*body)(void
     return;
   }
   makeWay(pool->placement);
+  const int32_t helpers = (int32_t)(blocks - 1 < pool->helpers ? blocks - 1 : pool->helpers);
+  if (pool->wanted < helpers) pool->wanted = helpers;
   pool->body = body;
   pool->context = context;
   for (int32_t r = 0; r < pool->ranges; r++)
     pool->range[r] = {blocks * r / pool->ranges, blocks * (r + 1) / pool->ranges};
   add(pool->job, 1u);
-  wakeHelpers(pool, blocks - 1 < pool->helpers ? (int32_t)(blocks - 1) : pool->helpers);
+  wakeHelpers(pool, helpers);
   takeBlocks(pool, 0);
   add(pool->job, 1u);
   Spin spin;
@@ -212,6 +226,13 @@ static inline uint64_t joined(uint32_t low, uint32_t high) { return (uint64_t)hi
 uint64_t foveaWorkspaceBytes(const void* image) {
   const uint32_t* words = static_cast<const uint32_t*>(image);
   return joined(words[FOVEA_HEADER_WORKSPACE_LO], words[FOVEA_HEADER_WORKSPACE_HI]);
+}
+
+uint64_t foveaImageBytes(const void* image) {
+  const uint32_t* words = static_cast<const uint32_t*>(image);
+  const uint64_t code = (uint64_t)words[FOVEA_HEADER_WORDS] * 4;
+  const uint64_t constants = (uint64_t)words[FOVEA_HEADER_CONSTANTS_OFFSET] + words[FOVEA_HEADER_CONSTANTS_BYTES];
+  return ((code > constants ? code : constants) + 3) / 4 * 4;
 }
 
 FoveaFault foveaCheck(const void* image, uint64_t bytes) {
@@ -301,6 +322,7 @@ FoveaFault foveaRun(const FoveaRun& run) {
     for (int32_t i = 0; i < run.bindingCount; i++) setGuard(run.bindings[i].data, run.bindings[i].bytes);
   }
   write(run.pool->running, 1);
+  run.pool->wanted = 0;
   FoveaFault fault = interpret(run);
   if (!run.poison || fault.code != FOVEA_OK) return fault;
   if (!hasGuard(run.workspace, run.workspaceBytes)) return {FOVEA_FAULT_GUARD, -1, -1};

@@ -53,8 +53,15 @@ void foveaPoolHelp(FoveaPool* pool, int32_t thread);
 // After foveaRun, where no other run follows at once: until then the helpers may wait awake.
 void foveaPoolRest(FoveaPool* pool);
 void foveaPoolStop(FoveaPool* pool);
+// Another thread than the caller's of foveaRun may announce a run while none is going on, and then wake helpers for it.
+void foveaPoolExpect(FoveaPool* pool);
+void foveaPoolWake(FoveaPool* pool, int32_t helpers);
+// The most helpers that a kernel of the last run had work for.
+int32_t foveaPoolWanted(FoveaPool* pool);
 
 // Whether every instruction of the image is well-formed and lies, with its operands, inside it.
 FoveaFault foveaCheck(const void* image, uint64_t bytes);
 uint64_t foveaWorkspaceBytes(const void* image);
+// Of a checked image, a multiple of 4.
+uint64_t foveaImageBytes(const void* image);
 FoveaFault foveaRun(const FoveaRun& run);
