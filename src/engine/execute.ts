@@ -172,8 +172,9 @@ export function upload(engine: Engine, storage: Storage): EngineBuffer {
 
 /** Fetches a storage's elements from an engine that was replaced, so that it can be used in this one. */
 export async function bring(engine: Engine, storage: Storage): Promise<Storage> {
-  const { device, hostToCopy: host } = storage;
-  if (host === undefined && device instanceof EngineMemoryHandle && device.engine !== engine) {
+  const { device } = storage;
+  // Asked last: elements that are not made yet are when they are sent.
+  if (device instanceof EngineMemoryHandle && device.engine !== engine && storage.hostToCopy === undefined) {
     const elements = await storage.read(viewTypedArray);
     // Unless it was moved meanwhile.
     if (storage.device === device) storage.replaceHost(elements);

@@ -201,6 +201,20 @@ function storedElements(proto: TensorProto, dtype: OnnxDtype): number {
   }
 }
 
+/**
+ * Moves bytes that lie askew down to a multiple of four, over the end of their own length, which has been read: then they are
+ * a Float32Array as they lie. Few tensors of a file start at such a place by chance.
+ */
+export function alignRawData(proto: TensorProto): void {
+  const { rawData } = proto;
+  // The field's tag and the length of 128 bytes take three bytes.
+  if (rawData === undefined || rawData.length < 128 || rawData.byteOffset % 4 === 0) return;
+  const at = rawData.byteOffset - (rawData.byteOffset % 4);
+  const moved = new Uint8Array(rawData.buffer as ArrayBuffer, at, rawData.length);
+  moved.set(rawData);
+  proto.rawData = moved;
+}
+
 /** Decodes a tensor that `describeTensor` has found whole. */
 export function decodeTensor(
   proto: TensorProto,

@@ -18,6 +18,7 @@ import {
   type ValueInfoProto,
 } from './onnx-schema.js';
 import {
+  alignRawData,
   bytesWanted,
   decodeTensor,
   describeTensor,
@@ -117,18 +118,21 @@ export interface ParseOnnxOptions {
   readonly name?: string;
   /** Gives bytes of a file beside the model, which is named relative to the model's folder. Default: refused. */
   readonly readExternal?: (place: ExternalPlace) => Promise<Uint8Array>;
+  /** The bytes may change: elements then move by up to three bytes, where that spares a copy. Default: they stay as they are. */
+  readonly isOwn?: boolean;
 }
 
 /** Reads an ONNX file. Throws `format`, naming the file and the place, for what is damaged, and `unsupported` for newer operator sets. */
 export async function parseOnnx(
   bytes: Uint8Array,
-  { name = 'ONNX file', readExternal }: ParseOnnxOptions = {},
+  { name = 'ONNX file', readExternal, isOwn = false }: ParseOnnxOptions = {},
 ): Promise<OnnxModel> {
   if (bytes.length === 0) throw formatError(name, 'the file is empty: an ONNX model was expected.');
   refuseHtml(bytes, name, 'an ONNX model');
   const proto = readMessage(modelProto, bytes, name, 'an ONNX model');
   if (proto.graph === undefined) throw formatError(name, 'the ONNX model has no graph.');
-  const reader = new GraphReader(name, await readAllExternal(proto.graph, proto.functions ?? [], name, readExternal));
+  const external = await readAllExternal(proto.graph, proto.functions ?? [], name, readExternal);
+  const reader = new GraphReader(name, external, isOwn);
   const opsets = readOpsets(proto.opsetImport ?? [], name);
   const functions = new Map(
     (proto.functions ?? []).map((each) => {
@@ -217,6 +221,7 @@ class GraphReader {
   constructor(
     private readonly file: string,
     private readonly external: ReadonlyMap<TensorProto, Uint8Array>,
+    private readonly isOwn = false,
   ) {}
 
   private bad(message: string, place?: string): FoveaError {
@@ -383,13 +388,17 @@ class GraphReader {
     const dtype = onnxDtypeOf(proto.dataType);
     const count = outside === undefined ? undefined : elementsInBytes(dtype ?? 'float32', outside.length);
     const { name, dtype: known, shape, size } = describeTensor(proto, this.file, count);
+    const { isOwn } = this;
     let decoded: OnnxTensor['data'] | undefined;
     return {
       name,
       dtype: known,
       shape,
       get data() {
-        decoded ??= decodeTensor(proto, known, size, outside);
+        if (decoded === undefined) {
+          if (isOwn && known === 'float32') alignRawData(proto);
+          decoded = decodeTensor(proto, known, size, outside);
+        }
         return decoded;
       },
     };

@@ -11,6 +11,8 @@ export interface Source {
   readonly file: string;
   /** What it names beside itself. */
   readonly beside: FilesBeside;
+  /** Whether the bytes are nobody else's. */
+  readonly isOwn: boolean;
 }
 
 /** What says more about bytes: their name, and the files that belong to them, by the path under which they are named. */
@@ -27,12 +29,13 @@ export async function readSource(
 ): Promise<Source> {
   if (source instanceof Uint8Array) {
     const file = name ?? (op === 'loadWeights' ? 'weights' : 'model');
-    return { bytes: source, file, beside: filesGiven(files ?? {}, file, op) };
+    return { bytes: source, file, beside: filesGiven(files ?? {}, file, op), isOwn: false };
   }
   const text = String(source);
   if (/^https?:\/\//.test(text)) {
     const bytes = await downloadBytes(text, { op });
-    return { bytes, file: name ?? text, beside: files === undefined ? filesAt(text, op) : filesGiven(files, text, op) };
+    const beside = files === undefined ? filesAt(text, op) : filesGiven(files, text, op);
+    return { bytes, file: name ?? text, beside, isOwn: true };
   }
   const path = await asPath(source, op);
   const file = name ?? path;
@@ -40,6 +43,7 @@ export async function readSource(
     bytes: await readFileBytes(path, op),
     file,
     beside: files === undefined ? filesBeside(path, op) : filesGiven(files, file, op),
+    isOwn: true,
   };
 }
 
@@ -92,5 +96,5 @@ export async function readPartner({ file, beside }: Source, endings: readonly st
       hint: `Put ${own}${endings[0]} into the same folder; for a model in memory give it in \`files\`.`,
     });
   }
-  return { bytes: await beside.read(name), file: name, beside };
+  return { bytes: await beside.read(name), file: name, beside, isOwn: false };
 }

@@ -86,6 +86,32 @@ describe('tensors of ONNX files', () => {
     expect(dataOf(model)).toEqual(want);
   });
 
+  it.each([0, 1, 2, 3])(
+    'move to where they are aligned in bytes that may change, %i bytes further on',
+    async (shift) => {
+      const sizes = [3, 32, 40, 33];
+      const tensors = sizes.map((size, i) => Float32Array.from({ length: size }, (_, at) => 100 * i + at));
+      const initializer = tensors.map((values, i) => ({
+        ...{ name: `t${i}${'x'.repeat(i)}`, dims: [BigInt(values.length)], dataType: 1, rawData: raw(values) },
+      }));
+      const bytes = file(
+        {},
+        {},
+        { initializer: [{ name: 'w', dataType: 1, dims: [1n], rawData: new Uint8Array(4) }, ...initializer] },
+      );
+      const whole = new Uint8Array(bytes.length + shift);
+      whole.set(bytes, shift);
+      for (const isOwn of [false, true]) {
+        const { graph } = await parseOnnx(whole.subarray(shift), { isOwn });
+        const found = [...graph.initializers.values()].slice(1).map(({ data }) => data as Float32Array);
+        expect(found).toEqual(tensors);
+        // The first is shorter than what is moved.
+        if (isOwn) expect(found.slice(1).map(({ buffer }) => buffer === whole.buffer)).toEqual([true, true, true]);
+        else expect(whole.subarray(shift)).toEqual(bytes);
+      }
+    },
+  );
+
   it('fill their shapes, or are refused with the name, the shape and the sizes', async () => {
     const floats = { dataType: 1, rawData: raw(new Float32Array(6)) };
     expect((await refusal(file({ dims: [2n, 4n], ...floats }))).message).toBe(

@@ -4,10 +4,11 @@ import { type OnnxModel, parseOnnx } from '../../formats/onnx.js';
 import type { Source } from '../source.js';
 
 /** Reads a model with its external data. Throws `format` where a file beside it is too short. */
-export async function readOnnx({ bytes, file, beside }: Source): Promise<OnnxModel> {
+export async function readOnnx({ bytes, file, beside, isOwn }: Source): Promise<OnnxModel> {
   const files = new Map<string, Promise<Uint8Array>>();
   return parseOnnx(bytes, {
     name: file,
+    isOwn,
     readExternal: async ({ location, offset, length }) => {
       const known = files.get(location) ?? beside.read(location);
       files.set(location, known);

@@ -97,6 +97,9 @@ export class LayerCallSite extends Attributes {
   }
 }
 
+/** Numbers that are written together: a line of the cache. */
+const RUN = 16;
+
 /** Elements of a constant with its axes in another order. */
 export function permutedElements(
   { data, shape }: { data: HostValue['data']; shape: Shape },
@@ -104,25 +107,67 @@ export function permutedElements(
 ): Float32Array {
   const from = data as Float32Array;
   const out = new Float32Array(from.length);
-  const sizes = order.map((axis) => shape[axis] as number);
-  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, dim) => product * dim, 1));
-  const steps = order.map((axis) => strides[axis] as number);
-  const at = sizes.map(() => 0);
-  let place = 0;
-  for (let i = 0; i < out.length; i++) {
-    out[i] = from[place] as number;
-    for (let axis = sizes.length - 1; axis >= 0; axis--) {
-      at[axis] = (at[axis] as number) + 1;
-      place += steps[axis] as number;
-      if ((at[axis] as number) < (sizes[axis] as number)) break;
-      place -= (steps[axis] as number) * (sizes[axis] as number);
-      at[axis] = 0;
-    }
+  const productsFrom = (sizes: readonly number[]): number[] =>
+    sizes.map((_, axis) => sizes.slice(axis + 1).reduce((product, dim) => product * dim, 1));
+  const strides = productsFrom(shape);
+  const steps = productsFrom(order.map((axis) => shape[axis] as number));
+  // Axes of one element move nothing.
+  const axes = order.map((axis, to) => ({ axis, size: shape[axis] as number, stride: strides[axis], step: steps[to] }));
+  const moving = axes.filter(({ size }) => size !== 1);
+  const inner = moving.pop() ?? { size: 1, stride: 1 };
+  const stride = inner.stride as number;
+  // Runs of the innermost axis; the others in the order in which they are read.
+  const { places, targets } = placesOf(moving.sort((a, b) => a.axis - b.axis) as readonly OuterAxis[]);
+  for (let first = 0; first < inner.size; first += RUN) {
+    moveRuns(out, from, places, targets, first, Math.min(RUN, inner.size - first), stride);
   }
   return out;
 }
 
-const floatsOf = ({ data }: HostValue): Float32Array => Float32Array.from(data as ArrayLike<number>);
+/** A function of its own is compiled after a few runs, where a long loop waits for it. */
+function moveRuns(
+  out: Float32Array,
+  from: Float32Array,
+  places: Uint32Array,
+  targets: Uint32Array,
+  first: number,
+  count: number,
+  stride: number,
+): void {
+  for (let i = 0; i < places.length; i++) {
+    let at = (places[i] as number) + first * stride;
+    const begin = (targets[i] as number) + first;
+    for (let to = begin; to < begin + count; to++) {
+      out[to] = from[at] as number;
+      at += stride;
+    }
+  }
+}
+
+interface OuterAxis {
+  readonly size: number;
+  readonly stride: number;
+  readonly step: number;
+}
+
+/** Where every combination of these axes is read, by their strides, and written, by their steps. */
+function placesOf(axes: readonly OuterAxis[]): { places: Uint32Array; targets: Uint32Array } {
+  const count = axes.reduce((product, { size }) => product * size, 1);
+  const places = new Uint32Array(count);
+  const targets = new Uint32Array(count);
+  let repeat = count;
+  for (const { size, stride, step } of axes) {
+    repeat /= size;
+    for (let i = 0; i < count; i++) {
+      const at = Math.floor(i / repeat) % size;
+      places[i] = (places[i] as number) + at * stride;
+      targets[i] = (targets[i] as number) + at * step;
+    }
+  }
+  return { places, targets };
+}
+
+const floatsOf = ({ data }: HostValue): Float32Array => new Float32Array(data as ArrayLike<number>);
 
 /** A constant as a layer's weight, its axes in another order where one is given. */
 export function weightOf(value: HostValue, order?: readonly number[]): WeightMaker {

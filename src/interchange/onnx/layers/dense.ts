@@ -14,7 +14,7 @@ interface Product {
 
 /** Kernel elements; behind a flattened picture the rows in the order in which its elements are stored. */
 function kernelOf({ matrix, isTransposed, factor }: Product, flattened: SymbolValue['flattened']): Float32Array {
-  const rows = isTransposed ? permutedElements(matrix, [1, 0]) : Float32Array.from(matrix.data as ArrayLike<number>);
+  const rows = isTransposed ? permutedElements(matrix, [1, 0]) : new Float32Array(matrix.data as ArrayLike<number>);
   const units = matrix.shape[isTransposed ? 0 : 1] as number;
   if (factor !== 1) for (let i = 0; i < rows.length; i++) rows[i] = (rows[i] as number) * factor;
   if (flattened === undefined) return rows;
