@@ -94,7 +94,7 @@ function store(name: string, data: Float32Array | Int32Array | Uint8Array, shape
   return { path, shape, dtype: data.constructor.name.replace('Array', '').toLowerCase() };
 }
 
-/** Layers that only this library has, for forms of torchvision's networks that Keras cannot say. */
+/** Layers that only this library has: docs/saving.md says which and where. */
 function ownLayers(model: models.TrainableModel): string[] {
   const names = model.layers.flatMap((layer) => {
     if (layer instanceof models.TrainableModel) return ownLayers(layer);

@@ -117,6 +117,27 @@ test.each(['nearest', 'bilinear'] as const)('enlarging pictures is one node: %s'
   expect(kindsOf(await exported(models.model({ inputs: x, outputs: y }), options))).toEqual(['Resize']);
 });
 
+test.each([
+  [
+    [1, 2, 4, 3],
+    ['Transpose', 'Conv', 'Reshape', 'Transpose', 'Reshape', 'Conv', 'ReduceMean'],
+  ],
+  // Rows and columns swapped are no shuffle of channels.
+  [[2, 1, 3, 4], undefined],
+])('channels that layers shuffle stay first: %j', async (dims, kinds) => {
+  const model = models.sequential([
+    layers.input([4, 4, 3]),
+    layers.conv2d({ filters: 6, kernelSize: 1 }),
+    layers.reshape({ targetShape: [4, 4, 2, 3] }),
+    layers.permute({ dims }),
+    layers.reshape({ targetShape: [4, 4, 6] }),
+    layers.conv2d({ filters: 2, kernelSize: 3 }),
+    layers.globalAveragePooling2d(),
+  ]);
+  const file = await exported(model, { verify: true });
+  if (kinds !== undefined) expect(kindsOf(file)).toEqual(kinds);
+});
+
 test('recurrent layers are one node, whatever of their walk is read', async () => {
   const x = layers.input([4, 3]);
   const [y, h, c] = layers.lstm({ units: 2, returnSequences: true, returnState: true }).applyAll(x) as [

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeModelConfig, parseModelConfig } from '../../src/formats/keras-config.js';
-import { zoo } from '../../src/index.js';
+import { hostArray, type Layer, zoo } from '../../src/index.js';
 import type { TrainableModel } from '../../src/nn/model.js';
 import { configOfModel, modelFromConfig } from '../../src/nn/model-config.js';
 
@@ -76,6 +76,10 @@ describe('names', () => {
 });
 
 // Hundreds of layers are slow to make: the larger networks have their turn at night.
+const LAYERS_OF_OURS: Readonly<Record<string, string>> = {
+  'alexnet-2012': 'LocalResponseNormalization',
+  'googlenet-2014': 'LocalResponseNormalization',
+};
 const configured = zoo.list(process.env.FOVEA_NIGHTLY === '1' ? {} : { maxParams: 20e6 });
 test.each(configured)('the config of %s makes the same network', (name) => {
   const model = zoo.create(name);
@@ -86,6 +90,22 @@ test.each(configured)('the config of %s makes the same network', (name) => {
     );
   expect(linesOf(again)).toEqual(linesOf(model));
   expect(again.outputShape).toEqual(model.outputShape);
+  const classes = again.layers.map((layer) => layer.constructor as typeof Layer);
+  const ours = classes.filter(({ module }) => !module.startsWith('keras')).map(({ className }) => className);
+  expect([...new Set(ours)].join(), 'layers that Keras has not').toBe(LAYERS_OF_OURS[name] ?? '');
+});
+
+test('ShuffleNet takes pictures of any size, or of one in layers that Keras has, and computes the same', async () => {
+  const options = { includeTop: false, pooling: 'avg' } as const;
+  const open = zoo.torchvision.shufflenetV2x05(options);
+  const known = zoo.torchvision.shufflenetV2x05({ ...options, inputShape: [38, 45, 3] });
+  known.setWeights(await open.getWeights());
+  const x = Float32Array.from({ length: 38 * 45 * 3 }, (_, i) => Math.sin(i * i));
+  const [one, other] = await Promise.all([open, known].map((model) => model.predict(hostArray(x, [1, 38, 45, 3]))));
+  expect(other?.data).toEqual(one?.data);
+  expect(new Set(other?.data).size).toBeGreaterThan(100);
+  const classesOf = (model: TrainableModel): Set<string> => new Set(model.layers.map(({ className }) => className));
+  expect([open, known].map((model) => classesOf(model).has('ChannelShuffle'))).toEqual([true, false]);
 });
 
 test('pictures that are too small are refused', async () => {

@@ -114,19 +114,6 @@ function groupNorm({ to, inputs: [value], params }: CompoundRequest): Made[] {
   return [{ first: to.node('Reshape', [normal, to.node('Shape', [name])]) }];
 }
 
-function channelShuffle({ to, inputs: [value], params }: CompoundRequest): Made[] {
-  const x = value as Value;
-  const { groups } = params as { groups: number };
-  const spatial = x.dims.slice(1, -1);
-  const channels = x.dims.at(-1) as number;
-  const batch = x.dims[0] as Value['dims'][number];
-  const split = [batch, groups, channels / groups, ...spatial];
-  const grouped = to.node('Reshape', [to.first(x), to.shape(split, { isReshape: true })]);
-  const perm = [0, 2, 1, ...spatial.map((_, i) => i + 3)];
-  const turned = to.node('Transpose', [grouped], { perm });
-  return [{ first: to.node('Reshape', [turned, to.shape([batch, channels, ...spatial], { isReshape: true })]) }];
-}
-
 /** A float32 scale by which `from` rows become `to`: readers multiply, in floats or in doubles, and cut what is behind the point. */
 function scaleOf(from: number, to: number): number {
   const scale = Math.fround(to / from);
@@ -152,7 +139,6 @@ export const COMPOUNDS: Readonly<Record<string, Rule>> = {
   maxPool3d: pool3d('MaxPool'),
   averagePool3d: pool3d('AveragePool'),
   groupNorm,
-  channelShuffle,
   recurrence: ({ to, inputs, params }) => writeRecurrence(to, inputs, params as unknown as Recurrence),
   resizeBilinear: resize({ mode: 'linear', coordinate_transformation_mode: 'half_pixel' }),
   resizeNearest: resize({ mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' }),

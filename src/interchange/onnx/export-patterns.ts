@@ -38,7 +38,11 @@ export function planOf(traced: TracedNode, context: ExportContext): Plan {
   if (compound !== undefined && whole !== undefined) {
     return { inputs: compound.inputs, write: ({ to, inputs }) => whole({ to, inputs, params: compound.params }) };
   }
-  const pattern = batchNormPattern(node, context) ?? biasPattern(node, context) ?? scatterPattern(node, context);
+  const pattern =
+    batchNormPattern(node, context) ??
+    biasPattern(node, context) ??
+    shufflePattern(traced, context) ??
+    scatterPattern(node, context);
   if (pattern !== undefined) return pattern;
   const rule = RULES[node.op.name];
   if (rule !== undefined) return { inputs: node.inputs, write: rule };
@@ -179,6 +183,37 @@ function biasPattern(node: Node, context: ExportContext): Plan | undefined {
   if (from.op.name === 'matmul' && (product.rank !== 2 || from.inputs.some(({ rank }) => rank !== 2))) return undefined;
   const traced = context.traced(from);
   return { inputs: [...from.inputs, bias], write: (request) => write({ ...request, traced }) };
+}
+
+/** The channels of maps split in two axes, swapped and joined: with the channels first that is two reshapes and a transpose. */
+function shufflePattern({ node, shapes }: TracedNode, context: ExportContext): Plan | undefined {
+  if (node.op.name !== 'reshape') return undefined;
+  const swap = opOf(node.inputs[0], 'transpose');
+  const split = opOf(swap?.inputs[0], 'reshape');
+  const [x] = split?.inputs ?? [];
+  if (swap === undefined || split === undefined || x === undefined || x.rank < 3) return undefined;
+  const dims = shapes[0] as readonly Dim[];
+  const parts = context.traced(split).shapes[0] as readonly Dim[];
+  const { axes } = swap.params as { axes: readonly number[] };
+  const order = [...dims.slice(1).map((_, axis) => axis), dims.length, dims.length - 1];
+  const isShuffle =
+    sameDims(context.traced(x.node).shapes[x.index] as readonly Dim[], dims) &&
+    parts.length === dims.length + 1 &&
+    sameDims(parts.slice(0, -2), dims.slice(0, -1)) &&
+    order.every((axis, at) => axis === axes[at]);
+  if (!isShuffle) return undefined;
+  return {
+    inputs: [x],
+    write({ to, inputs: [value] }) {
+      const [batch, ...spatial] = dims.slice(0, -1) as [Dim, ...Dim[]];
+      const shape = (channels: readonly Dim[]): string =>
+        to.shape([batch, ...channels, ...spatial], { isReshape: true });
+      const grouped = to.node('Reshape', [to.first(value as Value), shape(parts.slice(-2))]);
+      const perm = [0, 2, 1, ...spatial.map((_, i) => i + 3)];
+      const turned = to.node('Transpose', [grouped], { perm });
+      return [{ first: to.node('Reshape', [turned, shape(dims.slice(-1))]) }];
+    },
+  };
 }
 
 /** Adding slices at places that the weights fix: a product with a matrix of zeros and ones. */

@@ -1,5 +1,4 @@
 // Layers that single published networks have and no other: a file of such a network names them.
-import { asCompound } from '../../graph/compound.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { Variable } from '../../graph/variable.js';
 import { add, multiply } from '../../ops/arithmetic.js';
@@ -64,8 +63,7 @@ export class ChannelShuffle extends ConfiguredLayer<typeof shuffleFields> {
   override call([x]: readonly [Tensor]): Tensor {
     const { groups } = this.settings;
     const [n, h, w, c] = x.shape as [number, number, number, number];
-    const y = reshape(transpose(reshape(x, [n, h, w, groups, c / groups]), [0, 1, 2, 4, 3]), [n, h, w, c]);
-    return asCompound(y, 'channelShuffle', [x], { groups });
+    return reshape(transpose(reshape(x, [n, h, w, groups, c / groups]), [0, 1, 2, 4, 3]), [n, h, w, c]);
   }
 }
 

@@ -1,5 +1,6 @@
 // ShuffleNetV2 (Ma et al. 2018, arXiv 1807.11164): half of the channels pass by each block, and all are shuffled after it.
-import { ChannelRange, ChannelShuffle } from '../../nn/layers/architecture.js';
+import { ChannelShuffle } from '../../nn/layers/architecture.js';
+import * as layers from '../../nn/layers/index.js';
 import type { Model } from '../../nn/model.js';
 import type { SymbolicTensor } from '../../nn/symbolic.js';
 import { TorchBuilder, type TorchvisionOptions } from './build.js';
@@ -11,21 +12,38 @@ function branch(b: TorchBuilder, x: SymbolicTensor, at: string, filters: number,
   return b.relu(b.norm(b.conv(y, `${at}.5`, filters), `${at}.6`));
 }
 
+/** A range of channels, cut as if they were columns: Keras has no layer of that name. */
+function range(x: SymbolicTensor, from: number, to: number, name: string): SymbolicTensor {
+  const behind = (x.shape.at(-1) as number) - to;
+  const cropping = [[0, 0] as const, [from, behind] as const] as const;
+  return layers.cropping2d({ cropping, dataFormat: 'channelsFirst', name }).apply(x);
+}
+
+/** One channel of each half in turn. */
+function shuffled(x: SymbolicTensor, at: string): SymbolicTensor {
+  const [, rows, columns, channels] = x.shape as readonly (number | null)[];
+  // Reshaping takes one open size at most, so this has a layer of its own, which Keras has not.
+  if (rows === null || columns === null) return new ChannelShuffle({ groups: 2, name: `${at}.shuffle` }).apply(x);
+  const [height, width, both] = [rows, columns, channels] as [number, number, number];
+  let y = layers.reshape({ targetShape: [height, width, 2, both / 2], name: `${at}.halves` }).apply(x);
+  y = layers.permute({ dims: [1, 2, 4, 3], name: `${at}.pairs` }).apply(y);
+  return layers.reshape({ targetShape: [height, width, both], name: `${at}.shuffle` }).apply(y);
+}
+
 function unit(b: TorchBuilder, x: SymbolicTensor, at: string, out: number, strides: number): SymbolicTensor {
   const channels = x.shape.at(-1) as number;
   const half = out / 2;
   let parts: SymbolicTensor[];
   if (strides === 1) {
-    const passed = new ChannelRange({ from: 0, to: half, name: `${at}.passed` }).apply(x);
-    const taken = new ChannelRange({ from: half, to: channels, name: `${at}.taken` }).apply(x);
-    parts = [passed, branch(b, taken, `${at}.branch2`, half, 1)];
+    const taken = range(x, half, channels, `${at}.taken`);
+    parts = [range(x, 0, half, `${at}.passed`), branch(b, taken, `${at}.branch2`, half, 1)];
   } else {
     let y = b.conv(x, `${at}.branch1.0`, channels, { kernel: 3, padding: 1, strides, groups: channels });
     y = b.norm(y, `${at}.branch1.1`);
     y = b.relu(b.norm(b.conv(y, `${at}.branch1.2`, half), `${at}.branch1.3`));
     parts = [y, branch(b, x, `${at}.branch2`, half, strides)];
   }
-  return new ChannelShuffle({ groups: 2, name: `${at}.shuffle` }).apply(b.join(parts));
+  return shuffled(b.join(parts), at);
 }
 
 /** Channels after the three stages and after the last convolution, by width. */
