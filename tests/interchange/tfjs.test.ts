@@ -299,6 +299,62 @@ describe('a model written for tfjs', () => {
     });
   });
 
+  it('has recurrent layers and wrappers, their weights under the names that tfjs gives them', async () => {
+    const x = layers.input([3, 4]);
+    const both = layers.bidirectional({
+      layer: layers.lstm({ units: 2, returnSequences: true, name: 'walk' }),
+      name: 'both',
+    });
+    const each = layers.timeDistributed({ layer: layers.dense({ units: 4, name: 'inner' }), name: 'each' });
+    const steps = [
+      both.apply(x),
+      each.apply(x),
+      layers.simpleRnn({ units: 4, returnSequences: true }).apply(x),
+    ] as const;
+    const dotted = layers.dot({ axes: 2 }).apply([steps[0], steps[1]]);
+    const outputs = layers
+      .concatenate()
+      .apply([
+        layers.gru({ units: 2, resetAfter: false, name: 'last' }).apply(steps[2]),
+        layers.flatten().apply(dotted),
+      ]);
+    const model = models.model({ inputs: x, outputs });
+    model.setWeights(model.weights.map(({ size }) => wave(size)));
+    const place = join(folder, 'recurrent');
+    await model.save(`${place}/`);
+    const again = await models.load(place);
+    const given = { data: wave(24), shape: [2, 3, 4], dtype: 'float32' as const };
+    const [want, got] = [await model.predict(given), await again.predict(given)];
+    want.data.forEach((value, i) => {
+      expect(got.data[i]).toBeCloseTo(value, 5);
+    });
+    const json = JSON.parse(readFileSync(join(place, 'model.json'), 'utf8'));
+    const names = json.weightsManifest[0].weights.map(({ name }: { name: string }) => name);
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'both/forward_walk/recurrent_kernel',
+        'both/backward_walk/bias',
+        'each/kernel',
+        'last/recurrent_kernel',
+        'simple_rnn/kernel',
+      ]),
+    );
+  });
+
+  it('is refused where tfjs would compute something else', async () => {
+    const x = layers.input([3, 4]);
+    const other = layers.bidirectional({
+      layer: layers.lstm({ units: 2 }),
+      backwardLayer: layers.lstm({ units: 2, goBackwards: true, useBias: false }),
+      name: 'other',
+    });
+    const outputs = [other.apply(x), layers.gru({ units: 2, name: 'after' }).apply(x)];
+    const saved = models.model({ inputs: x, outputs }).save(`${join(folder, 'otherwise')}/`);
+    await expect(saved).rejects.toThrow(
+      '  other: tfjs has no backward layer of its own kind\n  after: tfjs has no reset_after (it is true)',
+    );
+  });
+
   it('is refused with all that tfjs lacks', async () => {
     const x = layers.input([8, 8, 4]);
     const y = layers.conv2d({ filters: 4, kernelSize: 1, groups: 2, name: 'grouped' }).apply(x);

@@ -37,6 +37,47 @@ const relu: Rule = (config) => {
   return config;
 };
 
+const stateless = without({ stateful: [false] });
+
+/** Keras's settings of a recurrent layer that tfjs does not know change nothing where no mask is. */
+const recurrent: Rule = (config) => {
+  const { seed, use_cudnn, zero_output_for_mask, ...known } = config;
+  return stateless({ implementation: 1, ...known });
+};
+
+/** Behind a mask tfjs pools what Keras leaves out. */
+const unmasked = without({ mask_zero: [false] });
+
+/** A layer inside of another in tfjs's words. */
+function inner(value: Json | undefined): TfjsLayer | string {
+  if (!isRecord(value) || typeof value.class_name !== 'string' || !isRecord(value.config))
+    return 'tfjs needs a layer in it';
+  if (['Sequential', 'Functional', 'Model'].includes(value.class_name)) return 'tfjs has no models in it';
+  return tfjsLayer(value.class_name, value.config, undefined);
+}
+
+const timeDistributed: Rule = ({ layer, ...config }) => {
+  const made = inner(layer);
+  return typeof made === 'string' ? made : { ...config, layer: { ...made } };
+};
+
+/** tfjs makes the layer that goes backwards itself, and names both. */
+const bidirectional: Rule = ({ layer, backward_layer: back, merge_mode = null, name = null }) => {
+  const [forward, backward] = [inner(layer), inner(back)];
+  if (typeof forward === 'string') return forward;
+  if (typeof backward === 'string') return backward;
+  const turned = { ...backward.config, go_backwards: false, name: forward.config.name ?? null };
+  const isAlike = forward.class_name === backward.class_name && forward.config.go_backwards === false;
+  if (!isAlike || !isSame(turned, forward.config)) return 'tfjs has no backward layer of its own kind';
+  const plain = String(forward.config.name).replace(/^forward_/, '');
+  return { name, merge_mode, layer: { class_name: forward.class_name, config: { ...forward.config, name: plain } } };
+};
+
+function isSame(a: JsonRecord, b: JsonRecord): boolean {
+  const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+  return keys.every((key) => JSON.stringify(a[key] ?? null) === JSON.stringify(b[key] ?? null));
+}
+
 /** The layers by class. */
 const LAYERS: Readonly<Record<string, Rule>> = {
   InputLayer: ({ batch_shape: shape, dtype, name }) => ({
@@ -53,6 +94,7 @@ const LAYERS: Readonly<Record<string, Rule>> = {
   AveragePooling2D: same,
   AveragePooling3D: same,
   BatchNormalization: same,
+  Bidirectional: bidirectional,
   Concatenate: same,
   Conv1D: conv,
   Conv2D: conv,
@@ -63,15 +105,18 @@ const LAYERS: Readonly<Record<string, Rule>> = {
   Dense: same,
   DepthwiseConv2D: same,
   Dropout: ({ noise_shape: shape, ...config }) => (shape == null ? config : { ...config, noise_shape: shape }),
+  Dot: same,
   ELU: same,
-  Embedding: same,
+  Embedding: unmasked,
   Flatten: same,
+  GRU: (config) => (config.reset_after === false ? recurrent(config) : 'tfjs has no reset_after (it is true)'),
   GaussianDropout: same,
   GaussianNoise: same,
   GlobalAveragePooling1D: pooledWhole,
   GlobalAveragePooling2D: pooledWhole,
   GlobalMaxPooling1D: pooledWhole,
   GlobalMaxPooling2D: pooledWhole,
+  LSTM: recurrent,
   LayerNormalization: without({ rms_scaling: [false] }),
   LeakyReLU: ({ negative_slope: slope, ...config }) => ({ ...config, alpha: slope ?? config.alpha ?? 0.3 }),
   MaxPooling1D: same,
@@ -90,8 +135,10 @@ const LAYERS: Readonly<Record<string, Rule>> = {
       : 'tfjs rescales all channels by one number',
   Reshape: same,
   SeparableConv2D: conv,
+  SimpleRNN: recurrent,
   Softmax: same,
   SpatialDropout1D: same,
+  TimeDistributed: timeDistributed,
   // Between the pixels tfjs interpolates as no other does.
   UpSampling2D: without({ interpolation: ['nearest'] }),
   ZeroPadding2D: same,

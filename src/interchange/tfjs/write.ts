@@ -107,18 +107,24 @@ interface NamedVariable {
   readonly variable: Variable;
 }
 
-/** Each layer's weights under tfjs's names: the layer's, without those of models around it. */
+/** Each layer's weights under tfjs's names: the layer's, without those of models around it and of what is wrapped. */
 function namedVariables(model: TrainableModel): NamedVariable[] {
   const seen = new Set<Layer>();
-  const visit = (layer: Layer): NamedVariable[] => {
+  const visit = (layer: Layer, prefix: string): NamedVariable[] => {
     if (seen.has(layer)) return [];
     seen.add(layer);
     const nameOf = ({ name }: Variable): string =>
       layer.className === 'DepthwiseConv2D' && name === 'kernel' ? 'depthwise_kernel' : name;
-    const own = layer.ownWeights.map((variable) => ({ name: `${layer.name}/${nameOf(variable)}`, variable }));
-    return [...own, ...layer.sublayers.flatMap(visit)];
+    const own = layer.ownWeights.map((variable) => ({ name: `${prefix}/${nameOf(variable)}`, variable }));
+    return [...own, ...layer.sublayers.flatMap((each) => visit(each, prefixOf(layer, each, prefix)))];
   };
-  return visit(model);
+  return visit(model, model.name);
+}
+
+/** What stands before the names of a layer's weights; `outer` is what does for the layer around it. */
+function prefixOf(around: Layer, { name }: Layer, outer: string): string {
+  if (around.className === 'Bidirectional') return `${outer}/${name}`;
+  return ['LSTM', 'GRU', 'SimpleRNN', 'TimeDistributed'].includes(around.className) ? outer : name;
 }
 
 function modelConfig(model: ModelConfig, problems: string[], path: string): JsonRecord {
@@ -165,6 +171,8 @@ function layerConfig(layer: LayerConfig, { kind, refer, problems, path }: Around
 
 function tfjsObject(layer: LayerConfig, place: string, problems: string[]): JsonRecord {
   const shape = layer.buildConfig?.input_shape;
+  const isWide = Array.isArray(shape) && shape.some((each) => Array.isArray(each) && each.length > 3);
+  if (layer.className === 'Dot' && isWide) problems.push(`${place}: tfjs multiplies nothing of more than three axes`);
   const made = tfjsLayer(
     layer.className,
     layer.config,
