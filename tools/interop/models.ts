@@ -113,6 +113,31 @@ const made: readonly InteropModel[] = [
       }),
   },
   {
+    name: 'masks',
+    tokens: 3,
+    make: () => {
+      const [a, b] = [layers.input([6], { name: 'left' }), layers.input([6], { name: 'right' })];
+      const [left, right, plain] = [true, true, false].map((maskZero, i) =>
+        layers.embedding({ inputDim: 3, outputDim: 4, maskZero }).apply(i === 0 ? a : b),
+      ) as [Node, Node, Node];
+      // Keras names what it computes masks with as it names layers: those of a model must have others.
+      const pairs: readonly [Node, Node][] = [
+        [left, right],
+        [plain, left],
+        [left, plain],
+      ];
+      const joined = pairs.flatMap((pair, i) =>
+        [1, -1].map((axis) => layers.concatenate({ axis, name: `joined_${i}_${axis + 1}` }).apply(pair)),
+      );
+      const ends = joined.flatMap((x) => [
+        layers.globalAveragePooling1d().apply(x),
+        layers.lstm({ units: 3 }).apply(x),
+        layers.bidirectional({ layer: layers.gru({ units: 2 }) }).apply(x),
+      ]);
+      return models.model({ inputs: [a, b], outputs: layers.concatenate({ name: 'ends' }).apply(ends) });
+    },
+  },
+  {
     name: 'volumes',
     make: () =>
       functional([6, 7, 5, 2], (x) => {
