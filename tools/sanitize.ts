@@ -8,7 +8,7 @@ import { type BuildContext, withLock } from './stages/cache.js';
 // What computes with kernels, and random configurations of every layer; the other tests of the engine are of its TypeScript.
 const TESTS = [
   ...['parity', 'special-values', 'large-results', 'convolution-error', 'bfloat16', 'tensors', 'prepare', 'engines'],
-  ...['threads', 'choices'],
+  ...['threads', 'choices', 'amx'],
 ]
   .map((name) => `tests/engine/${name}.test.ts`)
   .concat('tests/nn/fuzz-layers.test.ts');
