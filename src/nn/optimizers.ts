@@ -3,17 +3,19 @@ import { FoveaError } from '../core/errors.js';
 import { readSerialized, unknownName } from './keras-config.js';
 import { Adafactor } from './optimizers/adafactor.js';
 import { Adam, Adamax, AdamW, Lamb, Nadam } from './optimizers/adam.js';
+import type { OptimizerOptions } from './optimizers/common-options.js';
 import { Ftrl } from './optimizers/ftrl.js';
 import { Lion } from './optimizers/lion.js';
 import { LossScaleOptimizer, type LossScaleOptions } from './optimizers/loss-scale.js';
 import { Adadelta, Adagrad, RMSprop, SGD } from './optimizers/momentum.js';
 import { Muon } from './optimizers/muon.js';
-import { Optimizer, type OptimizerOptions } from './optimizers/optimizer.js';
+import { Optimizer } from './optimizers/optimizer.js';
 import { ScheduleFreeAdamW } from './optimizers/schedule-free.js';
 import { number, optionsFromConfig } from './options.js';
 
 export { Adafactor } from './optimizers/adafactor.js';
 export { Adam, Adamax, AdamW, Lamb, Nadam } from './optimizers/adam.js';
+export type { OptimizerOptions } from './optimizers/common-options.js';
 export { Ftrl } from './optimizers/ftrl.js';
 export { Lion } from './optimizers/lion.js';
 export { LossScaleOptimizer, type LossScaleOptions } from './optimizers/loss-scale.js';
@@ -22,7 +24,6 @@ export { Muon } from './optimizers/muon.js';
 export {
   type GradientPair,
   Optimizer,
-  type OptimizerOptions,
   type StepInput,
   type StepOutput,
 } from './optimizers/optimizer.js';

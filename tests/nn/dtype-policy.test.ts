@@ -8,7 +8,6 @@ import { ZipReader } from '../../src/formats/zip.js';
 import {
   add,
   type DtypePolicyName,
-  datasets,
   dtypePolicy,
   type FoveaError,
   Layer,
@@ -16,13 +15,13 @@ import {
   models,
   optimizers,
   type PartialShape,
-  scale,
   setDtypePolicy,
   setRandomSeed,
   type Tensor,
   tensor,
   type Variable,
 } from '../../src/index.js';
+import { strokesAccuracy } from './strokes-accuracy.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'fovea-policy-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -192,28 +191,7 @@ describe('mixed_bfloat16', () => {
   });
 
   it('learns the strokes nearly as well as float32', async () => {
-    const { train, test } = await datasets.strokes({ count: 600, testCount: 200, seed: 1 });
-    const accuracy = async (dtype: DtypePolicyName): Promise<number> => {
-      setDtypePolicy(dtype);
-      setRandomSeed(3);
-      const model = models.sequential([
-        layers.input([28, 28, 1]),
-        layers.conv2d({ filters: 8, kernelSize: 5, padding: 'same', activation: 'relu' }),
-        layers.maxPooling2d({ poolSize: 2 }),
-        layers.conv2d({ filters: 16, kernelSize: 3, strides: 2, activation: 'relu' }),
-        layers.batchNormalization({ momentum: 0.8 }),
-        layers.flatten(),
-        layers.dense({ units: 10, activation: 'softmax' }),
-      ]);
-      model.compile({
-        optimizer: optimizers.adam({ learningRate: 0.005 }),
-        loss: 'sparseCategoricalCrossentropy',
-        metrics: ['accuracy'],
-      });
-      await model.fit(scale(train.x), train.y, { epochs: 6, batchSize: 30, verbose: 0 });
-      return (await model.evaluate(scale(test.x), test.y)).accuracy as number;
-    };
-    const [exact, mixed] = [await accuracy('float32'), await accuracy('mixed_bfloat16')];
+    const [exact, mixed] = [await strokesAccuracy('float32'), await strokesAccuracy('mixed_bfloat16')];
     expect(exact).toBeGreaterThan(0.8);
     expect(mixed).toBeGreaterThan(exact - 0.04);
   });

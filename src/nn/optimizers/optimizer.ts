@@ -9,29 +9,18 @@ import { type Shape, sizeOf } from '../../core/shape.js';
 import { topological } from '../../graph/interpret.js';
 import type { Tensor } from '../../graph/tensor.js';
 import { Variable } from '../../graph/variable.js';
-import { add, cast, divide, maximum, minimum, multiply, negative, subtract } from '../../ops/arithmetic.js';
+import { add, cast, divide, multiply, subtract } from '../../ops/arithmetic.js';
 import { equal } from '../../ops/compare.js';
 import { floorDivide, mod } from '../../ops/integer.js';
 import { sum } from '../../ops/reduce.js';
 import { reshape, slice } from '../../ops/shape.js';
-import { sqrt, square } from '../../ops/unary.js';
 import { where } from '../../ops/where.js';
 import { describe, isRecord, type SerializedObject, serialized } from '../keras-config.js';
 import { snakeCase } from '../naming.js';
-import {
-  configOf,
-  flag,
-  kerasKey,
-  number,
-  optional,
-  optionsFromConfig,
-  type Rule,
-  type Rules,
-  readOptions,
-  text,
-  whole,
-} from '../options.js';
+import { configOf, kerasKey, optionsFromConfig, type Rule, type Rules, readOptions, text } from '../options.js';
 import { noteMinimized } from '../training/step.js';
+import { clipped } from './clip.js';
+import { COMMON, LEARNING_RATE } from './common-options.js';
 import { RateFactors } from './rate-factors.js';
 import {
   isSchedule,
@@ -40,50 +29,6 @@ import {
   schedules,
   serializeSchedule,
 } from './schedules.js';
-
-const LEARNING_RATE: Rule<number | LearningRateSchedule> = {
-  want: 'a number of at least 0, or one of schedules',
-  accepts: (value) => isSchedule(value) || (typeof value === 'number' && Number.isFinite(value) && value >= 0),
-};
-
-const optionalPositive = (): Rule<number | null> => optional(number(undefined, { low: 0 }));
-
-/** What every optimizer accepts, as rules. */
-const COMMON = {
-  weightDecay: optionalPositive(),
-  clipnorm: optionalPositive(),
-  globalClipnorm: optionalPositive(),
-  clipvalue: optionalPositive(),
-  useEma: flag(false),
-  emaMomentum: number(0.99, { low: 0, high: 1 }),
-  emaOverwriteFrequency: optional(whole(undefined, 1)),
-  lossScaleFactor: optionalPositive(),
-  gradientAccumulationSteps: optional(whole(undefined, 2)),
-};
-
-/** What every optimizer accepts. */
-export interface OptimizerOptions {
-  /** A number, which callbacks may change, or a schedule. */
-  learningRate?: number | LearningRateSchedule;
-  /** Subtracts this times the rate times the weight itself in every step. */
-  weightDecay?: number | null;
-  /** Shortens each weight's gradient to at most this length. */
-  clipnorm?: number | null;
-  /** Shortens all gradients together to at most this length. */
-  globalClipnorm?: number | null;
-  /** Limits each gradient element to -clipvalue..clipvalue. */
-  clipvalue?: number | null;
-  /** Keeps a moving average of the weights, which `finalize` puts in their place. */
-  useEma?: boolean;
-  emaMomentum?: number;
-  /** Puts the average in place every so many steps. */
-  emaOverwriteFrequency?: number | null;
-  /** The factor the loss was multiplied by; gradients are divided by it. */
-  lossScaleFactor?: number | null;
-  /** Updates once in so many steps, with the mean of their gradients. */
-  gradientAccumulationSteps?: number | null;
-  name?: string;
-}
 
 /** A weight with its gradient. */
 export interface GradientPair {
@@ -592,15 +537,13 @@ export abstract class Optimizer {
   }
 
   private clip(gradients: readonly Tensor[]): readonly Tensor[] {
-    if (this.option('clipnorm') !== undefined)
-      return gradients.map((gradient) => multiply(gradient, shortening([gradient], this.hyper('clipnorm'))));
-    if (this.option('globalClipnorm') !== undefined) {
-      const factor = shortening(gradients, this.hyper('globalClipnorm'));
-      return gradients.map((gradient) => multiply(gradient, factor));
-    }
-    if (this.option('clipvalue') === undefined) return gradients;
-    const most = this.hyper('clipvalue');
-    return gradients.map((gradient) => maximum(minimum(gradient, most), negative(most)));
+    const limit = (option: keyof typeof COMMON): Tensor | undefined =>
+      this.option(option) === undefined ? undefined : this.hyper(option);
+    return clipped(gradients, {
+      clipnorm: limit('clipnorm'),
+      globalClipnorm: limit('globalClipnorm'),
+      clipvalue: limit('clipvalue'),
+    });
   }
 
   /** Keras's config. */
@@ -637,10 +580,4 @@ export abstract class Optimizer {
     }
     return new this(options);
   }
-}
-
-/** The factor that makes gradients together no longer than `most`. */
-function shortening(gradients: readonly Tensor[], most: Tensor): Tensor {
-  const total = gradients.map((gradient) => sum(square(gradient))).reduce((a, b) => add(a, b));
-  return divide(most, maximum(sqrt(total), most));
 }
