@@ -126,7 +126,11 @@ describe('decodeImage', () => {
 
   it('names what is wrong with a file', async () => {
     const png = await encodePng(picture(20, 20, 3));
+    const huge = smoothJpeg();
+    const frame = huge.findIndex((byte, at) => byte === 0xff && huge[at + 1] === 0xc0);
+    huge.set([32, 0, 32, 0], frame + 5);
     const cases: [Uint8Array, string][] = [
+      [huge, `a damaged JPEG file: its header says 8192 x 8192 pixels, which ${huge.length} bytes cannot hold`],
       [new Uint8Array(0), 'decodeImage: a.png is empty.'],
       [Buffer.from('<!DOCTYPE html><p>no'), 'decodeImage: a.png holds an HTML page.'],
       [Buffer.from('plain text'), 'decodeImage: a.png is no picture of a known format.'],

@@ -11,6 +11,7 @@ const LARGE = 1 << 18;
 export async function decodeJpeg(bytes: Uint8Array): Promise<Pixels> {
   checkEnd(bytes);
   const header = readJpegHeader(bytes);
+  checkSize(bytes, header);
   const channels = header.components === 1 ? 1 : 3;
   if (header.components !== 4) {
     const large = bytes.length >= LARGE ? await loadSharp() : undefined;
@@ -47,6 +48,14 @@ function checkEnd(bytes: Uint8Array): void {
     if (bytes[at] === 0xff && bytes[at + 1] === 0xd9) return;
   }
   throw new Error(`it ends early, after ${bytes.length} bytes, without an end marker`);
+}
+
+// Every 8x8 block has a Huffman code of its own for its mean, of one bit or more; arithmetic codes can be shorter. What a
+// damaged header promises beyond that would be filled with grey, for seconds and gigabytes.
+function checkSize({ length }: Uint8Array, { height, width, isHuffman }: JpegHeader): void {
+  if (isHuffman && height * width > length * 8 * 64) {
+    throw new Error(`its header says ${width} x ${height} pixels, which ${length} bytes cannot hold`);
+  }
 }
 
 interface Rgb {
@@ -86,6 +95,9 @@ function ycbcrToRgb(data: Uint8Array): void {
 /** What decides how a JPEG's components are read. */
 interface JpegHeader {
   readonly components: number | undefined;
+  readonly height: number;
+  readonly width: number;
+  readonly isHuffman: boolean;
   /** Where Adobe's mark has its name, and the colour transform it states: 0 for RGB. */
   readonly adobe: { readonly at: number; readonly transform: number | undefined } | undefined;
 }
@@ -100,10 +112,21 @@ function readJpegHeader(bytes: Uint8Array): JpegHeader {
       continue;
     }
     const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
-    if (isFrame) return { components: bytes[at + 9], adobe };
+    if (isFrame) {
+      const [height, width] = [at + 5, at + 7].map(
+        (place) => (bytes[place] as number) * 256 + (bytes[place + 1] as number),
+      );
+      return {
+        components: bytes[at + 9],
+        height: height as number,
+        width: width as number,
+        isHuffman: marker < 0xc8,
+        adobe,
+      };
+    }
     const isAdobe = marker === 0xee && String.fromCharCode(...bytes.subarray(at + 4, at + 9)) === 'Adobe';
     if (isAdobe) adobe = { at: at + 4, transform: bytes[at + 15] };
     at += 2 + ((bytes[at + 2] as number) << 8) + (bytes[at + 3] as number);
   }
-  return { components: undefined, adobe };
+  return { components: undefined, height: 0, width: 0, isHuffman: false, adobe };
 }
