@@ -41,13 +41,11 @@ template <class T> struct DepthwiseTile {
 };
 
 // Residuals and curved activations, seldom after a depthwise convolution.
-template <class T> FOVEA_SELDOM void finishTile(const Vector* sum, const DepthwiseTile<T>& t, int64_t at) {
-  for (int32_t p = 0; p < t.count; p++) {
-    Vector v = sum[p];
-    if (t.residual) v += load(t.residual + p * t.toOut + at);
-    if (t.activation) v = activate(v, t.activation, t.alpha);
-    store(t.out + p * t.toOut + at, v);
-  }
+template <class T> FOVEA_SELDOM void finishTile(Vector* sum, const DepthwiseTile<T>& t, int64_t at) {
+  if (t.residual)
+    for (int32_t p = 0; p < t.count; p++) sum[p] += load(t.residual + p * t.toOut + at);
+  if (t.activation) activateRows((float*)sum, 1, t.count * LANES, 0, t.activation, t.alpha);
+  for (int32_t p = 0; p < t.count; p++) store(t.out + p * t.toOut + at, sum[p]);
 }
 
 // TAPS neighbouring taps of a filter line, outputs STEP source pixels apart. IS_EDGE: some pixel is outside or

@@ -102,6 +102,24 @@ FOVEA_SELDOM Vector activate(Vector v, int32_t activation, float alpha) {
   }
 }
 
+// Curved activations are applied to what is written already, in a loop of one activation that fetches its constants once:
+// SiLU takes V8 4 ns a vector instead of 8. Of 16 lanes the calls are few, and going back costs more than they do.
+constexpr bool IS_ACTIVATED_LATE = LANES < 16;
+// To rows of numbers, `stride` apart.
+template <class Activation>
+static inline void activateEach(float* rows, int64_t count, int64_t columns, int64_t stride, Activation activation) {
+  for (int64_t r = 0; r < count; r++, rows += stride) {
+    int64_t j = 0;
+    for (; j + LANES <= columns; j += LANES) store(rows + j, activation(load(rows + j)));
+    if (j < columns) storePart(rows + j, activation(loadPart(rows + j, columns - j)), columns - j);
+  }
+}
+FOVEA_SELDOM void activateRows(float* rows, int64_t count, int64_t columns, int64_t stride, int32_t activation,
+                               float alpha) {
+  if (activation == FOVEA_ACTIVATION_SILU) activateEach(rows, count, columns, stride, vectorSilu);
+  else activateEach(rows, count, columns, stride, [&](Vector v) { return activate(v, activation, alpha); });
+}
+
 template <int32_t VECTORS, bool IS_WHOLE>
 static void finishVectors(const float* sums, int64_t rows, int64_t last, const float* bias, const float* residual,
                           int32_t activation, float alpha, float* out, int64_t stride) {
@@ -131,7 +149,7 @@ static void finishVectors(const float* sums, int64_t rows, int64_t last, const f
       for (int32_t v = 0; v < VECTORS; v++) y[v] = y[v] < Vector{} ? Vector{} : y[v];
 #pragma GCC unroll 4
       for (int32_t v = 0; v < VECTORS; v++) y[v] = y[v] > six ? six : y[v];
-    } else if (activation) {
+    } else if (!IS_ACTIVATED_LATE && activation) {
 #pragma GCC unroll 4
       for (int32_t v = 0; v < VECTORS; v++) y[v] = activate(y[v], activation, alpha);
     }
@@ -150,6 +168,7 @@ static void finishRows(const float* sums, int64_t rows, int64_t columns, const f
     finishVectors<2, false>(sums, rows, columns - LANES, bias, residual, activation, alpha, out, stride);
   else if (columns == LANES) finishVectors<1, true>(sums, rows, LANES, bias, residual, activation, alpha, out, stride);
   else finishVectors<1, false>(sums, rows, columns, bias, residual, activation, alpha, out, stride);
+  if (IS_ACTIVATED_LATE && activation > FOVEA_ACTIVATION_RELU6) activateRows(out, rows, columns, stride, activation, alpha);
 }
 
 // One row of any length.

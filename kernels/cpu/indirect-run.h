@@ -83,14 +83,14 @@ static inline void forPieces(const IndirectGemm& g, const IndirectUnit& unit, in
 
 // Stores `rows` rows of the sums of one panel.
 static void finishTile(const IndirectGemm& g, const IndirectUnit& unit, int64_t row, int64_t rows, int64_t panel,
-                       const float* tile) {
+                       int32_t activation, const float* tile) {
   const int64_t column = panel * TILE_COLUMNS, columns = smaller(g.columns - column, TILE_COLUMNS);
   const Epilogue& e = g.epilogue;
   const float* bias = e.bias ? e.bias + unit.group * g.biasGroup + column : nullptr;
   const int64_t stride = unit.w.outStep * g.outChannels;
   forPieces(g, unit, row, rows, [&](int64_t first, int64_t count, int64_t at) {
     finishRows(tile + first * TILE_COLUMNS, count, columns, bias, e.residual ? e.residual + at + column : nullptr,
-               e.activation, e.alpha, g.out + at + column, stride);
+               activation, e.alpha, g.out + at + column, stride);
   });
 }
 
@@ -121,9 +121,11 @@ static void runUnit(const IndirectGemm& g, const IndirectUnit& unit, char* scrat
   const bool isOneChunk = mostTaps >= taps && mostDepth >= g.depth;
   const Epilogue& e = g.epilogue;
   const bool isCut = e.activation <= FOVEA_ACTIVATION_RELU6; // none too
-  const float low = e.activation ? 0.0f : -__builtin_inff();
+  const float low = e.activation && isCut ? 0.0f : -__builtin_inff();
   const float high = e.activation == FOVEA_ACTIVATION_RELU6 ? 6.0f : __builtin_inff();
-  const bool isStraight = isOneChunk && g.isOutLinear && !g.groupSize && isCut;
+  const bool isLinear = isOneChunk && g.isOutLinear && !g.groupSize;
+  const bool isLate = IS_ACTIVATED_LATE && isLinear && !isCut; // row by row, when all panels have written theirs
+  const bool isStraight = isLinear && (isCut || isLate);
   int64_t tap = 0, channel = 0;
   do {
     const int64_t tapCount = smaller(mostTaps, taps - tap), channels = smaller(mostDepth, g.depth - channel);
@@ -155,8 +157,13 @@ static void runUnit(const IndirectGemm& g, const IndirectUnit& unit, char* scrat
         }
         if (g.groupSize) groupsKernel(g.groupSize)(pointers, tapCount, b, tile);
         else rowsKernel(kernel, width)(pointers, tapCount, channels, b, tile, tap + channel > 0);
-        if (isLast) finishTile(g, unit, unit.row + row, rows, panel, tile);
+        if (isLast) finishTile(g, unit, unit.row + row, rows, panel, isLate ? FOVEA_ACTIVATION_NONE : e.activation, tile);
         if (!isOneChunk) tile += TILE_ROWS * TILE_COLUMNS;
+      }
+      if (isLate) {
+        const int64_t column = unit.panel * TILE_COLUMNS;
+        activateRows(g.out + unit.group * g.outGroup + (unit.row + row) * g.outChannels + column, rows,
+                     smaller(unit.panels * TILE_COLUMNS, g.columns - column), g.outChannels, e.activation, e.alpha);
       }
     }
     channel += channels;
@@ -280,7 +287,7 @@ static void runNarrowUnit(const IndirectGemm& g, const IndirectUnit& unit, char*
       const float* b = packed + panel * TILE_COLUMNS * h.taps * w.taps * g.depth;
       rowsKernel(kernel, panelWidth(g.columns, panel * TILE_COLUMNS))(pointers, h.taps, w.taps * g.depth, b, tile,
                                                                       false);
-      finishTile(g, unit, unit.row + row, rows, panel, tile);
+      finishTile(g, unit, unit.row + row, rows, panel, g.epilogue.activation, tile);
     }
   }
 }
