@@ -45,7 +45,7 @@ const ENTRIES: Readonly<Record<string, string>> = {
 };
 
 /** Not bundled: found only at run time, no ES modules, or without the text of its licence. */
-const APART = ['sharp', 'commander', 'jpeg-js', '@bufbuild/protobuf'];
+const APART = ['sharp', 'esbuild', 'commander', 'jpeg-js', '@bufbuild/protobuf'];
 
 /**
  * The entry points for Node and the command, which share their parts: a model file's layers are then the command's. As
