@@ -127,24 +127,24 @@ function commandLine(): string {
   return ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ');
 }
 
-/** With `--add`: what the file holds of suites that are not wanted now. */
-function earlierResults(): Result[] {
-  if (!options.add || options.json === undefined || !existsSync(options.json)) return [];
-  const { results } = JSON.parse(readFileSync(options.json, 'utf8')) as Report;
-  return results.filter(({ suite }) => !isWanted(suite));
+/** With `--add`: what the file holds of suites that are not wanted now, and how it was made. */
+function earlierRun(): { commands: readonly string[]; results: Result[] } {
+  if (!options.add || options.json === undefined || !existsSync(options.json)) return { commands: [], results: [] };
+  const { commands, results } = JSON.parse(readFileSync(options.json, 'utf8')) as Report;
+  return { commands, results: results.filter(({ suite }) => !isWanted(suite)) };
 }
 
 async function run(): Promise<Report> {
   if (rounds < LEAST_ROUNDS) console.log(`Fewer than ${LEAST_ROUNDS} rounds: no ratios.`);
+  const { commands, results } = earlierRun();
   const report: Report = {
-    command: commandLine(),
+    commands: [...new Set([...commands, commandLine()])],
     machine: describeMachine(),
     threads,
     rounds,
     peaks: measurePeaks([...new Set([1, threads])]) ?? [],
     results: [],
   };
-  const results = earlierResults();
   console.log(report.machine);
   if (report.peaks.length > 0) console.log(`\n${toText(peaksTable(report))}`);
   else console.log('No C++ compiler: the limits of the machine are not measured.');

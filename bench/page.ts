@@ -63,8 +63,9 @@ export async function writePages(report: Report): Promise<void> {
 
 const isForReadme = ({ suite }: { suite: string }): boolean => suite === 'lecture' || MEANS[suite] !== undefined;
 
-function aboutRun({ machine, threads, rounds, command }: Report): string {
-  return `${machine}; ${threads} threads each, ${rounds} rounds of turns; the median of their time over ours (least-most). \`${command}\``;
+function aboutRun({ machine, threads, rounds, commands }: Report): string {
+  const repeats = commands.map((command) => `\`${command}\``).join(', then ');
+  return `${machine}; ${threads} threads each, ${rounds} rounds of turns; the median of their time over ours (least-most). ${repeats}`;
 }
 
 function convolutionTables(report: Report): string {

@@ -6,7 +6,8 @@ import type { Table } from './table.js';
 
 /** What a run of the benchmarks leaves: its JSON file. */
 export interface Report {
-  readonly command: string;
+  /** What repeats it: several where `--add` put one run beside another. */
+  readonly commands: readonly string[];
   readonly machine: string;
   readonly threads: number;
   readonly rounds: number;
@@ -102,15 +103,16 @@ export function meansTable({ results }: Report, suite: string): Table {
     return ratios.length === 0 ? '' : `${geometricMean(ratios).toFixed(2)} (least ${Math.min(...ratios).toFixed(2)})`;
   };
   const families = unique(rows.map(({ family }) => family));
+  const count = (of: readonly RowResult[]): string => `${of.filter((row) => row.part === parts[0]).length}`;
   const lines = families.map((family) => [
     family,
-    `${rows.filter((row) => row.family === family && row.part === parts[0]).length}`,
+    count(rows.filter((row) => row.family === family)),
     ...parts.map((part) => cell(family, part)),
   ]);
-  const all = ['all', `${rows.length / parts.length}`, ...parts.map((part) => cell(undefined, part))];
+  const all = ['all', count(rows), ...parts.map((part) => cell(undefined, part))];
   return {
     title: '',
-    columns: ['', 'shapes', ...parts.map((part) => part || 'ratio')],
+    columns: ['', 'rows', ...parts.map((part) => part || 'ratio')],
     rows: families.length > 1 ? [...lines, all] : lines,
   };
 }

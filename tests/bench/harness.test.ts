@@ -41,7 +41,7 @@ function row(ms: number, peers: Readonly<Record<string, number>>, more: Partial<
 }
 
 const report = (results: Report['results']): Report => ({
-  command: 'npm run bench',
+  commands: ['npm run bench'],
   machine: 'a machine',
   threads: 2,
   rounds: 7,
